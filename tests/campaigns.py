@@ -1,0 +1,132 @@
+"""Campaigns for tests, made through the same functions that the tool uses."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from wacampaign.core.outcome import Outcome, Verdict
+from wacampaign.core.ports import ClaimedRow, Settlement
+from wacampaign.store.store import Store
+
+BODY_TEMPLATE = [{"type": "BODY", "text": "Hello {{1}}"}]
+
+
+def phone(n: int) -> str:
+    """The n-th recipient: 15 digits of a country code that nobody has (+999)."""
+    return f"999{n:012d}"
+
+
+async def add_number(
+    store: Store,
+    *,
+    rate: int = 1000,
+    phone_number_id: str | None = None,
+    waba_id: str = "2000000001",
+    token: str | None = "test-token",
+    templates: Sequence[str] = ("hello",),
+) -> str:
+    """A number with its (one-variable) templates; returns its id in the database."""
+    added = await store.call(
+        "number_add",
+        phone_number_id=phone_number_id or str(uuid4().int)[:15],
+        waba_id=waba_id,
+        number=str(uuid4().int)[:14],
+        display_name="test number",
+        verified_name=None,
+        quality_rating="GREEN",
+        access_token=token,
+        rate=rate,
+        actor="test",
+    )
+    await store.call(
+        "put_templates",
+        number_id=added["id"],
+        templates=json.dumps(
+            [
+                {
+                    "id": str(i),
+                    "name": name,
+                    "language": "en",
+                    "status": "APPROVED",
+                    "category": "MARKETING",
+                    "components": BODY_TEMPLATE,
+                    "parameter_format": "POSITIONAL",
+                }
+                for i, name in enumerate(templates)
+            ]
+        ),
+        actor="test",
+    )
+    return str(added["id"])
+
+
+async def add_campaign(
+    store: Store,
+    number_id: str,
+    rows: int,
+    *,
+    name: str = "test campaign",
+    templates: Sequence[str] = ("hello",),
+    total: int | None = None,
+    start: bool = True,
+    first_phone: int = 0,
+) -> str:
+    """A campaign with so many rows, dealt out to its templates; returns its id."""
+    campaign_id = str(uuid4())
+    await store.call(
+        "create",
+        id=campaign_id,
+        name=name,
+        number_id=number_id,
+        templates=list(templates),
+        total=rows if total is None else total,
+        invalid=0,
+        actor="test",
+    )
+    base = uuid4().int & ~((1 << 64) - 1)
+    for begin in range(0, rows, 5000):
+        part = range(begin, min(rows, begin + 5000))
+        await store.call(
+            "enqueue",
+            campaign_id=campaign_id,
+            number_id=number_id,
+            ids=[str(uuid.UUID(int=base + i)) for i in part],
+            phones=[phone(first_phone + i) for i in part],
+            templates=[templates[i % len(templates)] for i in part],
+            payloads=[json.dumps({"var1": f"person {i}"}) for i in part],
+        )
+    if total is None or total <= rows:
+        await store.call("filled", campaign_id=campaign_id, actor="test")
+    if start:
+        await store.set_status(campaign_id, "start", "test")
+    return campaign_id
+
+
+async def past_ramp(store: Store, worker: UUID, campaign_id: str) -> int:
+    """Sends the ramp's five messages; returns how many were sent."""
+    sent = 0
+    while sent < 5:
+        claim = await store.claim(worker, uuid4(), 50, campaign_ids=[campaign_id])
+        if not claim.rows:
+            break
+        await store.begin(worker, claim.rows[0].claim_id)
+        answer = await store.settle(worker, accepted(claim.rows))
+        sent += answer.settled
+    return sent
+
+
+def accepted(rows: Sequence[ClaimedRow]) -> list[Settlement]:
+    return [
+        Settlement(row, Verdict(Outcome.SENT, wamid=f"wamid.{row.id}.{row.claim_id}"))
+        for row in rows
+    ]
+
+
+async def counts(store: Store, campaign_id: str) -> dict[str, int]:
+    campaign: dict[str, Any] = (await store.stats([campaign_id]))["campaigns"][0]
+    found: dict[str, int] = campaign["counts"]
+    return found

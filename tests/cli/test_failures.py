@@ -1,0 +1,194 @@
+"""`failures` and `retry-failed`: who failed, why, and trying those again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.campaigns import phone
+from tests.cli.conftest import Seeded, Wacampaign
+from tests.store.test_failures import events, fail, status_of
+from wacampaign.cli import failed_csv
+from wacampaign.store import store as store_module
+
+Connection = psycopg.Connection[Any]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def failed(seeded: Seeded, sql: Connection) -> str:
+    """20 rows: 6 with 135000, 3 with 131026, 2 without a code, 1 accepted first; 8 ready."""
+    campaign = seeded.campaign_id
+    fail(sql, campaign, 6, code=135000, text=f"Generic user error for {phone(7)}")
+    fail(sql, campaign, 3, code=131026, text="=1+1")
+    fail(sql, campaign, 2, text="Request timeout after 30000 ms")
+    fail(sql, campaign, 1, code=131000, text="Something went wrong", wamid="wamid.")
+    return campaign
+
+
+def test_each_code_with_its_reason_and_what_to_do(wacampaign: Wacampaign, failed: str) -> None:
+    done = wacampaign("failures", "market_1")
+    assert done.exit_code == 0, done.stderr
+    out = done.stdout
+    assert f"market_1 ({failed[:8]}) running: 12 rows failed" in out
+    assert "135000 Generic user error: 6 rows, count_pause (template), may be tried again" in out
+    assert f"wacampaign failures {failed[:8]} --code 135000" in out
+    assert "131026 Message undeliverable: 3 rows, fail_msg (recipient), not tried again" in out
+    assert "No code of Meta's: 2 rows" in out
+    assert "1 row accepted first and failed later: never sent again" in out
+    assert out.splitlines()[-1] == f"→ wacampaign retry-failed {failed[:8]} --dry-run"
+    assert phone(7) not in out
+
+
+def test_json_with_samples_of_one_code(wacampaign: Wacampaign, failed: str) -> None:
+    done = wacampaign("failures", failed, "--code", "135000", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["schema_version"] == 1
+    assert (answer["campaign"]["id"], answer["failed"]) == (failed, 6)
+    (error,) = answer["errors"]
+    assert (error["code"], error["count"], error["retryable"]) == (135000, 6, True)
+    assert len(answer["samples"]) == 5
+    assert phone(7) not in done.stdout
+    assert phone(0) not in done.stdout
+    whole = wacampaign("failures", failed, "--code", "135000", "--json", "--show-numbers")
+    assert phone(0) in whole.stdout
+
+
+def test_a_code_that_nobody_met(wacampaign: Wacampaign, failed: str) -> None:
+    done = wacampaign("failures", failed, "--code", "190")
+    assert done.exit_code == 0
+    assert "no row has failed with code 190" in done.stdout
+    assert wacampaign("failures", "nobody").exit_code == 5
+
+
+def test_csv_has_every_failed_row(wacampaign: Wacampaign, failed: str, tmp_path: Path) -> None:
+    file = tmp_path / "failed.csv"
+    done = wacampaign("failures", failed, "--csv", str(file))
+    assert done.exit_code == 0, done.stderr
+    assert f"written: {file}, 12 rows" in done.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    lines = read(file)
+    assert list(lines[0]) == list(failed_csv.HEADINGS)
+    assert [line["code"] for line in lines] == ["135000"] * 6 + ["131026"] * 3 + ["0"] * 2 + [
+        "131000"
+    ]
+    assert all("***" in line["phone"] for line in lines)
+    assert phone(7) not in file.read_text("utf-8-sig")
+    assert {line["template"] for line in lines} == {"hello"}
+    assert all(line["time"].endswith("Z") for line in lines)
+    # No spreadsheet runs what an answer said.
+    assert lines[6]["text"] == "'=1+1"
+
+
+def test_csv_in_pages_with_whole_numbers(
+    wacampaign: Wacampaign, failed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        store_module.Store.failed_rows, "__kwdefaults__", {"after": None, "limit": 2}
+    )
+    file = tmp_path / "failed.csv"
+    wacampaign("failures", failed, "--code", "135000", "--csv", str(file), "--show-numbers")
+    assert [line["phone"] for line in read(file)] == [phone(n) for n in range(6)]
+
+
+def test_csv_never_overwrites_and_leaves_nothing_half(
+    wacampaign: Wacampaign, failed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "failed.csv"
+    file.write_text("mine")
+    done = wacampaign("failures", failed, "--csv", str(file))
+    assert done.exit_code == 6
+    assert "failed-2.csv" in done.stderr
+    assert file.read_text() == "mine"
+    assert wacampaign("failures", failed, "--csv", str(tmp_path / "no" / "f.csv")).exit_code == 6
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(failed_csv, "harmless", full)
+    other = tmp_path / "other.csv"
+    done = wacampaign("failures", failed, "--csv", str(other))
+    assert done.exit_code == 6
+    assert "No space left" in done.stderr
+    assert not other.exists()
+
+
+def test_retry_needs_yes_and_shows_its_plan(
+    wacampaign: Wacampaign, failed: str, sql: Connection
+) -> None:
+    done = wacampaign("retry-failed", "market_1")
+    assert done.exit_code == 6
+    done = wacampaign("retry-failed", "market_1", "--dry-run")
+    assert done.exit_code == 0
+    assert "6 rows: failed (135000 Generic user error) → ready" in done.stdout
+    assert "131026" not in done.stdout
+    assert "131000" not in done.stdout
+    assert done.stdout.count("***") >= 5
+    assert phone(0) not in done.stdout
+    assert phone(7) not in done.stdout
+    assert "6 failed stay failed" in done.stdout
+    assert "afterwards: wacampaign run-worker" in done.stdout
+    assert events(sql, failed) == []
+
+
+@pytest.mark.usefixtures("live_worker")
+def test_retry_and_a_second_time_changes_nothing(
+    wacampaign: Wacampaign, failed: str, sql: Connection
+) -> None:
+    done = wacampaign("retry-failed", failed, "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert "made ready again: 6 rows" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"→ wacampaign monitor {failed[:8]}"
+    assert [n for n, _ in events(sql, failed)] == [6]
+    done = wacampaign("retry-failed", failed, "--yes")
+    assert done.exit_code == 0
+    assert "none of its 6 failed rows may be tried again" in done.stdout
+    assert "nothing was changed" in done.stdout
+    assert len(events(sql, failed)) == 1
+
+
+def test_retry_of_one_code_whatever_the_table_says(
+    wacampaign: Wacampaign, failed: str, sql: Connection
+) -> None:
+    done = wacampaign("retry-failed", failed, "--code", "131026", "--yes")
+    assert "made ready again: 3 rows" in done.stdout
+    done = wacampaign("retry-failed", failed, "--code", "0", "--dry-run")
+    assert "2 rows: failed (without a code)" in done.stdout
+    assert "may have been sent" in done.stdout
+    # Accepted once: not even when its code is named.
+    done = wacampaign("retry-failed", failed, "--code", "131000", "--yes")
+    assert "nothing was changed" in done.stdout
+    left = sql.execute("select count(*) from send_queue where status = 'failed'").fetchone()
+    assert left == (9,)
+
+
+def test_retry_in_the_states_of_a_campaign(
+    wacampaign: Wacampaign, failed: str, sql: Connection
+) -> None:
+    def become(status: str) -> None:
+        sql.execute("update campaigns set status = %s, end_time = now()", (status,))
+
+    become("failed")
+    done = wacampaign("retry-failed", failed, "--yes")
+    assert done.exit_code == 6
+    assert "cancelled" in done.stderr
+    become("completed")
+    done = wacampaign("retry-failed", failed, "--dry-run")
+    assert "1 campaign: completed → running" in done.stdout
+    assert "8 rows that it had left undone will be sent, too" in done.stdout
+    done = wacampaign("retry-failed", failed, "--yes")
+    assert "was completed, and runs again" in done.stdout
+    assert status_of(sql, failed) == ("running", False)
+    become("paused")
+    done = wacampaign("retry-failed", failed, "--code", "131026", "--yes")
+    assert done.stdout.splitlines()[-1] == f"→ wacampaign resume {failed[:8]}"
+    assert status_of(sql, failed)[0] == "paused"

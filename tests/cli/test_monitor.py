@@ -1,0 +1,312 @@
+"""`monitor`: frames of any size, lines, keys, and an answer that does not come."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cli.conftest import Seeded, Wacampaign
+from wacampaign.cli import monitor_feed
+from wacampaign.cli.campaign_object import Stats, read_stats
+from wacampaign.cli.monitor_feed import Feed
+from wacampaign.cli.monitor_lines import change_lines
+from wacampaign.cli.monitor_screen import View, frame
+from wacampaign.problems import Unreachable
+
+CAMPAIGN: dict[str, Any] = {
+    "id": "a3acad26-d1b3-4cb9-b3f6-dc086fd7c8a6",
+    "name": "FIN NEW DATA 7 TO 8 NOV 2025 FILE 22",
+    "status": "running",
+    "pause_reason": None,
+    "total_contacts": 10_807,
+    "counts": {
+        "pending": 0, "ready": 6_307, "retry_later": 203, "processing": 0, "in_doubt": 4,
+        "sent": 4_188, "failed": 105,
+    },
+    "oldest_ready_seconds": 41.2,
+    "rate_per_second": 78.6,
+    "errors": [{"code": 135000, "count": 15}, {"code": 131026, "count": 90}],
+    "templates": ["demo_text"],
+    "number": {
+        "phone_number_id": "200000000000001", "display_name": "Demo", "rate": 80,
+        "configured_rate": 80, "quality_rating": "GREEN", "is_active": True,
+    },
+    "holds": [],
+    "never_enqueued": 0,
+    "start_time": "2026-11-23T14:20:00+00:00",
+    "end_time": None,
+}  # fmt: skip
+WORKER: dict[str, Any] = {
+    "id": "3f54e0ef-02dd-4966-800b-ef3e96083aeb", "host": "app1", "pid": 4121, "version": "0.1.0",
+    "started_at": "2026-11-23T14:20:00+00:00", "in_flight": 96, "alive": True,
+    "beat_age_seconds": 1.0,
+}  # fmt: skip
+ENDED = {"status": "completed", "end_time": "2026-11-23T14:40:00+00:00"}
+
+
+def answer(*campaigns: dict[str, Any], worker: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "at": "2026-11-23T14:32:07Z",
+        "campaigns": list(campaigns or (CAMPAIGN,)),
+        "workers": [WORKER | (worker or {})],
+    }
+
+
+def stats(*campaigns: dict[str, Any], worker: dict[str, Any] | None = None) -> Stats:
+    return read_stats(answer(*campaigns, worker=worker))
+
+
+def view(given: Stats, **more: Any) -> View:
+    rates = {CAMPAIGN["id"]: [0.0, 40.0, 78.6]}
+    return View(given, rates, 2.0, footer="q quit", **more)
+
+
+# --- frames -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [10, 30, 59, 80, 119, 120, 140, 250])
+@pytest.mark.parametrize("height", [1, 2, 4, 10, 24, 40])
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_a_frame_fits_every_terminal(width: int, height: int, n: int) -> None:
+    campaigns = [CAMPAIGN | {"id": f"{i}{CAMPAIGN['id'][1:]}"} for i in range(n)]
+    given = read_stats({**answer(), "campaigns": campaigns})
+    lines = frame(view(given), width, height)
+    assert len(lines) == height
+    assert all(line.cell_len <= width for line in lines)
+    assert lines[-1].plain.startswith(" q quit"[:width])
+
+
+def test_80_by_24_holds_everything() -> None:
+    text = "\n".join(line.plain for line in frame(view(stats()), 80, 24))
+    for part in (
+        "RUNNING", "LIVE", "38.8%  4,188 / 10,807", "78.6/s  limit 80/s", "ETA", "6,307", "203",
+        "in doubt", "oldest ready", "41 s", "app1 pid 4121", "131026", "Message undeliverable",
+        "! 135000 Generic user error: 15 rows",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_a_small_terminal_keeps_state_pace_the_worst_finding_and_the_queue() -> None:
+    text = "\n".join(line.plain for line in frame(view(stats()), 80, 7))
+    for part in ("RUNNING", "ACCEPTED", "RATE", "! 135000", "QUEUE    ready 6,307"):
+        assert part in text
+    assert "ERRORS" not in text
+
+
+def test_ascii_for_terminals_without_more() -> None:
+    text = "\n".join(line.plain for line in frame(view(stats(), unicode=False), 80, 24))
+    assert text.isascii()
+
+
+def test_stale_is_said_with_its_age() -> None:
+    line = frame(view(stats(), stale_seconds=14.2), 80, 24)[0].plain
+    assert "STALE 14 s" in line
+    assert "LIVE" not in line
+
+
+def test_a_lost_worker_and_a_hold_are_shown() -> None:
+    hold = {
+        "scope": "template", "template": "demo_text", "code": 131053, "reason": "media",
+        "until": "2026-11-23T14:40:00+00:00",
+    }  # fmt: skip
+    given = stats(CAMPAIGN | {"holds": [hold]}, worker={"alive": False, "beat_age_seconds": 61.0})
+    text = "\n".join(line.plain for line in frame(view(given), 100, 40))
+    assert "template demo_text waits until" in text
+    assert "no live worker" in text
+    assert "LOST, last beat 1 min 01 s ago" in text
+
+
+# --- lines ------------------------------------------------------------------------------------
+
+
+def test_a_change_is_told_once() -> None:
+    first = stats()
+    assert list(change_lines(first, first)) == []
+    moved = stats(CAMPAIGN | {"errors": [{"code": 135000, "count": 16}]})
+    assert list(change_lines(first, moved)) == []
+    news = stats(CAMPAIGN | {"errors": [*CAMPAIGN["errors"], {"code": 131056, "count": 1}]})
+    (line,) = change_lines(first, news)
+    assert "event=error" in line
+    assert "code=131056" in line
+    paused = stats(CAMPAIGN | {"status": "paused", "pause_reason": "by a person"})
+    lines = list(change_lines(first, paused))
+    assert 'was=running state=paused reason="by a person"' in lines[0]
+    assert "event=finding" in lines[1]
+
+
+def test_a_lost_worker_is_told_a_departed_one_is_not() -> None:
+    first = stats()
+    lines = list(change_lines(first, stats(worker={"alive": False})))
+    assert any("event=worker_lost" in line and "pid=4121" in line for line in lines)
+    gone = read_stats({**answer(), "workers": []})
+    assert not any("worker_lost" in line for line in change_lines(first, gone))
+
+
+def test_the_end_is_told_with_its_figures() -> None:
+    (line,) = [
+        line for line in change_lines(stats(), stats(CAMPAIGN | ENDED)) if "event=finished" in line
+    ]
+    assert "state=completed sent=4188 failed=105 in_doubt=4 duration_seconds=1200" in line
+
+
+# --- feed -------------------------------------------------------------------------------------
+
+
+class FakeStore:
+    """Answers what it is told to, in turn; the last for ever."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[Any] = []
+
+    async def stats(self, ids: Any = None) -> Any:
+        self.asked.append(ids)
+        one = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+
+def feed(store: FakeStore, ids: list[str] | None = None) -> Feed:
+    return Feed(store, ids, interval_seconds=2.0)  # type: ignore[arg-type]
+
+
+def test_an_outage_keeps_the_last_answer() -> None:
+    one = feed(FakeStore(answer(), Unreachable("gone"), answer()), [CAMPAIGN["id"]])
+    asyncio.run(one.tick())
+    assert one.stale_seconds is None
+    asyncio.run(one.tick())
+    assert one.stats is not None
+    assert one.stale_seconds is not None
+    asyncio.run(one.tick())
+    assert one.stale_seconds is None
+
+
+def test_an_outage_at_the_first_look_is_told() -> None:
+    with pytest.raises(Unreachable):
+        asyncio.run(feed(FakeStore(Unreachable("gone"))).tick())
+
+
+def test_a_slow_database_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor_feed, "SLOW_SECONDS", -1.0)
+    one = feed(FakeStore(answer()))
+    asyncio.run(one.tick())
+    assert one.wait_seconds == 10.0
+
+
+def test_a_campaign_that_ends_stays_on_the_screen() -> None:
+    none = {**answer(), "campaigns": []}
+    store = FakeStore(answer(), none, answer(CAMPAIGN | ENDED), none)
+    one = feed(store)
+    for _ in range(3):
+        asyncio.run(one.tick())
+    assert one.stats is not None
+    assert [c["status"] for c in one.stats.campaigns] == ["completed"]
+    assert one.over
+    # One call a tick, and a single one more for the campaign that left.
+    assert store.asked == [None, None, [CAMPAIGN["id"]], None]
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def test_once(wacampaign: Wacampaign, seeded: Seeded) -> None:
+    done = wacampaign("monitor", "market_1", "--once")
+    assert done.exit_code == 0
+    (line,) = done.stdout.splitlines()
+    assert f"level=warning event=progress campaign={seeded.campaign_id} name=market_1" in line
+    assert "state=running total=20 percent=0.0" in line
+    done = wacampaign("monitor", "--once", "--json")
+    one = json.loads(done.stdout)
+    assert one["schema_version"] == 1
+    stats_one = json.loads(wacampaign("queue-stats", "--json").stdout)["campaigns"][0]
+    assert one.keys() - stats_one.keys() == {"schema_version", "at"}
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("mode", ["--plain", "--json"])
+def test_it_ends_with_the_campaign(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any], mode: str
+) -> None:
+    def finish() -> None:
+        sql.execute("update send_queue set status = 'sent'")
+        sql.execute("update campaigns set status = 'completed', end_time = now()")
+
+    timer = threading.Timer(1.5, finish)
+    timer.start()
+    done = wacampaign("monitor", "market_1", mode, "--interval", "0.5")
+    timer.join()
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) > 2
+    if mode == "--json":
+        objects = [json.loads(line) for line in lines]
+        assert [objects[0]["status"], objects[-1]["status"]] == ["running", "completed"]
+    else:
+        assert "event=progress" in lines[0]
+        assert "event=finished" in lines[-1]
+        assert "sent=20" in lines[-1]
+
+
+def test_nothing_to_watch(wacampaign: Wacampaign) -> None:
+    done = wacampaign("monitor")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "no campaign" in done.stderr
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize(("way_out", "code"), [("q", 0), ("ctrl-c", 130)])
+def test_the_live_screen_leaves_the_terminal_as_it_was(
+    environment: dict[str, str], way_out: str, code: int
+) -> None:
+    import termios
+
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    before = termios.tcgetattr(slave)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wacampaign", "monitor", "market_1"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, **environment, "TERM": "xterm", "PYTHONUTF8": "1", "COLUMNS": "80"},
+        start_new_session=True,
+    )
+    seen = b""
+
+    def read_until(mark: bytes, after: bytes = b"") -> None:
+        nonlocal seen
+        deadline = time.monotonic() + 20
+        while mark not in seen.partition(after)[2] if after else mark not in seen:
+            assert time.monotonic() < deadline, seen
+            if select.select([master], [], [], 0.2)[0]:
+                seen += os.read(master, 65536)
+
+    try:
+        read_until(b"q quit")
+        assert b"\x1b[?1049h" in seen  # the alternate screen
+        if way_out == "q":
+            os.write(master, b"q")
+        else:
+            process.send_signal(signal.SIGINT)
+        read_until(b"oldest ready", after=b"\x1b[?1049l")  # the last frame stays
+        assert process.wait(20) == code
+        assert b"Traceback" not in seen
+        assert termios.tcgetattr(slave)[3] == before[3]
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+        os.close(slave)

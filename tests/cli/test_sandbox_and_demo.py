@@ -1,0 +1,134 @@
+"""`sandbox` and `demo` as processes: what they print, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+@contextmanager
+def started(*words: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wacampaign", *words],
+        cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Processes that work in `folder` or name it in their command line or environment."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        try:
+            words = " ".join(process.cmdline())
+            named = str(folder) in words or str(folder) in process.environ().values()
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if named:
+            found.append(f"{process.pid} {words}")
+    return found
+
+
+def left_in(folder: Path) -> list[str]:
+    # The wheel with PostgreSQL keeps a lock file for all of its servers beside them.
+    return [path.name for path in folder.iterdir() if path.name != ".lockfile"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # A short path, as a socket of PostgreSQL has to fit below it.
+    with tempfile.TemporaryDirectory(prefix="wa-") as name:
+        yield Path(name).resolve()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_sandbox_prints_settings_and_ends_on_ctrl_c(folder: Path, as_json: bool) -> None:
+    more = ["--json"] if as_json else []
+    with started("sandbox", "--port", "0", *more, folder=folder) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        if as_json:
+            env = json.loads(first)["env"]
+        else:
+            lines = [first] + [process.stdout.readline() for _ in range(3)]
+            env = dict(line.strip().split("=", 1) for line in lines)
+        assert env["WACAMPAIGN_STORE"] == "embedded"
+        url = env["WHATSAPP_API_URL"]
+        with urllib.request.urlopen(f"{url}/_sandbox/ready") as answer:
+            assert json.load(answer) == {"ready": True}
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+        assert process.returncode == 0
+        assert out == ""
+        assert "the sandbox has ended" in err
+
+
+def test_a_taken_port_is_told(folder: Path) -> None:
+    with started("sandbox", "--port", "0", "--json", folder=folder) as first:
+        assert first.stdout is not None
+        port = json.loads(first.stdout.readline())["url"].rpartition(":")[2]
+        with started("sandbox", "--port", port, folder=folder) as second:
+            _, err = second.communicate(timeout=20)
+            assert second.returncode == 78
+            assert "cannot listen" in err
+
+
+def test_demo_proves_itself_and_leaves_nothing(folder: Path) -> None:
+    # A person's own settings: the demo must not read them.
+    (folder / ".env").write_text(
+        "DATABASE_URL=postgresql://nobody@127.0.0.1:9/none\nWHATSAPP_API_URL=http://127.0.0.1:9\n"
+    )
+    with started("demo", "--campaign-size", "300", folder=folder) as process:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, out + err
+    assert "$ wacampaign create --csv demo.csv" in out
+    assert "ok: each of the 300 recipients exactly once, and the audit is clean" in out
+    assert "Traceback" not in err
+    assert processes_of(folder) == []
+    assert left_in(folder) == [".env"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "number", "code"),
+    [
+        ("starting an embedded", signal.SIGINT, 130),
+        ("run-worker", signal.SIGTERM, 128 + signal.SIGTERM),
+        ("event=progress", signal.SIGINT, 130),
+    ],
+)
+def test_an_interrupted_demo_leaves_nothing(
+    folder: Path, moment: str, number: signal.Signals, code: int
+) -> None:
+    with started("demo", "--campaign-size", "20000", folder=folder) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if moment in line:
+                break
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == code, out + err
+    assert "interrupted: every process was ended" in out
+    assert "Traceback" not in err
+    assert processes_of(folder) == []
+    assert left_in(folder) == []

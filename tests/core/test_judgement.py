@@ -1,0 +1,205 @@
+"""What becomes of a row, by the answer that its message got."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wacampaign.core.error_table import ERRORS
+from wacampaign.core.judgement import Transport, judge_answer, judge_failure
+from wacampaign.core.outcome import Outcome, Scope, Verdict
+
+WAMID = "wamid.HBgLMTU1NTAxMDAwMDEVAgARGBI"
+
+
+def accepted(wamid: object = WAMID) -> bytes:
+    return json.dumps({"messages": [{"id": wamid, "message_status": "accepted"}]}).encode()
+
+
+def refused(code: object, details: str = "", **more: object) -> bytes:
+    error: dict[str, Any] = {"message": f"(#{code}) Title", "type": "OAuthException", "code": code}
+    if details:
+        error["error_data"] = {"messaging_product": "whatsapp", "details": details}
+    return json.dumps({"error": error | more}).encode()
+
+
+def test_accepted() -> None:
+    assert judge_answer(200, accepted()) == Verdict(Outcome.SENT, wamid=WAMID)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", accepted(""), accepted(7), accepted("a\0b")])
+def test_success_without_a_message_id_is_in_doubt(body: bytes) -> None:
+    verdict = judge_answer(200, body)
+    assert verdict.outcome is Outcome.IN_DOUBT
+    assert verdict.hold_scope is Scope.NUMBER
+
+
+@pytest.mark.parametrize("code", [3, 131045, 134102])
+def test_final_codes_under_500_are_not_retried(code: int) -> None:
+    verdict = judge_answer(500, refused(code))
+    assert verdict.outcome is Outcome.WAIT
+    assert (verdict.hold_after, verdict.hold_seconds) == (1, None)
+
+
+@pytest.mark.parametrize("code", [4, 80007, 130429, 613, 429])
+@pytest.mark.parametrize("status", [400, 429])
+def test_throttling_uses_no_retry_and_slows_the_number(code: int, status: int) -> None:
+    verdict = judge_answer(status, refused(code))
+    assert (verdict.outcome, verdict.slow_number) == (Outcome.WAIT, True)
+    assert (verdict.max_retries, verdict.hold_scope) == (0, None)
+    assert verdict.wait_ms > 0
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", refused(999999)])
+def test_bare_429_is_throttling(body: bytes) -> None:
+    verdict = judge_answer(429, body)
+    assert (verdict.outcome, verdict.slow_number) == (Outcome.WAIT, True)
+
+
+def test_the_pair_limit_slows_one_recipient_only() -> None:
+    verdict = judge_answer(400, refused(131056))
+    assert (verdict.outcome, verdict.slow_number) == (Outcome.WAIT, False)
+    assert verdict.wait_ms >= 6_000
+    assert verdict.hold_scope is None
+
+
+@pytest.mark.parametrize(("code", "status"), [(2, 503), (131000, 500), (999999, 500)])
+def test_server_errors_of_meta_are_retried(code: int, status: int) -> None:
+    verdict = judge_answer(status, refused(code))
+    assert verdict.outcome is Outcome.RETRY
+    assert 3 <= verdict.max_retries <= 5
+    assert verdict.code == code
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>Bad gateway</html>", b'{"error":"x"}', b'{"error":{"code":504,"message":"x"}}'],
+)
+def test_a_gateways_page_is_in_doubt(status: int, body: bytes) -> None:
+    verdict = judge_answer(status, body)
+    assert verdict.outcome is Outcome.IN_DOUBT
+    # Many at once: the number waits a minute, and goes on by itself.
+    assert verdict.hold_scope is Scope.NUMBER
+    assert (verdict.hold_after, verdict.hold_seconds) == (20, 60)
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 413])
+def test_other_refusals_fail_with_a_breaker(status: int) -> None:
+    unknown = judge_answer(status, refused(999999))
+    assert (unknown.outcome, unknown.hold_scope) == (Outcome.FAILED, Scope.TEMPLATE)
+    foreign = judge_answer(status, b"<html>")
+    assert (foreign.outcome, foreign.hold_scope) == (Outcome.FAILED, Scope.NUMBER)
+    assert unknown.hold_after == foreign.hold_after == 5
+
+
+def test_the_answer_of_the_incident() -> None:
+    body = (
+        b'{"error":{"message":"(#135000) Generic user error","type":"OAuthException",'
+        b'"code":135000}}'
+    )
+    assert judge_answer(400, body) == Verdict(
+        Outcome.FAILED,
+        code=135000,
+        text="(#135000) Generic user error",
+        hold_scope=Scope.TEMPLATE,
+        hold_after=3,
+        hold_cumulative=True,
+    )
+
+
+def test_text_has_details_and_trace_but_no_phone_and_no_token() -> None:
+    details = "Recipient +15550100001 refused for EAAJZCxyz012abc\n\0twice"
+    verdict = judge_answer(400, refused(131026, details, fbtrace_id="AbC_d-1"))
+    assert verdict.text == (
+        "(#131026) Title: Recipient +1***0001 refused for EAA*** twice [fbtrace_id AbC_d-1]"
+    )
+    long = judge_answer(400, refused(131026, "x" * 9_000, fbtrace_id="AbC_d-1"))
+    assert long.text is not None
+    assert len(long.text) == 500
+    assert long.text.endswith("[fbtrace_id AbC_d-1]")
+
+
+def test_an_unknown_object_is_the_number_only_when_it_is_named() -> None:
+    message = "Unsupported post request. Object with ID '100000000000001' does not exist"
+    body = refused(100, error_subcode=33, message=message)
+    assert judge_answer(400, body, "100000000000001").hold_scope is Scope.NUMBER
+    for verdict in (judge_answer(400, body, "100000000000002"), judge_answer(400, body)):
+        assert (verdict.outcome, verdict.hold_scope) == (Outcome.FAILED, Scope.MEDIA)
+
+
+def test_codes_as_text_and_codes_too_large() -> None:
+    assert judge_answer(400, refused("131026")).code == 131026
+    verdict = judge_answer(400, refused(2**40))
+    assert (verdict.outcome, verdict.code) == (Outcome.FAILED, None)
+
+
+def test_transport() -> None:
+    waits = judge_failure(Transport.NOT_SENT, "refused by 442079460123")
+    assert (waits.outcome, waits.max_retries, waits.hold_scope) == (Outcome.WAIT, 0, None)
+    assert waits.text == "not sent: refused by +44***0123"
+    assert waits.wait_ms > 0
+    doubt = judge_failure(Transport.MAYBE_SENT)
+    assert doubt.outcome is Outcome.IN_DOUBT
+    assert doubt.text == "no answer, may have been sent"
+
+
+def _sound(verdict: Verdict) -> None:
+    assert verdict.outcome is Outcome.SENT or verdict.text
+    assert (verdict.outcome is Outcome.SENT) is (verdict.wamid is not None)
+    for text in (verdict.text or "", verdict.wamid or ""):
+        assert "\0" not in text
+        text.encode()
+        assert len(text) <= 512
+    assert verdict.code is None or 0 <= verdict.code < 2**31
+    assert verdict.outcome is not Outcome.RETRY or verdict.max_retries > 0
+    assert verdict.outcome is not Outcome.WAIT or verdict.wait_ms >= 1_000
+
+
+STATUS = st.integers(100, 599) | st.integers()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(STATUS, st.binary())
+def test_any_bytes(status: int, body: bytes) -> None:
+    _sound(judge_answer(status, body))
+
+
+@given(
+    STATUS,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "code": st.sampled_from(sorted(ERRORS)) | JSON,
+            "error_subcode": JSON,
+            "message": st.text(alphabet=st.characters(), max_size=40) | JSON,
+            "type": JSON,
+            "fbtrace_id": JSON,
+            "is_transient": JSON,
+            "error_data": st.fixed_dictionaries({"details": JSON | st.text(max_size=600)}) | JSON,
+        },
+    ),
+    JSON,
+)
+def test_any_error_object(status: int, error: dict[str, Any], messages: object) -> None:
+    body = json.dumps({"error": error, "messages": messages}).encode()
+    _sound(judge_answer(status, body, "1"))
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"error":' * 20_000, b"1" * 10_000])
+def test_hostile_nesting(body: bytes) -> None:
+    assert judge_answer(200, body).outcome is Outcome.IN_DOUBT
+    assert judge_answer(400, body).outcome is Outcome.FAILED
+
+
+def test_half_characters_are_taken_out() -> None:
+    verdict = judge_answer(400, b'{"error":{"code":1,"message":"\\ud800 \\u0000x"}}')
+    assert verdict.text == "x"

@@ -1,0 +1,370 @@
+"""Payloads become the components that Meta expects, and never somebody else's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wacampaign.core.outcome import Outcome, Scope
+from wacampaign.core.template_message import (
+    PayloadMismatch,
+    UnusableTemplate,
+    compile_template,
+    message_body,
+    variables_needed,
+)
+
+TO = "15550100001"
+Components = list[dict[str, Any]]
+
+
+def header(kind: str, text: str | None = None) -> dict[str, Any]:
+    return {"type": "HEADER", "format": kind} | ({"text": text} if text else {})
+
+
+def body(count: int) -> dict[str, Any]:
+    text = "Dear " + ", ".join(f"{{{{{n}}}}}" for n in range(1, count + 1)) + "."
+    return {"type": "BODY", "text": text}
+
+
+def buttons(*given: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "BUTTONS", "buttons": list(given)}
+
+
+URL = {"type": "URL", "text": "Shop", "url": "https://shop.test/{{1}}"}
+FIXED_URL = {"type": "URL", "text": "Site", "url": "https://shop.test/"}
+REPLY = {"type": "QUICK_REPLY", "text": "Stop"}
+COUPON = {"type": "COPY_CODE", "text": "Copy offer code", "example": ["SAVE20"]}
+PHONE = {"type": "PHONE_NUMBER", "text": "Call", "phone_number": "+15550100002"}
+
+
+def variables(*values: object) -> dict[str, object]:
+    return {f"var{n}": value for n, value in enumerate(values, start=1)}
+
+
+def sent(components: Components, payload: object, parameter_format: str | None = None) -> Any:
+    template = compile_template("offer", "en_GB", components, parameter_format)
+    return json.loads(template.body(TO, payload))["template"].get("components", [])
+
+
+def mismatch(components: Components, payload: object) -> str:
+    with pytest.raises(PayloadMismatch) as raised:
+        sent(components, payload)
+    text = str(raised.value)
+    assert text.startswith("not sent: ")
+    return text
+
+
+def texts(*values: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": value} for value in values]
+
+
+def test_the_whole_request() -> None:
+    template = compile_template("offer", "en_GB", [header("VIDEO"), body(2), {"type": "FOOTER"}])
+    request = json.loads(template.body(TO, variables("77001", "Asha", "20 %"), "row-1"))
+    assert request == {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": "+15550100001",
+        "type": "template",
+        "biz_opaque_callback_data": "row-1",
+        "template": {
+            "name": "offer",
+            "language": {"code": "en_GB"},
+            "components": [
+                {"type": "header", "parameters": [{"type": "video", "video": {"id": "77001"}}]},
+                {"type": "body", "parameters": texts("Asha", "20 %")},
+            ],
+        },
+    }
+
+
+def test_a_template_without_variables_has_no_components() -> None:
+    template = compile_template("hello", "en", [body(0), buttons(REPLY, PHONE, FIXED_URL)])
+    for payload in (None, {}):
+        assert template.template_object(payload) == {"name": "hello", "language": {"code": "en"}}
+    assert "biz_opaque_callback_data" not in json.loads(template.body(TO, None))
+
+
+@pytest.mark.parametrize("kind", ["VIDEO", "IMAGE", "DOCUMENT"])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://cdn.test/a.mp4", {"link": "https://cdn.test/a.mp4"}),
+        ("HTTP://cdn.test/a.mp4", {"link": "HTTP://cdn.test/a.mp4"}),
+        ("  https://cdn.test/a.mp4\n", {"link": "https://cdn.test/a.mp4"}),
+        ("1234567890", {"id": "1234567890"}),
+        (" 1234567890 ", {"id": "1234567890"}),
+        (1234567890, {"id": "1234567890"}),
+        ("http-1", {"id": "http-1"}),
+    ],
+)
+def test_media_by_link_or_by_id(kind: str, value: object, expected: dict[str, str]) -> None:
+    [component] = sent([header(kind), {"type": "BODY", "text": "Hi"}], variables(value))
+    name = kind.lower()
+    assert component == {"type": "header", "parameters": [{"type": name, name: expected}]}
+
+
+def test_var10_comes_after_var9() -> None:
+    payload = dict(sorted(variables(*(f"v{n}" for n in range(1, 13))).items()))
+    [component] = sent([body(12)], payload)
+    assert component["parameters"] == texts(*(f"v{n}" for n in range(1, 13)))
+
+
+def test_positional_variables_go_by_number_and_count_once() -> None:
+    [component] = sent([{"type": "BODY", "text": "{{2}} {{1}} {{2}}"}], variables("a", "b"))
+    assert component["parameters"] == texts("a", "b")
+
+
+def test_a_text_header_takes_the_first_variable() -> None:
+    first, second = sent([header("TEXT", "Hi {{1}}"), body(1)], variables("a", "b"))
+    assert first == {"type": "header", "parameters": texts("a")}
+    assert second == {"type": "body", "parameters": texts("b")}
+    assert sent([header("TEXT", "Hi"), body(1)], variables("a"))[0]["type"] == "body"
+
+
+NAMED_BODY = {
+    "type": "BODY",
+    "text": "{{surname}}, {{first_name}}",
+    "example": {
+        "body_text_named_params": [
+            {"param_name": "first_name", "example": "Asha"},
+            {"param_name": "surname", "example": "Rao"},
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("parameter_format", [None, "NAMED", "named"])
+def test_named_variables_go_in_the_order_of_the_text(parameter_format: str | None) -> None:
+    components = [header("TEXT", "{{shop}}"), NAMED_BODY]
+    first, second = sent(components, variables("a", "b", "c"), parameter_format)
+    assert first["parameters"] == [{"type": "text", "parameter_name": "shop", "text": "a"}]
+    assert second["parameters"] == [
+        {"type": "text", "parameter_name": "surname", "text": "b"},
+        {"type": "text", "parameter_name": "first_name", "text": "c"},
+    ]
+
+
+def test_buttons_take_what_is_left_in_their_order() -> None:
+    components = [header("IMAGE"), body(1), buttons(REPLY, URL, FIXED_URL, COUPON)]
+    _, _, url, coupon = sent(components, variables("77001", "a", "u=1", "SAVE20"))
+    assert url == {"type": "button", "sub_type": "url", "index": "1", "parameters": texts("u=1")}
+    assert coupon == {
+        "type": "button",
+        "sub_type": "copy_code",
+        "index": "3",
+        "parameters": [{"type": "coupon_code", "coupon_code": "SAVE20"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "button",
+    [
+        {"type": "OTP", "otp_type": "ONE_TAP", "text": "Autofill"},
+        {
+            "type": "URL",
+            "text": "Copy code",
+            "url": "https://www.whatsapp.com/otp/code/?otp_type=COPY_CODE&code=otp{{1}}",
+        },
+    ],
+)
+@pytest.mark.parametrize("text", [{"text": "*{{1}}* is your code."}, {}])
+def test_authentication_repeats_its_code(button: dict[str, Any], text: dict[str, str]) -> None:
+    components = [{"type": "BODY", "add_security_recommendation": True} | text, buttons(button)]
+    assert sent(components, variables("123456")) == [
+        {"type": "body", "parameters": texts("123456")},
+        {"type": "button", "sub_type": "url", "index": "0", "parameters": texts("123456")},
+    ]
+    assert variables_needed(components).count == 1
+
+
+def test_a_flow_button_is_named_without_a_value() -> None:
+    [component] = sent([body(0), buttons(REPLY, {"type": "FLOW", "text": "Open"})], {})
+    assert component == {"type": "button", "sub_type": "flow", "index": "1"}
+
+
+def test_too_few_names_the_variable_that_is_missing() -> None:
+    text = mismatch([header("VIDEO"), body(2)], variables("77001", "a"))
+    assert text == (
+        "not sent: the template takes 3 variables (header video, body {{1}}, body {{2}}), "
+        "the row has 2; missing: var3 for body {{2}}"
+    )
+
+
+def test_too_many_names_what_is_left_over() -> None:
+    text = mismatch([body(1)], variables("a", "b"))
+    assert text == (
+        "not sent: the template takes 1 variable (body {{1}}), the row has 2; left over: var2"
+    )
+    assert "no variables, the row has 1" in mismatch([body(0)], variables("a"))
+
+
+def test_a_button_without_its_variable_is_named() -> None:
+    text = mismatch([body(1), buttons(REPLY, URL)], variables("a"))
+    assert 'missing: var2 for button 2 "Shop" URL ending' in text
+
+
+def test_a_gap_is_not_closed_by_the_next_variable() -> None:
+    assert "missing: var2" in mismatch([body(2)], {"var1": "a", "var3": "c"})
+    assert "missing: var2" in mismatch([body(3)], variables("a", None, "c"))
+
+
+def test_blank_columns_at_the_end_and_other_keys_do_no_harm() -> None:
+    payload = variables("a", "", None, "  ") | {"note": "x", "variable": "y"}
+    assert sent([body(1)], payload)[0]["parameters"] == texts("a")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(7, "7"), (0, "0"), (20.0, "20"), (2.5, "2.5"), (10**17, "1" + "0" * 17), (-3, "-3")],
+)
+def test_numbers_become_text(value: object, text: str) -> None:
+    assert sent([body(1)], variables(value))[0]["parameters"] == texts(text)
+
+
+@pytest.mark.parametrize("value", ["", "  ", True, [], ["a"], {"a": 1}, float("nan")])
+def test_what_is_no_value_fails_the_row(value: object) -> None:
+    assert "var1 for body {{1}}" in mismatch([body(1)], variables(value))
+
+
+@pytest.mark.parametrize("payload", ["var1", [], 7, True])
+def test_a_payload_that_is_no_object_fails_the_row(payload: object) -> None:
+    mismatch([body(1)], payload)
+
+
+def test_a_mismatch_fails_its_row_and_several_hold_the_template() -> None:
+    with pytest.raises(PayloadMismatch) as raised:
+        sent([body(1)], {})
+    verdict = raised.value.verdict
+    assert (verdict.outcome, verdict.code) == (Outcome.FAILED, None)
+    assert (verdict.hold_scope, verdict.hold_after) == (Scope.TEMPLATE, 5)
+    assert verdict.text == str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("components", "word"),
+    [
+        ([header("LOCATION")], "LOCATION"),
+        ([header("GIF")], "GIF"),
+        ([body(0), {"type": "CAROUSEL", "cards": []}], "CAROUSEL"),
+        ([body(0), {"type": "LIMITED_TIME_OFFER"}], "LIMITED_TIME_OFFER"),
+        ([body(0), buttons({"type": "MPM", "text": "View"})], "MPM"),
+        ([header("TEXT", "{{1}} {{2}}")], "one variable"),
+        (["BODY"], "damaged"),
+        ("[]", "no list"),
+        (None, "no list"),
+        ([{"type": "BUTTONS", "buttons": "x"}], "damaged"),
+    ],
+)
+def test_templates_that_cannot_be_filled(components: Any, word: str) -> None:
+    with pytest.raises(UnusableTemplate, match=word):
+        compile_template("x", "en", components)
+
+
+def test_what_a_csv_must_bring() -> None:
+    needs = variables_needed([header("DOCUMENT"), body(2), buttons(REPLY, URL)])
+    assert needs.count == 4
+    assert needs.header_media == "document"
+    assert needs.names == (
+        "header document",
+        "body {{1}}",
+        "body {{2}}",
+        'button 2 "Shop" URL ending',
+    )
+    assert variables_needed([header("TEXT", "{{1}}")]).header_media is None
+    assert variables_needed([NAMED_BODY]).names == ("body {{surname}}", "body {{first_name}}")
+
+
+@pytest.mark.parametrize("to", ["15550100001", "+15550100001", " 15550100001 "])
+def test_the_phone_always_has_its_plus(to: str) -> None:
+    assert json.loads(message_body(to, {}))["to"] == "+15550100001"
+
+
+def test_limits_of_the_request() -> None:
+    with pytest.raises(PayloadMismatch):
+        message_body(" + ", {})
+    message_body(TO, {}, "x" * 512)
+    with pytest.raises(ValueError, match="512"):
+        message_body(TO, {}, "x" * 513)
+
+
+VALUE = st.text(min_size=1).filter(lambda text: not text.isspace())
+
+
+@given(
+    media=st.sampled_from([None, "VIDEO", "IMAGE", "DOCUMENT"]),
+    title=st.booleans(),
+    in_body=st.integers(0, 12),
+    extra=st.lists(st.sampled_from([URL, COUPON, REPLY, FIXED_URL, PHONE]), max_size=5),
+    sample=st.booleans(),
+    off=st.integers(-2, 2),
+    data=st.data(),
+)
+def test_no_variable_is_ever_shifted(
+    media: str | None,
+    title: bool,
+    in_body: int,
+    extra: list[dict[str, Any]],
+    sample: bool,
+    off: int,
+    data: st.DataObject,
+) -> None:
+    """Each value stands in its own place, or nothing is sent at all."""
+    components: Components = [body(in_body), buttons(*extra)]
+    if media is not None:
+        example = {"example": {"header_handle": ["https://sample.test/x"]}} if sample else {}
+        components.insert(0, header(media) | example)
+    elif title:
+        components.insert(0, header("TEXT", "Hi {{1}}"))
+    needs = variables_needed(components)
+    count = max(0, needs.count + off)
+    values = data.draw(st.lists(VALUE, min_size=count, max_size=count))
+    payload = dict(data.draw(st.permutations(list(variables(*values).items()))))
+    template = compile_template("x", "en", components)
+    if count != needs.count:
+        with pytest.raises(PayloadMismatch):
+            template.body(TO, payload)
+        return
+    out: list[str] = []
+    text = template.body(TO, payload).decode()
+    for component in json.loads(text)["template"].get("components", []):
+        for parameter in component.get("parameters", []):
+            value = parameter[parameter["type"]]
+            out.append(next(iter(value.values())) if isinstance(value, dict) else value)
+    if media is not None:
+        values[0] = values[0].strip()
+    assert out == values
+    assert "sample.test" not in text or any("sample.test" in value for value in values)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "format", "text", "buttons", "url", "example", "var1"])
+            | st.text(),
+            inner
+            | st.sampled_from(
+                ["HEADER", "BODY", "BUTTONS", "VIDEO", "URL", "OTP", "{{1}}", "{{a}}"]
+            ),
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON | st.lists(JSON), st.none() | st.text(), JSON)
+def test_any_stored_template_and_any_payload(
+    components: Any, parameter_format: str | None, payload: object
+) -> None:
+    try:
+        compile_template("x", "en", components, parameter_format).body(TO, payload)
+    except (UnusableTemplate, PayloadMismatch) as error:
+        assert str(error)

@@ -1,0 +1,302 @@
+"""Who may do what: the service role all of ours, everybody else nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp
+from tests.database.backends import Connection, make_backend, our_tables, tables
+from tests.servers import NODE_MODULES, migrate, tcp_address
+from wacampaign.core.outcome import Outcome, Verdict
+from wacampaign.core.ports import Evidence, Settlement
+from wacampaign.store.functions import FUNCTIONS
+from wacampaign.store.postgres import PostgresTransport
+from wacampaign.store.store import Store
+
+OUTSIDERS = ("anon", "authenticated")
+
+#: What Supabase projects made before 2026 grant on every new object in `public`.
+OLD_DEFAULTS = """
+alter default privileges in schema public
+    grant all on tables to anon, authenticated, service_role;
+alter default privileges in schema public
+    grant all on functions to anon, authenticated, service_role;
+alter default privileges in schema public
+    grant all on sequences to anon, authenticated, service_role;
+"""
+
+#: Functions that no program of ours calls by the registry: `db migrate` does, and a person may.
+BY_HAND = {"wacampaign_recount"}
+
+
+@pytest.fixture(params=["a project of 2026", "an older project"])
+def guarded(
+    request: pytest.FixtureRequest, empty_database: str, connect: Callable[..., Connection]
+) -> Connection:
+    """A migrated database that was empty, by the defaults of newer and of older projects."""
+    connection = connect(empty_database)
+    connection.execute("grant usage on schema public to anon, authenticated")
+    if request.param == "an older project":
+        connection.execute(OLD_DEFAULTS.encode())
+    migrate(empty_database)
+    return connection
+
+
+def test_functions_are_the_service_roles_alone(guarded: Connection) -> None:
+    rows = guarded.execute(
+        "select p.oid::regprocedure::text, r.role, has_function_privilege(r.role, p.oid, 'execute')"
+        " from pg_proc p,"
+        " unnest(array['public', 'anon', 'authenticated', 'service_role']) as r (role)"
+        " where p.pronamespace = 'public'::regnamespace"
+    ).fetchall()
+    assert len(rows) > 4 * len(FUNCTIONS)
+    assert [row for row in rows if row[2] != (row[1] == "service_role")] == []
+
+
+def test_no_outsider_runs_what_runs_as_its_owner(guarded: Connection) -> None:
+    """Lints 0028 and 0029 of Supabase's advisor, which its command line does not have yet."""
+    definers = guarded.execute(
+        "select p.proname::text, p.prorettype = 'trigger'::regtype,"
+        " has_function_privilege('anon', p.oid, 'execute')"
+        " or has_function_privilege('authenticated', p.oid, 'execute')"
+        " from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+        " where p.prosecdef and n.nspname = 'public'"
+    ).fetchall()
+    # Those two are triggers, which nobody can call; and there is no third.
+    assert sorted(definers) == [
+        ("wacampaign_campaign_started", True, False),
+        ("wacampaign_count_rows", True, False),
+    ]
+
+
+def test_every_function_has_a_fixed_search_path(guarded: Connection) -> None:
+    rows = guarded.execute(
+        "select proname::text, prosecdef, coalesce(proconfig, '{}') from pg_proc"
+        " where pronamespace = 'public'::regnamespace"
+    ).fetchall()
+    # Not empty where it is the caller's rights that count: triggers of the backend fire inside,
+    # and theirs is the caller's (the test of the whole protocol below has one).
+    paths = {False: "search_path=public, extensions, pg_temp", True: 'search_path=""'}
+    assert [name for name, definer, config in rows if paths[definer] not in config] == []
+
+
+def test_outsiders_have_no_right_on_any_table(guarded: Connection) -> None:
+    names = our_tables(guarded) + tables(guarded)
+    assert len(names) >= 8 + 9
+    rows = guarded.execute(
+        "select t, r, p from unnest(%s::text[]) t, unnest(%s::text[]) r,"
+        " unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references',"
+        "              'trigger', 'maintain']) p"
+        " where has_table_privilege(r, t, p)",
+        (names, list(OUTSIDERS)),
+    ).fetchall()
+    assert rows == []
+    no_row_security = guarded.execute(
+        "select relname::text from pg_class where relkind = 'r' and not relrowsecurity"
+        " and relnamespace = 'public'::regnamespace"
+    ).fetchall()
+    assert no_row_security == []
+    sequences = guarded.execute(
+        "select c.relname::text, r from pg_class c, unnest(%s::text[]) r where relkind = 'S'"
+        " and relnamespace = 'public'::regnamespace"
+        " and has_sequence_privilege(r, c.oid, 'usage, select, update')",
+        (list(OUTSIDERS),),
+    ).fetchall()
+    assert sequences == []
+
+
+@pytest.mark.parametrize("role", OUTSIDERS)
+def test_an_outsider_tries(guarded: Connection, role: str) -> None:
+    for table in our_tables(guarded) + tables(guarded):
+        (column,) = guarded.execute(
+            "select attname::text from pg_attribute"
+            " where attrelid = %s::regclass and attnum > 0 and attidentity = '' limit 1",
+            (table,),
+        ).fetchone() or ("",)
+        for statement in (
+            f"select * from {table}",
+            f"insert into {table} default values",
+            f"update {table} set {column} = {column}",
+            f"delete from {table}",
+        ):
+            with (
+                pytest.raises(psycopg.errors.InsufficientPrivilege),
+                guarded.transaction(),
+            ):
+                guarded.execute(f"set local role {role}".encode())
+                guarded.execute(statement.encode())
+    for name, params in FUNCTIONS.items():
+        arguments = ", ".join(f"p_{key} => null::{kind}" for key, kind in params.items())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), guarded.transaction():
+            guarded.execute(f"set local role {role}".encode())
+            guarded.execute(f"select public.wacampaign_{name}({arguments})".encode())
+
+
+def test_a_right_given_by_mistake_is_taken_back(
+    database: str, connect: Callable[..., Connection]
+) -> None:
+    connection = connect(database)
+    connection.execute("grant execute on all functions in schema public to anon, public")
+    connection.execute("grant all on wacampaign_workers, wacampaign_events to authenticated")
+    migrate(database)
+    test_functions_are_the_service_roles_alone(connection)
+    test_outsiders_have_no_right_on_any_table(connection)
+
+
+def test_the_registry_is_what_the_database_has(sql: Connection) -> None:
+    rows = sql.execute(
+        "select p.proname::text,"
+        " array(select t::oid from unnest(p.proargtypes) with ordinality as u (t, n) order by n),"
+        " coalesce(p.proargnames, '{}'), p.prorettype::regtype::text"
+        " from pg_proc p where p.pronamespace = 'public'::regnamespace"
+    ).fetchall()
+    names = [row[0] for row in rows]
+    assert len(names) == len(set(names)), "PostgREST cannot choose between overloads of json"
+    in_database = {row[0]: row[1:] for row in rows}
+    for name, params in FUNCTIONS.items():
+        (types,) = sql.execute(
+            "select array(select t::regtype::oid"
+            " from unnest(%s::text[]) with ordinality as u (t, n) order by n)",
+            (list(params.values()),),
+        ).fetchone() or ([],)
+        expected = (types, [f"p_{key}" for key in params], "jsonb")
+        assert (name, *in_database[f"wacampaign_{name}"]) == (name, *expected)
+
+    # All others are parts of these, or triggers.
+    inner = set(names) - {f"wacampaign_{name}" for name in FUNCTIONS} - BY_HAND
+    for name in inner:
+        (used,) = sql.execute(
+            "select exists (select 1 from pg_proc"
+            "               where prosrc like %s and proname <> %s)"
+            " or exists (select 1 from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
+            "            where p.proname = %s)",
+            (f"%public.{name}(%", name, name),
+        ).fetchone() or (False,)
+        assert used, f"{name} is called by nobody and not in the registry"
+
+
+def with_role(url: str, role: str) -> str:
+    return f"{url}&options=-c%20role%3D{role}"
+
+
+async def whole_protocol(store: Store) -> None:
+    """A small campaign from the number to the audit, with every function of the registry."""
+    number = await add_number(store)
+    campaign = await add_campaign(store, number, 40)
+    assert (await store.find("test campaign"))[0]["id"] == campaign
+    await store.call("filled", campaign_id=campaign, actor="test")
+    me, dead = uuid4(), uuid4()
+    for worker in (me, dead):
+        await store.register(worker, "host", 1, "0")
+    assert (await store.heartbeat(me, 0))["known"]
+    assert await past_ramp(store, me, campaign) == 5
+    assert (await store.sending([number]))[0].templates
+
+    claim = await store.claim(me, uuid4(), 10)
+    assert len(claim.rows) == 10
+    await store.begin(me, claim.rows[0].claim_id)
+    verdicts = [
+        Verdict(Outcome.SENT, wamid="wamid.1"),
+        Verdict(Outcome.FAILED, code=131026, text="(#131026) Message undeliverable"),
+        Verdict(Outcome.RETRY, code=131000, text="again", wait_ms=1, max_retries=3),
+        Verdict(Outcome.WAIT, code=130429, text="slower", wait_ms=1, slow_number=True),
+        Verdict(Outcome.IN_DOUBT, text="no answer"),
+    ]
+    batch = [Settlement(row, v) for row, v in zip(claim.rows, verdicts, strict=False)]
+    assert (await store.settle(me, batch)).settled == 5
+    assert await store.release(me, claim.rows[5:]) == 5
+
+    # The other worker dies with rows that it had begun; its journal knows of one.
+    await store.set_status(campaign, "pause", "test")
+    await store.set_status(campaign, "resume", "test")
+    lost = await store.claim(dead, uuid4(), 5, ahead_ms=5000)
+    assert lost.rows
+    await store.begin(dead, lost.rows[0].claim_id)
+    assert (await store.reap([str(dead)]))["in_doubt"] == len(lost.rows)
+    doubts = await store.doubts(str(dead))
+    assert len(doubts) == len(lost.rows)
+    facts = [Evidence(doubts[0][0], doubts[0][1], Outcome.SENT, "wamid.2", None, None)]
+    facts += [Evidence(row, claim_id, "unsent") for row, claim_id in doubts[1:]]
+    assert (await store.recover(me, facts))["sent"] == 1
+
+    while claim.rows:
+        claim = await store.claim(me, uuid4(), 100, ahead_ms=60_000)
+        if claim.rows:
+            await store.begin(me, claim.rows[0].claim_id)
+            await store.settle(me, accepted(claim.rows))
+    left = await counts(store, campaign)
+    assert (left["in_doubt"], left["failed"], left["sent"]) == (1, 1, 38)
+    verdict = await store.call("complete", campaign_id=campaign, actor="test", in_doubt_minutes=0.0)
+    assert verdict["completed"], verdict
+    assert (await store.audit(campaign))["ok"]
+    kinds = {e["kind"] for e in await store.call("events_of", campaign_id=campaign, limit=100)}
+    assert {"created", "started", "paused", "resumed", "recovered", "completed"} <= kinds
+    assert (await store.recent(5))[0]["id"] == campaign
+    (failure,) = await store.failures(campaign)
+    assert (failure["code"], failure["count"], failure["accepted"]) == (131026, 1, 0)
+    assert len(await store.failed_rows(campaign, 131026)) == 1
+    assert (await store.retry_failed(campaign, 131026, "test"))["reopened"]
+    assert (await store.call("numbers"))[0]["has_token"]
+    assert len(await store.call("templates", number_id=number)) == 1
+    assert await store.call("schema_version")
+    await store.goodbye(me)
+
+
+@pytest.mark.parametrize("before", ["nothing", "early", "later with row security"])
+def test_the_service_role_runs_the_whole_protocol(
+    empty_database: str, connect: Callable[..., Connection], before: str
+) -> None:
+    connection = connect(empty_database)
+    if before != "nothing":
+        make_backend(connection, later=before != "early", rls=before != "early")
+        connection.execute("update campaigns set status = 'paused'")
+        connection.execute("update whatsapp_numbers set is_active = false")
+    migrate(empty_database)
+    called: set[str] = set()
+
+    class Listed(PostgresTransport):
+        async def call(self, function: str, params: dict[str, Any]) -> Any:
+            called.add(function)
+            return await super().call(function, params)
+
+    async def play() -> None:
+        store = Store(Listed(with_role(empty_database, "service_role")))
+        try:
+            assert (await store.call("schema_version"))["version"]
+            await whole_protocol(store)
+        finally:
+            await store.close()
+
+    asyncio.run(play())
+    assert called == set(FUNCTIONS)
+
+
+def test_supabases_advisor_warns_of_nothing(guarded: Connection, tmp_path: Path) -> None:
+    with tcp_address(
+        f"postgresql://postgres@/{guarded.info.dbname}?host={guarded.info.host}"
+    ) as url:
+        advice = subprocess.run(
+            [
+                *(NODE_MODULES / ".bin" / "supabase", "db", "advisors", f"--remote={url}"),
+                *("--type", "all", "--level", "info", "--fail-on", "warn"),
+                *("--output-format", "json"),
+            ],
+            env=os.environ | {"SUPABASE_TELEMETRY_DISABLED": "1", "DO_NOT_TRACK": "1"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert advice.returncode == 0, advice.stdout + advice.stderr
+    # It did look: tables that only the service role reads are told, as information.
+    assert "rls_enabled_no_policy" in advice.stdout

@@ -1,0 +1,45 @@
+"""Reference pages name what the program has."""
+
+from __future__ import annotations
+
+import re
+
+from tests.docs import error_codes
+from tests.docs.pages import DOCS, ROOT, table_rows
+from wacampaign import settings
+from wacampaign.cli.program import DEBUG_SETTING
+from wacampaign.core.error_table import ERRORS
+
+REFERENCE = DOCS / "reference"
+
+
+def _documented_settings() -> dict[str, str]:
+    return {row[0]: row[-1] for row in table_rows((REFERENCE / "settings.md").read_text("utf-8"))}
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    known = {name for one in settings._KNOWN.values() for name in one.names}
+    assert _documented_settings().keys() == known | {DEBUG_SETTING}
+
+
+def test_the_example_file_has_documented_settings_only() -> None:
+    example = (ROOT / ".env.example").read_text("utf-8")
+    names = re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)
+    assert names
+    assert set(names) <= _documented_settings().keys()
+
+
+def test_defaults_are_those_of_the_program() -> None:
+    documented = _documented_settings()
+    assert documented["WHATSAPP_API_URL"] == settings.DEFAULT_API_URL
+    assert documented["WHATSAPP_API_VERSION"] == settings.DEFAULT_API_VERSION
+    assert documented["WACAMPAIGN_IN_DOUBT_MINUTES"] == f"{settings.DEFAULT_IN_DOUBT_MINUTES:g}"
+
+
+def test_error_codes_are_current() -> None:
+    page = (REFERENCE / "error-codes.md").read_text("utf-8")
+    assert page == error_codes.markdown(), "python -m tests.docs.error_codes > the page"
+
+
+def test_every_error_code_is_listed() -> None:
+    assert error_codes.documented_codes() == ERRORS.keys()

@@ -1,0 +1,201 @@
+"""Where settings come from, which values are refused, and that secrets stay inside."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from wacampaign.problems import Misconfigured
+from wacampaign.settings import Settings, key_kind, load_settings
+
+KEY = "sb_secret_" + "k" * 20
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def jwt(role: str) -> str:
+    parts = ({"alg": "HS256"}, {"role": role, "iss": "supabase"})
+    encoded = [base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts]
+    return ".".join([*encoded, "signature"])
+
+
+def load(file: str | None = None, **environ: str) -> Settings:
+    if file is not None:
+        Path(".env").write_text(file, encoding="utf-8")
+    return load_settings(environ=environ)
+
+
+def test_defaults() -> None:
+    settings = load()
+    assert settings.store == settings.require_store() == "embedded"
+    assert settings.api_url == "https://graph.facebook.com"
+    assert settings.api_version == "v25.0"
+    assert settings.in_doubt_minutes == 10
+    assert settings.home.is_absolute()
+    assert settings.home.name == "wacampaign"
+    assert settings.env_file is None
+
+
+def test_the_backends_env_file_works() -> None:
+    before = dict(os.environ)
+    settings = load(
+        "# backend\nSUPABASE_URL=https://abc.supabase.co/\n"
+        f'SUPABASE_SERVICE_KEY="{KEY}"\nexport META_ACCESS_TOKEN= token123 \n'
+        "META_APP_SECRET='se${HOME}cret'\nMETA_WEBHOOK_VERIFY_TOKEN=word\nTZ=Asia/Kolkata\n"
+    )
+    assert settings.store == settings.require_store() == "supabase"
+    assert settings.supabase_url == "https://abc.supabase.co"
+    assert (settings.supabase_key, settings.access_token) == (KEY, "token123")
+    assert settings.app_secret == "se${HOME}cret"
+    assert settings.env_file == Path(".env")
+    assert dict(os.environ) == before
+
+
+def test_a_flag_beats_the_environment_beats_the_file() -> None:
+    Path(".env").write_text("WHATSAPP_API_VERSION=v1.0\nWHATSAPP_API_URL=http://file\n")
+    environ = {"WHATSAPP_API_VERSION": "v2.0", "WHATSAPP_API_URL": "  "}
+    settings = load_settings(environ=environ, api_version="v3.0", store=None)
+    assert (settings.api_version, settings.api_url) == ("v3.0", "http://file")
+    assert settings.sources == {"api_version": "flag", "api_url": ".env"}
+    assert load_settings(environ=environ).api_version == "v2.0"
+
+
+def test_the_key_has_three_names_and_the_nearer_source_wins() -> None:
+    for name in ("SUPABASE_SERVICE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"):
+        assert load(**{name: KEY}).supabase_key == KEY
+    near = load("SUPABASE_SERVICE_KEY=far", SUPABASE_SECRET_KEY="near")
+    assert near.supabase_key == "near"
+
+
+def test_env_file_by_name(tmp_path: Path) -> None:
+    named = tmp_path / "other.env"
+    named.write_bytes("\ufeffDATABASE_URL=postgresql://u:p@h:5432/d\n".encode())
+    assert load_settings(named, environ={}).store == "postgres"
+    with pytest.raises(Misconfigured, match=r"missing\.env, does not exist"):
+        load_settings(tmp_path / "missing.env", environ={})
+    with pytest.raises(Misconfigured, match="is a folder"):
+        load_settings(tmp_path, environ={})
+    named.write_bytes(b"A=\xff\n")
+    with pytest.raises(Misconfigured, match="not UTF-8"):
+        load_settings(named, environ={})
+
+
+@pytest.mark.parametrize(
+    ("environ", "store"),
+    [
+        ({"DATABASE_URL": "postgres://h/d", "SUPABASE_URL": "https://a.supabase.co"}, "postgres"),
+        ({"SUPABASE_URL": "https://a.supabase.co"}, "supabase"),
+        ({"DATABASE_URL": "postgres://h/d", "WACAMPAIGN_STORE": "Embedded"}, "embedded"),
+    ],
+)
+def test_choice_of_the_store(environ: dict[str, str], store: str) -> None:
+    assert load(**environ).store == store
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        ({"WACAMPAIGN_STORE": "postgres"}, "DATABASE_URL is not set"),
+        ({"WACAMPAIGN_STORE": "supabase"}, "SUPABASE_URL is not set"),
+        ({"SUPABASE_URL": "https://a.supabase.co"}, "SUPABASE_SERVICE_KEY is not"),
+    ],
+)
+def test_a_store_says_what_it_lacks(environ: dict[str, str], missing: str) -> None:
+    with pytest.raises(Misconfigured, match=missing):
+        load(**environ).require_store()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("WACAMPAIGN_STORE", "mysql", "postgres, supabase or embedded"),
+        ("SUPABASE_URL", "abc.supabase.co", "starts with https://"),
+        ("SUPABASE_URL", "https://supabase.com/dashboard/project/abc", "dashboard"),
+        ("SUPABASE_URL", "https://user:hunter2@host", "plain URL"),
+        ("SUPABASE_SERVICE_KEY", "sb_publishable_abc", "publishable key"),
+        ("SUPABASE_SERVICE_ROLE_KEY", jwt("anon"), "role anon"),
+        ("SUPABASE_SECRET_KEY", "two words", "white space"),
+        ("DATABASE_URL", "https://a.supabase.co", "postgresql://"),
+        ("DATABASE_URL", "postgresql://postgres:[YOUR-PASSWORD]@h/d", "placeholder"),
+        ("DATABASE_URL", "postgresql://u:pa#ss/w@h:5432/d", "percent-encode"),
+        ("WHATSAPP_API_URL", "ftp://x", "https://"),
+        ("WHATSAPP_API_VERSION", "25", "v25.0"),
+        ("META_ACCESS_TOKEN", "EAAhunter2\u200b", "no key or token has"),
+        ("META_APP_SECRET", "hunter2\nX: y", "no key or token has"),
+        ("WACAMPAIGN_TEST_PHONE", "9000000001", "no phone number"),
+        ("WACAMPAIGN_ALERT_URLS", "slack://a,hunter2", "commas"),
+        ("WACAMPAIGN_IN_DOUBT_MINUTES", "soon", "must be minutes"),
+        ("WACAMPAIGN_IN_DOUBT_MINUTES", "nan", "must be minutes"),
+        ("WACAMPAIGN_IN_DOUBT_MINUTES", "0", "must be minutes"),
+    ],
+)
+def test_a_bad_value_names_its_setting_and_not_itself(name: str, value: str, message: str) -> None:
+    with pytest.raises(Misconfigured, match=message) as caught:
+        load(**{name: value})
+    assert caught.value.message.startswith(f"{name} (environment) ")
+    assert "hunter2" not in caught.value.message
+    assert caught.value.exit_code == 78
+
+
+def test_an_unknown_override_is_a_bug() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        load_settings(environ={}, colour="red")
+
+
+def test_good_values_are_read() -> None:
+    settings = load(
+        WACAMPAIGN_HOME="~/wa",
+        WACAMPAIGN_TEST_PHONE="+44 7700 900123",
+        WACAMPAIGN_ALERT_URLS="slack://a/b/c, https://example.com/hook,",
+        WACAMPAIGN_IN_DOUBT_MINUTES="0.5",
+        SUPABASE_URL="http://127.0.0.1:54321/rest/v1/",
+        SUPABASE_SERVICE_KEY=f" {jwt('service_role')}\n",
+    )
+    assert settings.home == Path.home() / "wa"
+    assert settings.test_phone == "447700900123"
+    assert settings.alert_urls == ("slack://a/b/c", "https://example.com/hook")
+    assert settings.in_doubt_minutes == 0.5
+    assert settings.supabase_url == "http://127.0.0.1:54321"
+    assert settings.supabase_key == jwt("service_role")
+
+
+def test_kinds_of_keys() -> None:
+    kinds = [key_kind(key) for key in (KEY, jwt("service_role"), "abc", "eyJ.e.x")]
+    assert kinds == ["secret key", "service_role JWT", "key of unknown kind", "key of unknown kind"]
+
+
+def test_secrets_are_neither_in_repr_nor_described() -> None:
+    settings = load(
+        DATABASE_URL="postgresql://boss:hunter2@db.example.com:5432/app?password=hunter2",
+        SUPABASE_SERVICE_KEY=KEY,
+        META_ACCESS_TOKEN="EAAhunter2",
+        META_APP_SECRET="hunter2",
+        META_WEBHOOK_VERIFY_TOKEN="hunter2",
+        WACAMPAIGN_TEST_PHONE="447700900123",
+        WACAMPAIGN_ALERT_URLS="slack://hunter2/b",
+    )
+    described = settings.describe()
+    for text in (repr(settings), str(described)):
+        assert not any(secret in text for secret in ("hunter2", KEY, "447700900123"))
+    shown = {line.name: (line.value, line.source) for line in described}
+    assert shown["DATABASE_URL"] == ("postgresql://boss:***@db.example.com:5432/app", "environment")
+    assert shown["SUPABASE_SERVICE_KEY"][0] == "secret key, set (30 characters)"
+    assert shown["WACAMPAIGN_TEST_PHONE"][0] == "+44***0123"
+    assert shown["SUPABASE_URL"] == ("not set", "default")
+    assert shown["WHATSAPP_API_VERSION"] == ("v25.0", "default")
+
+
+def test_env_example_has_every_setting_and_loads() -> None:
+    example = Path(__file__).parent.parent / ".env.example"
+    settings = load_settings(example, environ={})
+    assert settings.require_store() == "embedded"
+    text = example.read_text(encoding="utf-8")
+    assert all(line.name in text for line in settings.describe())

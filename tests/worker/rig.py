@@ -1,0 +1,148 @@
+"""A rehearsal: real PostgreSQL, the sandbox in its own process, workers in theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number
+from tests.servers import wait_until
+from wacampaign.sandbox.process import SandboxProcess
+from wacampaign.store.postgres import PostgresTransport
+from wacampaign.store.store import Store
+
+WABA = "2000000001"
+TOKEN = "test-token"
+Answer = TypeVar("Answer")
+
+
+class Rig:
+    """One database and one sandbox, and the workers started on them."""
+
+    def __init__(self, database: str, sandbox: SandboxProcess, home: Path) -> None:
+        self.database = database
+        self.sandbox = sandbox
+        self.home = home
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("WACAMPAIGN", "SUPABASE"))},
+            "DATABASE_URL": database,
+            "WACAMPAIGN_STORE": "postgres",
+            "WACAMPAIGN_HOME": str(home),
+            "WHATSAPP_API_URL": sandbox.url,
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.logs: list[Path] = []
+
+    def ask(self, question: Callable[[Store], Awaitable[Answer]]) -> Answer:
+        """Runs one coroutine with a store of the person who watches."""
+
+        async def play() -> Answer:
+            store = Store(PostgresTransport(self.database))
+            try:
+                return await question(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(play())
+
+    def number(
+        self, phone_number_id: str, *, rate: int = 1000, templates: tuple[str, ...] = ("hello",)
+    ) -> str:
+        """A number in the sandbox and in the database, with one-variable templates."""
+        control = self.sandbox.control
+        control.put_number(phone_number_id, waba_id=WABA, token=TOKEN, mps=None)
+        control.put_templates(
+            WABA,
+            *(
+                {
+                    "name": name,
+                    "language": "en",
+                    "status": "APPROVED",
+                    "category": "MARKETING",
+                    "components": BODY_TEMPLATE,
+                }
+                for name in templates
+            ),
+        )
+        return self.ask(
+            lambda store: add_number(
+                store,
+                rate=rate,
+                phone_number_id=phone_number_id,
+                waba_id=WABA,
+                token=TOKEN,
+                templates=templates,
+            )
+        )
+
+    def campaign(self, number_id: str, rows: int, **more: Any) -> str:
+        return self.ask(lambda store: add_campaign(store, number_id, rows, **more))
+
+    def stats(self, campaign_id: str) -> dict[str, Any]:
+        answer = self.ask(lambda store: store.stats([campaign_id]))
+        found: dict[str, Any] = answer["campaigns"][0]
+        return found
+
+    def audit(self, campaign_id: str) -> dict[str, Any]:
+        return self.ask(lambda store: store.audit(campaign_id))
+
+    def start_worker(
+        self, *arguments: str, preexec_limit: int | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """`wacampaign run-worker` as a process of its own; its log is kept.
+
+        `preexec_limit`: bytes beyond which no file of the process may grow.
+        """
+
+        def limit() -> None:
+            assert preexec_limit is not None
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (preexec_limit, preexec_limit))
+
+        log = self.home / f"worker-{len(self.workers)}.log"
+        self.logs.append(log)
+        with log.open("wb") as out:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "wacampaign", "run-worker", *arguments],
+                env=self.environment | environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=self.home,
+                preexec_fn=None if preexec_limit is None else limit,
+            )
+        self.workers.append(worker)
+        return worker
+
+    def log_of(self, worker: subprocess.Popen[bytes]) -> str:
+        return self.logs[self.workers.index(worker)].read_text()
+
+    def wait_started(self, worker: subprocess.Popen[bytes]) -> None:
+        """Waits until the worker has registered (and so has its signal handlers)."""
+        wait_until(lambda: "event=started" in self.log_of(worker), 20, "the worker has started")
+
+    def finished(self, worker: subprocess.Popen[bytes], seconds: float = 60) -> int:
+        """Waits for the worker's end and returns its exit code."""
+        try:
+            return worker.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the worker still runs:\n{self.log_of(worker)[-3000:]}") from None
+
+    def accepted(self) -> int:
+        return int(self.sandbox.control.totals()["accepted"])
+
+    def wait_accepted(self, n: int, seconds: float = 30) -> None:
+        wait_until(lambda: self.accepted() >= n, seconds, f"{n} messages accepted")
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGKILL)
+                worker.wait()

@@ -1,0 +1,1 @@
+"""The command line: each module here parses, calls, and renders; rules live elsewhere."""

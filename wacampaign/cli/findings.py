@@ -1,0 +1,176 @@
+"""What is wrong with a campaign, in sentences, worst first, each with the command that acts on it.
+
+Reads the campaign object (`campaign_object.py`); asks nothing of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from wacampaign.cli.wording import clock, duration, rows
+from wacampaign.core.error_table import Handling, lookup
+
+Severity = Literal["red", "yellow"]
+
+#: Seconds after its start from which a campaign that sends nothing is worth a sentence.
+STANDSTILL_SECONDS: Final = 60
+#: Errors of single recipients: in the list of errors, but nothing to act on.
+_RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
+#: Share of the number's configured rate below which it counts as slowed down.
+_SLOWED_BELOW: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that needs a person (red) or explains a delay (yellow)."""
+
+    severity: Severity
+    text: str
+    #: What to run or do about it.
+    command: str
+    #: The code, when this is about one of the campaign's errors.
+    error_code: int | None = None
+
+
+def attention(campaign: Mapping[str, Any]) -> str | None:
+    """The note that stays until it is resolved: "4 in doubt"."""
+    doubt: int = campaign["counts"]["in_doubt"]
+    return f"{doubt:,} in doubt" if doubt else None
+
+
+def find(campaign: Mapping[str, Any]) -> list[Finding]:
+    """Everything that is wrong, red before yellow."""
+    short_id = campaign["id"][:8]
+    found = [
+        *_status(campaign, short_id),
+        *_holds(campaign, short_id),
+        *_errors(campaign, short_id),
+        *_doubt(campaign, short_id),
+        *_pace(campaign, short_id),
+    ]
+    return sorted(found, key=lambda one: one.severity != "red")
+
+
+def _status(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
+    counts = campaign["counts"]
+    status = campaign["status"]
+    left = counts["pending"] + counts["ready"] + counts["retry_later"]
+    found = []
+    if status == "completed" and left + counts["processing"]:
+        n = left + counts["processing"]
+        found.append(
+            Finding("red", f"completed, but {rows(n)} never sent", f"wacampaign audit {short_id}")
+        )
+    if campaign["never_enqueued"]:
+        n = campaign["never_enqueued"]
+        found.append(
+            Finding(
+                "red",
+                f"{n:,} contacts were never put into the queue",
+                f"wacampaign audit {short_id}",
+            )
+        )
+    if status == "running" and not campaign["live_workers"]:
+        found.append(
+            Finding("red", "no live worker: nothing is being sent", "wacampaign run-worker")
+        )
+    if status == "running" and campaign["number"]["is_active"] is False:
+        found.append(
+            Finding(
+                "red",
+                "its number is switched off (is_active is false)",
+                "set whatsapp_numbers.is_active to true",
+            )
+        )
+    if status == "paused":
+        reason = campaign["pause_reason"]
+        found.append(
+            Finding(
+                "yellow",
+                f"paused: {reason}" if reason else "paused",
+                f"wacampaign {'resume' if campaign['start_time'] else 'start'} {short_id}",
+            )
+        )
+    return found
+
+
+def _holds(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
+    resume = f"wacampaign resume {short_id}"
+    found = []
+    for hold in campaign["holds"]:
+        what = f"template {hold['template']}" if hold["template"] else "the number"
+        code = f" ({hold['code']})" if hold["code"] else ""
+        if hold["until"]:
+            text = f"{what} waits until {clock(hold['until'])}{code}: {hold['reason']}"
+            found.append(Finding("yellow", text, f"wacampaign monitor {short_id}"))
+        else:
+            text = f"{what} is held until you resume{code}: {hold['reason']}"
+            found.append(Finding("red", text, resume))
+    return found
+
+
+def _errors(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
+    found = []
+    for error in campaign["errors"]:
+        entry = lookup(error["code"], 400)
+        if entry.handling in _RECIPIENTS_OWN:
+            continue
+        # A fault that passes by itself explains a delay; any other needs a person.
+        severity: Severity = "yellow" if entry.hold_seconds or not entry.burns_row else "red"
+        found.append(
+            Finding(
+                severity,
+                f"{error['code']} {error['title']}: {rows(error['count'])}",
+                entry.next_step.replace("CAMPAIGN", short_id),
+                error["code"],
+            )
+        )
+    return found
+
+
+def _doubt(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
+    note = attention(campaign)
+    if note is None:
+        return []
+    text = f"{note}: may or may not have been sent; no machine sends them again"
+    return [Finding("yellow", text, f"wacampaign audit {short_id}")]
+
+
+def _pace(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
+    """Why a running campaign is slower than it could be."""
+    if campaign["status"] != "running" or not campaign["live_workers"]:
+        return []
+    counts = campaign["counts"]
+    number = campaign["number"]
+    found = []
+    limit, configured = number["rate"], number["configured_rate"]
+    if limit and configured and limit < _SLOWED_BELOW * configured:
+        text = f"the number is slowed down to {limit:g}/s of {configured}/s"
+        found.append(Finding("yellow", text, "wait: it speeds up by itself"))
+    if counts["retry_later"] and not counts["ready"] and not counts["processing"]:
+        text = f"{rows(counts['retry_later'])} left, waiting for another try"
+        found.append(Finding("yellow", text, f"wacampaign monitor {short_id}"))
+    still = (
+        counts["ready"]
+        and not counts["processing"]
+        and not campaign["rate_per_second"]
+        and not campaign["holds"]
+        and number["is_active"] is not False
+    )
+    if still and (age := _age_seconds(campaign["start_time"])) > STANDSTILL_SECONDS:
+        text = (
+            f"{rows(counts['ready'])} ready, but nothing was sent in the last minute"
+            f" (started {duration(age)} ago)"
+        )
+        found.append(Finding("red", text, "look at the worker's log, then: wacampaign db check"))
+    return found
+
+
+def _age_seconds(start_time: str | None) -> float:
+    if start_time is None:
+        return 0.0
+    started = datetime.fromisoformat(start_time)
+    return (datetime.now(started.tzinfo) - started).total_seconds()

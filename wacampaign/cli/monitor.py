@@ -1,0 +1,132 @@
+"""`monitor`: the live view on a terminal, lines elsewhere; it only reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wacampaign.cli.monitor_feed import Feed
+from wacampaign.cli.monitor_lines import change_lines, progress_line
+from wacampaign.cli.options import AsJson, EnvFile, OptionalCampaign, ShowNumbers, StoreFlag
+from wacampaign.cli.output import print_json, say, stdout_console
+from wacampaign.cli.session import read_settings, resolve_campaigns, with_store
+
+if TYPE_CHECKING:
+    from wacampaign.cli.campaign_object import Stats
+    from wacampaign.store.store import Store
+
+#: Seconds between two looks on a terminal, and between two lines elsewhere.
+SCREEN_INTERVAL: Final = 2.0
+LINES_INTERVAL: Final = 30.0
+#: Seconds; a shorter interval only burdens the database.
+INTERVAL_MIN: Final = 0.5
+#: Seconds that one look repeats a call before the screen says STALE.
+PATIENCE_SECONDS: Final = 1.0
+
+
+def monitor(
+    campaign: OptionalCampaign = None,
+    once: Annotated[bool, typer.Option("--once", help="Show the present state and end.")] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "--interval",
+            metavar="S",
+            min=INTERVAL_MIN,
+            show_default=False,
+            help=f"Seconds between two looks: {SCREEN_INTERVAL:g} on a terminal, else"
+            f" {LINES_INTERVAL:g} between two lines.",
+        ),
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="logfmt lines, as where stdout is no terminal.")
+    ] = False,
+    as_json: AsJson = False,
+    show_numbers: ShowNumbers = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """Watch a campaign, live, until it ends.
+
+    Shows pace, queue, workers, what is wrong and what to do. Without a campaign: all that are not
+    over. On a terminal a live screen (q or Ctrl-C leaves),
+    elsewhere logfmt lines at each interval and at each change; with --json one object a line.
+    Accepted means accepted by the API; whether it was delivered is not known here.
+
+    Example: wacampaign monitor Bajaj_market_2
+
+    Example: wacampaign monitor Bajaj_market_2 --interval 60 >> monitor.log
+    """
+    console = stdout_console()
+    on_screen = console.is_terminal and not console.is_dumb_terminal and not plain and not as_json
+    seconds = interval or (SCREEN_INTERVAL if on_screen else LINES_INTERVAL)
+
+    async def work(opened: Store) -> None:
+        ids = await resolve_campaigns(opened, [campaign] if campaign else None)
+        # Lines watch for changes more often than they report progress.
+        looks = seconds if on_screen else min(seconds, SCREEN_INTERVAL)
+        feed = Feed(opened, ids, interval_seconds=looks, show_numbers=show_numbers)
+        await feed.tick()
+        assert feed.stats is not None
+        if not feed.stats.campaigns:
+            say("no campaign is scheduled, running or paused")
+        elif once:
+            _print_once(feed, as_json=as_json, on_screen=on_screen)
+        elif on_screen:
+            from wacampaign.cli.monitor_live import watch
+
+            await watch(feed, console)
+        else:
+            await _write_lines(feed, seconds, as_json=as_json)
+
+    with_store(read_settings(env_file, store), work, patience_seconds=PATIENCE_SECONDS)
+
+
+def _print_once(feed: Feed, *, as_json: bool, on_screen: bool) -> None:
+    assert feed.stats is not None
+    if on_screen:
+        from wacampaign.cli.monitor_live import print_frame
+
+        print_frame(feed, stdout_console())
+    else:
+        _print_progress(feed.stats, as_json=as_json)
+
+
+def _print_progress(stats: Stats, *, as_json: bool) -> None:
+    for one in stats.campaigns:
+        if as_json:
+            print_json({"at": stats.at, **one}, one_line=True)
+        else:
+            print(progress_line(stats.at, one), flush=True)
+
+
+async def _write_lines(feed: Feed, seconds: float, *, as_json: bool) -> None:
+    """Lines until the campaigns end: progress every `seconds`, changes at once."""
+    before: Stats | None = None
+    due = time.monotonic()
+    told_away = False
+    while True:
+        stats = feed.stats
+        assert stats is not None
+        if feed.problem is not None:
+            if not told_away:
+                say(f"the database does not answer, trying again: {feed.problem.message}")
+            told_away = True
+        elif stats is not before:
+            told_away = False
+            changes = list(change_lines(before, stats))
+            now = time.monotonic()
+            if now >= due or (as_json and changes) or feed.over:
+                _print_progress(stats, as_json=as_json)
+                due = now + seconds
+            if not as_json:
+                for line in changes:
+                    print(line, flush=True)
+            before = stats
+            if feed.over:
+                return
+        await asyncio.sleep(feed.wait_seconds)
+        await feed.tick()

@@ -1,0 +1,57 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+StoreName = Literal["postgres", "supabase", "embedded"]
+
+_CAMPAIGN_HELP = "Id, the beginning of an id (6 characters or more), or exact name."
+
+Campaign: TypeAlias = Annotated[
+    str, typer.Argument(metavar="CAMPAIGN", help=_CAMPAIGN_HELP, show_default=False)
+]
+OptionalCampaign: TypeAlias = Annotated[
+    str | None, typer.Argument(metavar="CAMPAIGN", help=_CAMPAIGN_HELP, show_default=False)
+]
+#: None when no campaign was named.
+Campaigns: TypeAlias = Annotated[
+    list[str] | None, typer.Argument(metavar="CAMPAIGN…", help=_CAMPAIGN_HELP, show_default=False)
+]
+
+_SETTINGS = "Settings"
+EnvFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--env-file",
+        metavar="PATH",
+        help="Read settings from this file instead of .env in the working directory.",
+        rich_help_panel=_SETTINGS,
+        show_default=False,
+    ),
+]
+StoreFlag: TypeAlias = Annotated[
+    StoreName | None,
+    typer.Option(
+        "--store",
+        help="Where the campaigns are, when not as WACAMPAIGN_STORE or the other settings say.",
+        rich_help_panel=_SETTINGS,
+        show_default=False,
+    ),
+]
+
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout, errors as JSON on stderr.")
+]
+Yes: TypeAlias = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")
+]
+DryRun: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Print the plan, change nothing.")
+]
+ShowNumbers: TypeAlias = Annotated[
+    bool, typer.Option("--show-numbers", help="Show phone numbers whole instead of masked.")
+]

@@ -1,0 +1,127 @@
+"""The outermost layer: turns every end of a command into its exit code and error text."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from wacampaign.cli.output import arrow, silence_stdout
+from wacampaign.core.masking import mask_secrets
+from wacampaign.problems import Problem, Usage
+
+#: Set to anything to see where an unexpected error came from.
+DEBUG_SETTING: Final = "WACAMPAIGN_DEBUG"
+#: As shells report a process that ended by SIGINT.
+INTERRUPTED: Final = 130
+#: Set by the shell's completion script, read by Typer.
+_COMPLETION_SETTING: Final = "_WACAMPAIGN_COMPLETE"
+
+
+class Program(TyperGroup):
+    """The root command. Every error ends in one text, one suggestion and the contract's code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Runs one command line and leaves with its exit code; never returns."""
+        if os.environ.get(_COMPLETION_SETTING):
+            return super().main(
+                args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra
+            )
+        words = list(sys.argv[1:] if args is None else args) or ["--help"]
+        for stream in (sys.stdout, sys.stderr):
+            # A terminal that cannot show a character shows another; it must not stop a command.
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        sys.exit(self._run(words, prog_name or "wacampaign"))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Lists the commands under their headings (`rich_help_panel`), in the app's order."""
+        headings: dict[str, dict[str, Any]] = {}
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                panel = getattr(command, "rich_help_panel", None)
+                heading = panel if isinstance(panel, str) else "Commands"
+                headings.setdefault(heading, {})[name] = command
+        widest = max((len(name) for part in headings.values() for name in part), default=0)
+        room = formatter.width - 4 - widest
+        for heading, commands in headings.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        (name.ljust(widest), command.get_short_help_str(room))
+                        for name, command in commands.items()
+                    ]
+                )
+
+    def _run(self, words: list[str], prog_name: str) -> int:
+        as_json = "--json" in words
+        try:
+            try:
+                with self.make_context(prog_name, list(words)) as context:
+                    self.invoke(context)
+            finally:
+                sys.stdout.flush()
+            return 0
+        except typer.Exit as end:
+            return end.exit_code
+        except (KeyboardInterrupt, typer.Abort):
+            return INTERRUPTED
+        except BrokenPipeError:
+            # Whoever read our output has seen enough (`| head`).
+            silence_stdout()
+            return 0
+        except TyperException as error:
+            return report(_usage(error, prog_name), as_json=as_json)
+        except Problem as problem:
+            return report(problem, as_json=as_json)
+        except Exception as error:
+            if os.environ.get(DEBUG_SETTING):
+                print(mask_secrets(traceback.format_exc()), file=sys.stderr, end="")
+            return report(_unexpected(error), as_json=as_json)
+
+
+def report(problem: Problem, *, as_json: bool) -> int:
+    """Writes `problem` to stderr, as the contract's JSON object or as text; returns its code."""
+    message = mask_secrets(problem.message)
+    if as_json:
+        error = {
+            "code": problem.code,
+            "message": message,
+            "suggestion": problem.suggestion,
+            "changed": problem.changed,
+        }
+        text = json.dumps({"error": error})
+    else:
+        text = f"error: {message}\n{arrow(sys.stderr)} {problem.suggestion}"
+    print(text, file=sys.stderr)
+    return problem.exit_code
+
+
+def _usage(error: TyperException, prog_name: str) -> Problem:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else prog_name
+    return Usage(error.format_message().rstrip("."), f"{command} --help")
+
+
+def _unexpected(error: Exception) -> Problem:
+    text = " ".join(str(error).split())
+    return Problem(
+        f"unexpected: {type(error).__name__}{': ' if text else ''}{text}",
+        f"run it again with {DEBUG_SETTING}=1 to see where, and report that",
+    )

@@ -1,0 +1,142 @@
+"""`queue-stats`: what is wrong first, then counts, pace and errors of each campaign."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from wacampaign.cli.campaign_object import COUNTS, Stats, findings_of, read_stats
+from wacampaign.cli.options import AsJson, Campaigns, EnvFile, ShowNumbers, StoreFlag
+from wacampaign.cli.output import arrow, print_json, stdout_console
+from wacampaign.cli.session import read_settings, resolve_campaigns, with_store
+from wacampaign.cli.wording import clock, duration
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from wacampaign.store.store import Store
+
+STATUS_STYLES: Final = {
+    "running": "bold green",
+    "paused": "bold yellow",
+    "completed": "bold cyan",
+    "failed": "bold red",
+}
+
+
+def queue_stats(
+    campaigns: Campaigns = None,
+    as_json: AsJson = False,
+    show_numbers: ShowNumbers = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """Show problems, counts, pace and errors of campaigns.
+
+    What is wrong comes first, with the command that acts on it. Without a campaign: all that are
+    not over.
+
+    Example: wacampaign queue-stats
+
+    Example: wacampaign queue-stats Bajaj_market_2 --json
+    """
+
+    async def work(opened: Store) -> Stats:
+        ids = await resolve_campaigns(opened, campaigns)
+        return read_stats(await opened.stats(ids), show_numbers=show_numbers)
+
+    stats = with_store(read_settings(env_file, store), work)
+    if as_json:
+        print_json({"at": stats.at, "campaigns": stats.campaigns, "workers": stats.workers})
+    else:
+        _print_stats(stats)
+
+
+def _print_stats(stats: Stats) -> None:
+    console = stdout_console()
+    if not stats.campaigns:
+        console.print("no campaign is scheduled, running or paused")
+    for campaign in stats.campaigns:
+        for line in _campaign_lines(campaign, stats.at):
+            console.print(line)
+        console.print()
+    for line in _worker_lines(stats):
+        console.print(line)
+
+
+def _campaign_lines(campaign: Mapping[str, Any], at: str) -> Iterator[Text]:
+    from rich.text import Text
+
+    status = campaign["status"]
+    yield Text.assemble(
+        (campaign["name"], "bold"),
+        f"  {campaign['id'][:8]}  ",
+        (status.upper(), STATUS_STYLES.get(status, "bold")),
+        f"  {campaign['total_contacts']:,} contacts",
+    )
+    for finding in findings_of(campaign):
+        yield Text(f"  ! {finding.text}", style=finding.severity)
+        yield Text(f"    {arrow(sys.stdout)} {finding.command}")
+    width = max(len(f"{n:,}") for n in campaign["counts"].values())
+    notes = _count_notes(campaign)
+    for name in COUNTS:
+        line = Text(f"  {name:<12}{campaign['counts'][name]:>{width},}")
+        if note := notes.get(name):
+            line.append(f"   {note}", style="dim")
+        yield line
+    yield Text(f"  {_pace(campaign, at)}")
+    if campaign["errors"]:
+        yield Text("  errors by code")
+        code_width = max(len(str(error["code"])) for error in campaign["errors"])
+        for error in campaign["errors"]:
+            code = str(error["code"]).rjust(code_width)
+            yield Text(f"    {code}  {error['count']:>{width},}  {error['title']}")
+
+
+def _count_notes(campaign: Mapping[str, Any]) -> dict[str, str]:
+    counts = campaign["counts"]
+    notes = {}
+    if counts["ready"] and campaign["oldest_ready_seconds"] is not None:
+        notes["ready"] = f"the oldest waits {duration(campaign['oldest_ready_seconds'])}"
+    if counts["in_doubt"]:
+        notes["in_doubt"] = "never sent again by a machine"
+    if counts["sent"]:
+        notes["sent"] = "accepted by the API"
+    return notes
+
+
+def _pace(campaign: Mapping[str, Any], at: str) -> str:
+    if campaign["status"] != "running":
+        ended = campaign["end_time"]
+        return f"ended {clock(ended)}" if ended else "not running"
+    limit = campaign["number"]["rate"]
+    cap = f" (limit {limit:g}/s)" if limit is not None else ""
+    eta = campaign["eta_seconds"]
+    if eta is None:
+        return f"rate {campaign['rate_per_second']:g}/s{cap}, end unknown"
+    if eta == 0:
+        return f"rate {campaign['rate_per_second']:g}/s{cap}, the last rows are on their way"
+    return (
+        f"rate {campaign['rate_per_second']:g}/s{cap}, "
+        f"done in {duration(eta)}, at {clock(at, plus_seconds=eta)}"
+    )
+
+
+def _worker_lines(stats: Stats) -> Iterator[Text]:
+    from rich.text import Text
+
+    if not stats.workers:
+        yield Text("workers: none")
+        return
+    yield Text(f"workers: {stats.live_workers} alive")
+    for worker in stats.workers:
+        state = (
+            f"{worker['in_flight']:,} in flight, beat {duration(worker['beat_age_seconds'])} ago"
+            if worker["alive"]
+            else f"LOST, last beat {duration(worker['beat_age_seconds'])} ago"
+        )
+        yield Text(
+            f"  {worker['id'][:8]}  {worker['host']} pid {worker['pid']}  {state}",
+            style="" if worker["alive"] else "red",
+        )

@@ -1,0 +1,32 @@
+"""Tables on stdout: aligned for people, tab-separated for programs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+
+
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+) -> None:
+    """The rows under their headings; the columns named in `right` are aligned to the right.
+
+    Lines too long for the terminal are cut at its edge, so the columns that matter come first.
+    Where stdout is no terminal: one line a row with tabs between, headings first.
+    """
+    lines = [list(headings)]
+    lines += [["" if v is None else " ".join(str(v).split()) for v in row] for row in rows]
+    if not sys.stdout.isatty():
+        for line in lines:
+            print("\t".join(line))
+        return
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+    room = shutil.get_terminal_size().columns
+    for line in lines:
+        cells = [
+            cell.rjust(width) if heading in right else cell.ljust(width)
+            for heading, cell, width in zip(headings, line, widths, strict=True)
+        ]
+        text = "  ".join(cells).rstrip()
+        print(text if len(text) <= room else text[: room - 1] + "…")

@@ -1,0 +1,37 @@
+"""Numbers, times and spans as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+
+def rows(n: int) -> str:
+    """`1 row`, `10,807 rows`."""
+    return f"{n:,} row" if n == 1 else f"{n:,} rows"
+
+
+def duration(seconds: float) -> str:
+    """`41 s`, `2 min 11 s`, `1 h 05 min`, `3 d 4 h`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def clock(timestamp: str, *, plus_seconds: float = 0) -> str:
+    """The local time of day of an ISO 8601 timestamp; with its date when it is another day."""
+    at = datetime.fromisoformat(timestamp).astimezone() + timedelta(seconds=plus_seconds)
+    today = datetime.now().astimezone().date()
+    return at.strftime("%H:%M" if at.date() == today else "%Y-%m-%d %H:%M")
+
+
+def seconds_clock(timestamp: str) -> str:
+    """The local time of day with seconds."""
+    return datetime.fromisoformat(timestamp).astimezone().strftime("%H:%M:%S")

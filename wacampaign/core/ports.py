@@ -1,0 +1,170 @@
+"""What the queue processor needs of the world, as small Protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from wacampaign.core.outcome import Verdict
+
+
+class DatabaseAway(Exception):  # noqa: N818 - the words of the field
+    """The database cannot be reached or is busy; the same call may be repeated."""
+
+
+@dataclass(slots=True, eq=False)
+class ClaimedRow:
+    """One row that this worker may send, and when (`due`: seconds on the loop's clock)."""
+
+    id: str
+    claim_id: str
+    campaign_id: str
+    number_id: str
+    template: str
+    phone: str
+    payload: Any
+    due: float
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """Number and template: what one fault stops."""
+        return (self.number_id, self.template)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignWork:
+    """What is left of a running campaign: rows ready now or later, rows held by live claims."""
+
+    id: str
+    unsent: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnswer:
+    """Rows to send, when to look again (milliseconds, None: nothing is waiting), what is left."""
+
+    rows: list[ClaimedRow]
+    next_ms: int | None
+    campaigns: list[CampaignWork]
+
+
+@dataclass(frozen=True, slots=True)
+class SettleAnswer:
+    """What `settle` wrote, and what must not be sent any more.
+
+    `lost`: row ids whose claim was taken away. `held`: number and template (None: all templates).
+    """
+
+    settled: int
+    lost: frozenset[str] = frozenset()
+    stopped_campaigns: frozenset[str] = frozenset()
+    held: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One row's verdict, with a sentence for people when it may stop more than the row."""
+
+    row: ClaimedRow
+    verdict: Verdict
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendingNumber:
+    """A number as the worker needs it; `templates` by name, as the database has them."""
+
+    id: str
+    phone_number_id: str | None
+    access_token: str | None = field(repr=False)
+    templates: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionVerdict:
+    """The guard's answer: completed or what is left, in rows and in time (ISO 8601, UTC)."""
+
+    completed: bool
+    status: str
+    counts: dict[str, int]
+    never_enqueued: int
+    waits_until: str | None
+    in_doubt_until: str | None
+
+
+class Queue(Protocol):
+    """The database's rules. Each method is one SQL function and safe to repeat."""
+
+    #: Longest sleep between two looks for work, in seconds.
+    idle_poll_seconds: float
+
+    async def claim(
+        self,
+        worker_id: UUID,
+        claim_id: UUID,
+        limit: int,
+        *,
+        ahead_ms: int,
+        campaign_ids: Sequence[str] | None,
+        stalled: Sequence[tuple[str, str]],
+    ) -> ClaimAnswer: ...
+
+    async def begin(self, worker_id: UUID, claim_id: str) -> frozenset[str] | None: ...
+
+    async def release(self, worker_id: UUID, rows: Sequence[ClaimedRow]) -> int: ...
+
+    async def settle(self, worker_id: UUID, batch: Sequence[Settlement]) -> SettleAnswer: ...
+
+    async def recover(self, worker_id: UUID, evidence: Sequence[Evidence]) -> dict[str, int]: ...
+
+    async def complete(self, campaign_id: str, actor: str) -> CompletionVerdict: ...
+
+    async def sending(self, number_ids: Sequence[str]) -> list[SendingNumber]: ...
+
+    async def wait_for_work(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a journal knows of a row: `sent` with wamid, `failed`, `unsent` (it never left), or
+    `begun` (it may have left, and nobody will ever know more)."""
+
+    row_id: str
+    claim_id: str
+    outcome: str
+    wamid: str | None = None
+    code: int | None = None
+    text: str | None = None
+
+
+class Sender(Protocol):
+    """The one POST. Raises `NotSent` or `MaybeSent` when there is no answer."""
+
+    async def post(self, phone_number_id: str, token: str, body: bytes) -> tuple[int, bytes]: ...
+
+
+class NotSent(Exception):  # noqa: N818 - the words of the field
+    """No byte of the request left this machine."""
+
+
+class MaybeSent(Exception):  # noqa: N818
+    """The request went out, or may have; the answer never came."""
+
+
+class Journal(Protocol):
+    """The local record of what was begun and answered; survives a kill of this process."""
+
+    def begun(self, rows: Sequence[ClaimedRow]) -> None: ...
+
+    def answered(self, row: ClaimedRow, verdict: Verdict) -> None: ...
+
+    def settled(self, rows: Sequence[ClaimedRow]) -> None: ...
+
+
+class EventLog(Protocol):
+    """Writes one line an event."""
+
+    def __call__(self, event: str, *, level: str = "info", **fields: object) -> None: ...

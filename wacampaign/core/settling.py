@@ -1,0 +1,154 @@
+"""Third stage: writes outcomes in batches, keeps what the database could not take."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import UUID
+
+from wacampaign.core.hand import Hand
+from wacampaign.core.outcome import Outcome
+from wacampaign.core.ports import (
+    DatabaseAway,
+    EventLog,
+    Evidence,
+    Journal,
+    Queue,
+    SettleAnswer,
+    Settlement,
+)
+
+#: Rows a batch: large enough that a call costs little a row, small enough to stay below a REST
+#: body of 200 KB and a few milliseconds of locks.
+BATCH_ROWS: Final = 500
+#: Milliseconds an outcome waits for company, as a share of a second: what a person watching the
+#: monitor may lag behind.
+BATCH_SECONDS: Final = 0.25
+#: Outcomes that may wait for the database before sending stops: some seconds of work.
+UNSETTLED_LIMIT: Final = 5_000
+#: Longest pause between two attempts while the database is away, in seconds.
+LONGEST_PAUSE_SECONDS: Final = 10.0
+
+
+class Settling:
+    """Collects settlements and writes them, oldest first, one batch at a time."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        worker_id: UUID,
+        hand: Hand,
+        journal: Journal,
+        log: EventLog,
+        on_answer: Callable[[SettleAnswer], None],
+    ) -> None:
+        self._queue = queue
+        self._worker_id = worker_id
+        self._hand = hand
+        self._journal = journal
+        self._log = log
+        self._on_answer = on_answer
+        self._unsettled: deque[Settlement] = deque()
+        self._arrived = asyncio.Event()
+        self._full = asyncio.Event()
+        self._closing = False
+
+    @property
+    def unsettled(self) -> int:
+        """Outcomes that the database does not have yet."""
+        return len(self._unsettled)
+
+    @property
+    def backed_up(self) -> bool:
+        """Whether sending has to wait for the database."""
+        return len(self._unsettled) >= UNSETTLED_LIMIT
+
+    def put(self, settlement: Settlement) -> None:
+        """Takes one outcome."""
+        self._unsettled.append(settlement)
+        self._arrived.set()
+        # A fault that may stop more than its row is not kept waiting for company.
+        if len(self._unsettled) >= BATCH_ROWS or settlement.verdict.hold_scope is not None:
+            self._full.set()
+
+    def hurry(self) -> None:
+        """Writes what there is now, without waiting for company."""
+        self._full.set()
+
+    def close(self) -> None:
+        """No more will come: write what is left and return from `run`."""
+        self._closing = True
+        self._arrived.set()
+        self._full.set()
+
+    async def run(self) -> None:
+        """Writes batches until closed and empty."""
+        while True:
+            if not self._unsettled:
+                if self._closing:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            if not self._closing and len(self._unsettled) < BATCH_ROWS:
+                try:
+                    async with asyncio.timeout(BATCH_SECONDS):
+                        await self._full.wait()
+                except TimeoutError:
+                    pass
+            self._full.clear()
+            batch = [
+                self._unsettled.popleft() for _ in range(min(BATCH_ROWS, len(self._unsettled)))
+            ]
+            try:
+                await self._write(batch)
+            except BaseException:
+                self._unsettled.extendleft(reversed(batch))
+                raise
+
+    async def _write(self, batch: list[Settlement]) -> None:
+        pause = 0.2
+        while True:
+            try:
+                answer = await self._queue.settle(self._worker_id, batch)
+                if answer.lost:
+                    await self._give_evidence(batch, answer.lost)
+                break
+            except DatabaseAway as away:
+                self._log(
+                    "database_away", level="warning", doing="settle", rows=len(batch), error=away
+                )
+                await asyncio.sleep(pause * random.uniform(0.7, 1.3))
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        rows = [one.row for one in batch]
+        self._journal.settled(rows)
+        self._hand.unblock({row.lane for row in rows})
+        tally: dict[str, Any] = {}
+        for one in batch:
+            tally[one.verdict.outcome] = tally.get(one.verdict.outcome, 0) + 1
+        self._log("settled", rows=len(batch), lost=len(answer.lost) or None, **tally)
+        self._on_answer(answer)
+
+    async def _give_evidence(self, batch: list[Settlement], lost: frozenset[str]) -> None:
+        # The claim was given up while the answer was on its way. Writing with it is refused, but
+        # what Meta answered is a fact, and the rows may stand in doubt for want of it.
+        facts = [
+            _evidence(one)
+            for one in batch
+            if one.row.id in lost and one.verdict.outcome is not Outcome.IN_DOUBT
+        ]
+        told: dict[str, Any] = await self._queue.recover(self._worker_id, facts) if facts else {}
+        self._log("claim_lost", level="warning", rows=len(lost), told=len(facts), **told)
+
+
+def _evidence(one: Settlement) -> Evidence:
+    row, verdict = one.row, one.verdict
+    if verdict.outcome in (Outcome.RETRY, Outcome.WAIT):
+        # A throttle, or a request that never left: either way, not sent.
+        return Evidence(row.id, row.claim_id, "unsent")
+    return Evidence(
+        row.id, row.claim_id, str(verdict.outcome), verdict.wamid, verdict.code, verdict.text
+    )

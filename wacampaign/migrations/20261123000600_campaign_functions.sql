@@ -1,0 +1,639 @@
+-- Campaigns: create, fill, life cycle, the completion guard, counts, audit. One jsonb out each.
+
+-- Resolves what a person typed: a full id, an unambiguous beginning of one (6 characters or more),
+-- or an exact name. Returns the matches, at most ten.
+create or replace function public.wacampaign_find(p_text text)
+returns jsonb
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    with typed as (
+        select translate(lower(p_text), '%_\', '') as beginning
+    ), found as (
+        select k.id, k.name, k.status, k.created_at,
+               k.name = p_text or k.id::text = typed.beginning as exact
+        from public.campaigns k, typed
+        where k.name = p_text
+           or (length(typed.beginning) >= 6 and k.id::text like typed.beginning || '%')
+        order by exact desc, k.created_at desc
+        limit 10
+    )
+    select coalesce(jsonb_agg(jsonb_build_object('id', id, 'name', name, 'status', status)
+                              order by exact desc, created_at desc), '[]'::jsonb)
+    from found
+$$;
+
+-- The newest campaigns, whatever their state.
+create or replace function public.wacampaign_recent(p_limit int default 50)
+returns jsonb
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'name', k.name, 'status', k.status)
+                              order by k.created_at desc, k.id), '[]'::jsonb)
+    from (
+        select id, name, status, created_at from public.campaigns
+        order by created_at desc, id
+        limit least(p_limit, 500)
+    ) as k
+$$;
+
+create or replace function public.wacampaign_create(
+    p_id uuid,
+    p_name text,
+    p_number_id uuid,
+    p_templates text[],
+    p_total int,
+    p_invalid int,
+    p_actor text
+)
+returns jsonb
+language plpgsql
+set search_path = public, extensions, pg_temp
+as $$
+begin
+    -- Every column that a backend may have without null and without a default.
+    insert into public.campaigns
+        (id, name, whatsapp_number_id, template_names, total_contacts, invalid_contacts_count,
+         total_sent, total_failed, is_scheduled, status, pause_reason, created_at)
+    values (p_id, p_name, p_number_id, p_templates, p_total, p_invalid, 0, 0, false, 'paused',
+            'its contacts are being written', clock_timestamp())
+    on conflict (id) do nothing;
+    if found then
+        insert into public.wacampaign_events (campaign_id, kind, actor, row_count)
+        values (p_id, 'created', p_actor, p_total);
+    end if;
+    return jsonb_build_object('id', p_id);
+end
+$$;
+
+-- Rows in batches; ids come from the caller, so the same batch again adds nothing.
+create or replace function public.wacampaign_enqueue(
+    p_campaign_id uuid,
+    p_number_id uuid,
+    p_ids uuid[],
+    p_phones text[],
+    p_templates text[],
+    p_payloads text[]
+)
+returns jsonb
+language plpgsql
+set search_path = public, extensions, pg_temp
+as $$
+declare
+    v_n int;
+begin
+    perform 1 from public.campaigns where id = p_campaign_id and status in ('completed', 'failed');
+    if found then
+        raise sqlstate 'PT409' using message = 'the campaign is over, so nothing is added to it';
+    end if;
+    insert into public.send_queue
+        (id, campaign_id, whatsapp_number_id, template_name, phone, payload, status, retry_count,
+         created_at, updated_at)
+    select t.id, p_campaign_id, p_number_id, t.template, t.phone, t.payload::jsonb, 'ready', 0,
+           now(), now()
+    from unnest(p_ids, p_phones, p_templates, p_payloads) as t (id, phone, template, payload)
+    on conflict (id) do nothing;
+    get diagnostics v_n = row_count;
+    return jsonb_build_object('added', v_n);
+end
+$$;
+
+-- All contacts are in (or the function says how many are missing): the campaign may be started.
+create or replace function public.wacampaign_filled(p_campaign_id uuid, p_actor text)
+returns jsonb
+language plpgsql
+set search_path = public, extensions, pg_temp
+as $$
+declare
+    v_total int;
+    v_rows bigint;
+begin
+    select total_contacts into v_total from public.campaigns where id = p_campaign_id for update;
+    if not found then
+        raise sqlstate 'PT404' using message = 'no such campaign';
+    end if;
+    select coalesce(sum(n), 0) into v_rows
+    from public.wacampaign_counts where campaign_id = p_campaign_id;
+    if v_rows < v_total then
+        raise sqlstate 'PT409' using
+            message = format('%s of %s contacts are not in the queue', v_total - v_rows, v_total),
+            hint = 'cancel this campaign and create it again';
+    end if;
+    update public.campaigns set pause_reason = 'not started yet'
+    where id = p_campaign_id and status = 'paused'
+      and pause_reason = 'its contacts are being written';
+    if found then
+        insert into public.wacampaign_events (campaign_id, kind, actor, row_count)
+        values (p_campaign_id, 'filled', p_actor, v_rows);
+    end if;
+    return jsonb_build_object('rows', v_rows);
+end
+$$;
+
+-- Lifts what holds the rows that this campaign has left. Returns how many holds that were.
+create or replace function public.wacampaign_lift_holds(p_campaign_id uuid)
+returns int
+language plpgsql
+set search_path = public, extensions, pg_temp
+as $$
+declare
+    v_lifted int;
+begin
+    update public.wacampaign_holds h
+    set lifted_at = clock_timestamp()
+    where h.lifted_at is null
+      and exists (
+          select 1 from public.wacampaign_counts c
+          where c.campaign_id = p_campaign_id and c.n > 0 and c.status = 'ready'
+            and c.whatsapp_number_id = h.whatsapp_number_id
+            and (h.template_name is null or h.template_name = c.template_name)
+            and (h.campaign_id is null or h.campaign_id = c.campaign_id));
+    get diagnostics v_lifted = row_count;
+    return v_lifted;
+end
+$$;
+
+-- start, pause, resume, cancel: one conditional statement each. `changed` false: it was so already.
+create or replace function public.wacampaign_set_status(
+    p_campaign_id uuid,
+    p_action text,
+    p_actor text,
+    p_reason text default null
+)
+returns jsonb
+language plpgsql
+set search_path = public, extensions, pg_temp
+as $$
+declare
+    v_was text;
+    v_reason text;
+    v_now text;
+    v_lifted int := 0;
+begin
+    select status, pause_reason into v_was, v_reason
+    from public.campaigns where id = p_campaign_id for update;
+    if not found then
+        raise sqlstate 'PT404' using message = 'no such campaign';
+    end if;
+    v_now := case p_action when 'start' then 'running' when 'resume' then 'running'
+                           when 'pause' then 'paused' when 'cancel' then 'failed' end;
+    if v_now is null then
+        raise sqlstate 'PT400' using message = 'unknown action: ' || p_action;
+    end if;
+    if v_was = 'running' and v_now = 'running' then
+        -- It runs, but some of its lanes may be held: resuming lifts that, and starts a new ramp.
+        v_lifted := public.wacampaign_lift_holds(p_campaign_id);
+        if v_lifted > 0 then
+            delete from public.wacampaign_lanes where campaign_id = p_campaign_id;
+            insert into public.wacampaign_events (campaign_id, kind, actor, reason, detail)
+            values (p_campaign_id, 'resumed', p_actor, p_reason,
+                    jsonb_build_object('was', v_was, 'holds_lifted', v_lifted));
+            perform pg_notify('wacampaign', p_campaign_id::text);
+        end if;
+        return jsonb_build_object('changed', v_lifted > 0, 'was', v_was, 'status', v_was,
+                                  'holds_lifted', v_lifted);
+    end if;
+    if v_was = v_now then
+        return jsonb_build_object('changed', false, 'was', v_was, 'status', v_was);
+    end if;
+    if v_now = 'running' and v_reason = 'its contacts are being written' then
+        raise sqlstate 'PT409' using
+            message = 'not all of its contacts are in the queue, so it cannot be started',
+            hint = 'if no `wacampaign create` is running: wacampaign cancel ' || p_campaign_id
+                || ', then create it again';
+    end if;
+    if v_was in ('completed', 'failed')
+       or (p_action = 'pause' and v_was <> 'running') then
+        raise sqlstate 'PT409' using
+            message = format('the campaign is %s, so it cannot be %s', v_was,
+                case p_action when 'start' then 'started' when 'resume' then 'resumed'
+                              when 'pause' then 'paused' else 'cancelled' end);
+    end if;
+
+    update public.campaigns
+    set status = v_now,
+        pause_reason = case when v_now = 'running' then null else coalesce(p_reason, case p_action
+            when 'cancel' then 'cancelled by ' || p_actor else 'paused by ' || p_actor end) end,
+        start_time = case when v_now = 'running' then coalesce(start_time, clock_timestamp())
+                     else start_time end,
+        end_time = case when v_now = 'failed' then clock_timestamp() end
+    where id = p_campaign_id;
+
+    if v_now = 'running' then
+        -- A person says that the cause is gone: what held this campaign's lanes is lifted, and the
+        -- ramp finds out with one message whether that is true.
+        v_lifted := public.wacampaign_lift_holds(p_campaign_id);
+    end if;
+
+    insert into public.wacampaign_events (campaign_id, kind, actor, reason, detail, row_count)
+    values (p_campaign_id,
+            case p_action when 'start' then 'started' when 'resume' then 'resumed'
+                          when 'pause' then 'paused' else 'cancelled' end,
+            p_actor, p_reason,
+            jsonb_build_object('was', v_was, 'pause_reason', v_reason, 'holds_lifted', v_lifted),
+            (select coalesce(sum(n), 0) from public.wacampaign_counts
+             where campaign_id = p_campaign_id and status = 'ready'));
+    return jsonb_build_object('changed', true, 'was', v_was, 'status', v_now,
+                              'holds_lifted', v_lifted);
+end
+$$;
+
+-- Contacts of the campaign that have no row in the queue. Contacts that the backend found invalid
+-- are in total_contacts only if campaign_contacts says so.
+create or replace function public.wacampaign_missing(p_campaign_id uuid)
+returns bigint
+language plpgsql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+declare
+    v_missing bigint;
+    v_contacts bigint;
+    v_invalid bigint;
+    v_total bigint;
+begin
+    select k.total_contacts into v_total from public.campaigns k where k.id = p_campaign_id;
+    select v_total - coalesce(sum(n), 0) into v_missing
+    from public.wacampaign_counts where campaign_id = p_campaign_id;
+    if v_missing <= 0 then
+        return 0;
+    end if;
+    select count(*), count(*) filter (where not is_valid) into v_contacts, v_invalid
+    from public.campaign_contacts where campaign_id = p_campaign_id;
+    if v_contacts = v_total then
+        v_missing := v_missing - v_invalid;
+    end if;
+    return greatest(0, v_missing);
+end
+$$;
+
+-- The completion guard. Sets `completed` in one statement, only from `running`, only when no row is
+-- left to do and every contact had its row. Returns the verdict with what is left, for the log.
+create or replace function public.wacampaign_complete(
+    p_campaign_id uuid,
+    p_actor text,
+    p_in_doubt_minutes double precision default 10
+)
+returns jsonb
+language plpgsql
+set search_path = public, extensions, pg_temp
+as $$
+declare
+    v_campaign record;
+    v_left jsonb;
+    v_missing bigint;
+    v_done bool := false;
+    v_alone timestamptz;
+begin
+    -- The lock first: the next statement then sees what every earlier holder of it wrote.
+    select id, name, status into v_campaign
+    from public.campaigns where id = p_campaign_id for update;
+    if not found then
+        raise sqlstate 'PT404' using message = 'no such campaign';
+    end if;
+    -- After the lock: it writes to the queue and the counts.
+    perform public.wacampaign_reap();
+    v_left := public.wacampaign_row_counts(p_campaign_id);
+    v_missing := public.wacampaign_missing(p_campaign_id);
+    -- Since when rows in doubt are all that is left.
+    select greatest(max(k.last_settled_at), max(q.in_doubt_since),
+                    max(q.updated_at) filter (where q.in_doubt_since is null))
+    into v_alone
+    from public.campaigns k
+    left join public.send_queue q on q.campaign_id = k.id and q.status = 'processing'
+        and (q.in_doubt_since is not null or q.claim_id is null)
+    where k.id = p_campaign_id;
+
+    update public.campaigns k
+    set status = 'completed', end_time = clock_timestamp(), pause_reason = null
+    where k.id = p_campaign_id and k.status = 'running'
+      and v_missing = 0
+      and (v_left ->> 'pending')::bigint = 0
+      and not exists (select 1 from public.send_queue q
+                      where q.campaign_id = k.id and q.status = 'pending')
+      and (v_left ->> 'ready')::bigint + (v_left ->> 'retry_later')::bigint = 0
+      and (v_left ->> 'processing')::bigint = 0
+      and ((v_left ->> 'in_doubt')::bigint = 0
+           or v_alone <= clock_timestamp() - make_interval(secs => p_in_doubt_minutes * 60));
+    v_done := found;
+
+    if v_done then
+        insert into public.wacampaign_events (campaign_id, kind, actor, row_count, reason, detail)
+        values (p_campaign_id, 'completed', p_actor, (v_left ->> 'sent')::int,
+                case when (v_left ->> 'in_doubt')::int > 0
+                     then (v_left ->> 'in_doubt') || ' in doubt' end, v_left);
+        insert into public.notifications
+            (type, title, message, related_entity_type, related_entity_id, created_at, is_read)
+        values (case when (v_left ->> 'in_doubt')::int > 0 or (v_left ->> 'failed')::int > 0
+                     then 'warning' else 'success' end,
+                'Campaign completed: ' || v_campaign.name,
+                format('%s sent, %s failed%s', v_left ->> 'sent', v_left ->> 'failed',
+                       case when (v_left ->> 'in_doubt')::int > 0
+                            then ', ' || (v_left ->> 'in_doubt') || ' in doubt' else '' end),
+                'campaign', p_campaign_id, clock_timestamp(), false);
+    elsif v_campaign.status = 'running' and (v_left ->> 'processing')::bigint = 0 then
+        -- What is left may all be held: then a person has to act, and the status says so.
+        if public.wacampaign_pause_held(p_campaign_id) then
+            v_campaign.status := 'paused';
+        end if;
+    end if;
+
+    return jsonb_build_object(
+        'completed', v_done,
+        'status', case when v_done then 'completed' else v_campaign.status end,
+        'counts', v_left,
+        'never_enqueued', v_missing,
+        'waits_until', (
+            select max(w.at)
+            from (select distinct whatsapp_number_id, template_name from public.wacampaign_counts
+                  where campaign_id = p_campaign_id and status = 'ready' and n > 0) as lane
+            cross join lateral (
+                select max(q.next_retry_at) as at from public.send_queue q
+                where q.campaign_id = p_campaign_id and q.status = 'ready'
+                  and q.whatsapp_number_id = lane.whatsapp_number_id
+                  and q.template_name = lane.template_name
+                  and q.next_retry_at is not null
+            ) as w),
+        'in_doubt_until', case when (v_left ->> 'in_doubt')::bigint > 0
+                          then v_alone + make_interval(secs => p_in_doubt_minutes * 60) end);
+end
+$$;
+
+-- The seven disjoint counts of a campaign. Totals come from the counts table; what depends on the
+-- clock or on a worker's life is counted in its (small) partial index.
+create or replace function public.wacampaign_row_counts(p_campaign_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = public, extensions, pg_temp
+set enable_seqscan = off
+as $$
+declare
+    v_pending bigint;
+    v_ready bigint;
+    v_processing bigint;
+    v_sent bigint;
+    v_failed bigint;
+    v_later bigint;
+    v_marked bigint;
+    v_orphans bigint;
+    v_unsent bigint;
+    v_begun bigint;
+begin
+    select coalesce(sum(n) filter (where status = 'pending'), 0),
+           coalesce(sum(n) filter (where status = 'ready'), 0),
+           coalesce(sum(n) filter (where status = 'processing'), 0),
+           coalesce(sum(n) filter (where status = 'sent'), 0),
+           coalesce(sum(n) filter (where status = 'failed'), 0)
+    into v_pending, v_ready, v_processing, v_sent, v_failed
+    from public.wacampaign_counts where campaign_id = p_campaign_id;
+
+    select coalesce(sum(w.n), 0) into v_later
+    from (select distinct whatsapp_number_id, template_name from public.wacampaign_counts
+          where campaign_id = p_campaign_id and status = 'ready' and n > 0) as lane
+    cross join lateral (
+        select count(*) as n from public.send_queue q
+        where q.campaign_id = p_campaign_id and q.status = 'ready'
+          and q.whatsapp_number_id = lane.whatsapp_number_id
+          and q.template_name = lane.template_name
+          and q.next_retry_at > (select clock_timestamp())
+    ) as w;
+
+    v_marked := 0;
+    v_orphans := 0;
+    v_unsent := 0;
+    v_begun := 0;
+    if v_processing > 0 then
+        select count(*) into v_marked from public.send_queue q
+        where q.campaign_id = p_campaign_id and q.status = 'processing'
+          and q.in_doubt_since is not null;
+        -- Taken by somebody who holds no claim (the old backend's processor).
+        select count(*) into v_orphans from public.send_queue q
+        where q.claim_id is null and q.status = 'processing'
+          and q.campaign_id = p_campaign_id and q.in_doubt_since is null;
+        -- Held by a dead claim that nobody has reaped yet.
+        select coalesce(sum(n) filter (where begun_at is null), 0),
+               coalesce(sum(n) filter (where begun_at is not null), 0)
+        into v_unsent, v_begun
+        from (
+            select c.begun_at, (
+                select count(*) from public.send_queue q
+                where q.claim_id = c.id and q.status = 'processing'
+                  and q.campaign_id = p_campaign_id and q.in_doubt_since is null) as n
+            from public.wacampaign_claims c
+            where c.closed_at is null
+              and (c.lease_until < clock_timestamp() or not public.wacampaign_is_alive(c.worker_id))
+        ) as dead;
+    end if;
+
+    return jsonb_build_object(
+        'pending', v_pending,
+        'ready', v_ready - v_later + v_unsent,
+        'retry_later', v_later,
+        'processing', v_processing - v_marked - v_orphans - v_unsent - v_begun,
+        'in_doubt', v_marked + v_orphans + v_begun,
+        'sent', v_sent,
+        'failed', v_failed);
+end
+$$;
+
+-- What queue-stats and monitor show. Without ids: all campaigns that are not over.
+create or replace function public.wacampaign_stats(p_campaign_ids uuid[] default null)
+returns jsonb
+language sql
+volatile
+set search_path = public, extensions, pg_temp
+as $$
+    select jsonb_build_object(
+        'at', to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        'campaigns', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'id', k.id,
+                'name', k.name,
+                'status', k.status,
+                'pause_reason', k.pause_reason,
+                'total_contacts', k.total_contacts,
+                'counts', n.counts,
+                'templates', to_jsonb(k.template_names),
+                'number', jsonb_build_object(
+                    'phone_number_id', w.phone_number_id, 'display_name', w.display_name,
+                    'quality_rating', w.quality_rating, 'is_active', w.is_active,
+                    'configured_rate', w.max_send_rate_per_sec,
+                    'rate', round(public.wacampaign_rate(w.max_send_rate_per_sec, b.rate,
+                                                         b.rate_changed_at, clock_timestamp()), 1)),
+                'oldest_ready_seconds', case when (n.counts ->> 'ready')::bigint > 0 then (
+                    select round(extract(epoch from clock_timestamp() - min(o.at))::numeric, 1) from (
+                        select distinct c.whatsapp_number_id, c.template_name
+                        from public.wacampaign_counts c
+                        where c.campaign_id = k.id and c.status = 'ready' and c.n > 0
+                    ) as lane
+                    cross join lateral (
+                        (select q.created_at as at from public.send_queue q
+                         where q.campaign_id = k.id and q.status = 'ready' and q.next_retry_at is null
+                           and q.whatsapp_number_id = lane.whatsapp_number_id
+                           and q.template_name = lane.template_name
+                         order by q.created_at, q.id limit 1)
+                        union all
+                        (select q.next_retry_at from public.send_queue q
+                         where q.campaign_id = k.id and q.status = 'ready'
+                           -- a subquery: evaluated once, so the index can use it
+                           and q.next_retry_at <= (select clock_timestamp())
+                           and q.whatsapp_number_id = lane.whatsapp_number_id
+                           and q.template_name = lane.template_name
+                         order by q.next_retry_at limit 1)
+                    ) as o) end,
+                -- Accepted a second over the last minute, or since the first answer if that is less.
+                'rate_per_second', (
+                    select round(coalesce(sum(p.sent) / greatest(1, extract(epoch from
+                        clock_timestamp() - greatest(min(greatest(p.at, k.start_time)),
+                                                     clock_timestamp() - interval '1 minute'))), 0)::numeric, 1)
+                    from public.wacampaign_pace p
+                    where p.campaign_id = k.id and p.at > clock_timestamp() - interval '1 minute'),
+                'errors', (
+                    select coalesce(jsonb_agg(jsonb_build_object('code', e.code, 'count', e.n)
+                                              order by e.n desc, e.code), '[]'::jsonb)
+                    from (select c.error_code as code, sum(c.n) as n
+                          from public.wacampaign_counts c
+                          where c.campaign_id = k.id and c.error_code <> 0 and c.n > 0
+                            and c.status <> 'sent'
+                          group by 1) as e),
+                'never_enqueued', case when k.status in ('running', 'completed')
+                                  then public.wacampaign_missing(k.id) else 0 end,
+                -- lane by lane: the index begins with those
+                'next_retry_at', case when (n.counts ->> 'retry_later')::bigint > 0 then (
+                    select min(w.at) from (
+                        select distinct c.whatsapp_number_id, c.template_name
+                        from public.wacampaign_counts c
+                        where c.campaign_id = k.id and c.status = 'ready' and c.n > 0
+                    ) as lane
+                    cross join lateral (
+                        select min(q.next_retry_at) as at from public.send_queue q
+                        where q.campaign_id = k.id and q.status = 'ready'
+                          and q.whatsapp_number_id = lane.whatsapp_number_id
+                          and q.template_name = lane.template_name
+                          and q.next_retry_at > (select clock_timestamp())
+                    ) as w) end,
+                'scheduled_start_time', k.scheduled_start_time,
+                'start_time', k.start_time,
+                'end_time', k.end_time,
+                'holds', (
+                    select coalesce(jsonb_agg(jsonb_build_object(
+                        'scope', h.scope, 'template', h.template_name, 'code', h.code,
+                        'reason', h.reason, 'until', h.held_until)), '[]'::jsonb)
+                    from public.wacampaign_holds h
+                    where h.lifted_at is null
+                      and (h.held_until is null or h.held_until > clock_timestamp())
+                      and (h.campaign_id is null or h.campaign_id = k.id)
+                      and exists (select 1 from public.wacampaign_counts c
+                                  where c.campaign_id = k.id and c.n > 0 and c.status = 'ready'
+                                    and c.whatsapp_number_id = h.whatsapp_number_id
+                                    and (h.template_name is null or h.template_name = c.template_name)))
+            ) order by k.created_at, k.id), '[]'::jsonb)
+            from public.campaigns k
+            -- offset 0: else it is counted anew wherever the counts are mentioned
+            cross join lateral (
+                select public.wacampaign_row_counts(k.id) as counts offset 0) as n
+            left join public.whatsapp_numbers w on w.id = k.whatsapp_number_id
+            left join public.wacampaign_buckets b on b.whatsapp_number_id = w.id
+            where case when p_campaign_ids is null
+                  -- Over, but not settled: what is in doubt is shown until it is resolved.
+                  then k.status in ('scheduled', 'running', 'paused')
+                      or exists (select 1 from public.send_queue q
+                                 where q.campaign_id = k.id and q.status = 'processing'
+                                   and q.in_doubt_since is not null)
+                  else k.id = any (p_campaign_ids) end),
+        'workers', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'id', w.id, 'host', w.host, 'pid', w.pid, 'version', w.version,
+                'started_at', w.started_at, 'in_flight', w.in_flight,
+                'alive', public.wacampaign_is_alive(w.id),
+                'beat_age_seconds', round(extract(epoch from clock_timestamp() - w.last_beat_at)::numeric, 1)
+            ) order by w.started_at desc), '[]'::jsonb)
+            from public.wacampaign_workers w
+            where w.stopped_at is null and w.last_beat_at > clock_timestamp() - interval '1 hour'))
+$$;
+
+create or replace function public.wacampaign_events_of(p_campaign_id uuid, p_limit int default 50)
+returns jsonb
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    select coalesce(jsonb_agg(to_jsonb(e) order by e.id), '[]'::jsonb)
+    from (select * from public.wacampaign_events
+          where campaign_id = p_campaign_id
+          order by id desc limit least(p_limit, 500)) as e
+$$;
+
+-- Proof from the rows themselves, not from counters.
+--   lost: contacts without a row, and rows left undone by a campaign that says it is completed
+--   duplicates: messages accepted beyond one a row
+create or replace function public.wacampaign_audit(p_campaign_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = public, extensions, pg_temp
+set statement_timeout = '60s'
+as $$
+declare
+    v_campaign record;
+    v_rows bigint;
+    v_accepted bigint;
+    v_undone bigint;
+    v_doubt bigint;
+    v_missing bigint;
+    v_twice bigint;
+    v_extra bigint;
+    v_drift bigint;
+begin
+    select * into v_campaign from public.campaigns where id = p_campaign_id;
+    if not found then
+        raise sqlstate 'PT404' using message = 'no such campaign';
+    end if;
+    select count(*), count(*) filter (where status = 'sent'),
+           count(*) filter (where status in ('pending', 'ready'))
+    into v_rows, v_accepted, v_undone
+    from public.send_queue where campaign_id = p_campaign_id;
+    v_doubt := (public.wacampaign_row_counts(p_campaign_id) ->> 'in_doubt')::bigint;
+    v_missing := public.wacampaign_missing(p_campaign_id);
+    select count(*) into v_twice from public.wacampaign_events
+    where campaign_id = p_campaign_id and kind = 'accepted_twice';
+    -- A message of this campaign that no row owns was sent beside the queue's knowledge.
+    select count(*) into v_extra
+    from public.messages m
+    where m.campaign_id = p_campaign_id and m.direction = 'outgoing'
+      and m.message_type = 'template' and m.whatsapp_message_id is not null
+      and not exists (select 1 from public.send_queue q
+                      where q.campaign_id = p_campaign_id
+                        and q.whatsapp_message_id = m.whatsapp_message_id)
+      and not exists (select 1 from public.wacampaign_events e
+                      where e.campaign_id = p_campaign_id
+                        and e.kind in ('accepted_twice', 'message_id_twice')
+                        and e.detail ->> 'wamid' = m.whatsapp_message_id);
+    select coalesce(sum(abs(t.n)), 0) into v_drift
+    from (
+        select sum(s.n) as n from (
+            select status, n from public.wacampaign_counts where campaign_id = p_campaign_id
+            union all
+            select coalesce(status, ''), -count(*) from public.send_queue
+            where campaign_id = p_campaign_id group by status
+        ) as s group by s.status
+    ) as t;
+    return jsonb_build_object(
+        'id', p_campaign_id,
+        'name', v_campaign.name,
+        'status', v_campaign.status,
+        'rows', v_rows,
+        'accepted', v_accepted,
+        'lost', v_missing + case when v_campaign.status = 'completed' then v_undone else 0 end,
+        'duplicates', v_twice + v_extra,
+        'in_doubt', v_doubt,
+        'count_drift', v_drift,
+        'total_sent_shown', v_campaign.total_sent,
+        'ok', v_missing = 0 and v_twice + v_extra = 0 and v_drift = 0
+              and not (v_campaign.status = 'completed' and v_undone > 0));
+end
+$$;

@@ -1,0 +1,158 @@
+-- Numbers and templates: what a campaign sends from and with.
+
+create or replace function public.wacampaign_number_add(
+    p_phone_number_id text,
+    p_waba_id text,
+    p_number text,
+    p_display_name text,
+    p_verified_name text,
+    p_quality_rating text,
+    p_access_token text,
+    p_rate int,
+    p_actor text
+)
+returns jsonb
+language plpgsql
+set search_path = public, extensions, pg_temp
+as $$
+declare
+    v_id uuid;
+begin
+    update public.whatsapp_numbers
+    set waba_id = coalesce(p_waba_id, waba_id),
+        display_name = coalesce(p_display_name, display_name),
+        verified_name = coalesce(p_verified_name, verified_name),
+        quality_rating = coalesce(p_quality_rating, quality_rating),
+        access_token = coalesce(p_access_token, access_token),
+        max_send_rate_per_sec = coalesce(p_rate, max_send_rate_per_sec),
+        is_active = true,
+        last_updated = clock_timestamp()
+    where phone_number_id = p_phone_number_id
+    returning id into v_id;
+    if v_id is not null then
+        return jsonb_build_object('id', v_id, 'added', false);
+    end if;
+    insert into public.whatsapp_numbers
+        (number, phone_number_id, waba_id, display_name, verified_name, quality_rating,
+         access_token, max_send_rate_per_sec, last_stable_rate_per_sec, last_updated)
+    values (coalesce(p_number, p_phone_number_id), p_phone_number_id, p_waba_id, p_display_name,
+            p_verified_name, p_quality_rating, p_access_token, coalesce(p_rate, 60),
+            coalesce(p_rate, 60), clock_timestamp())
+    returning id into v_id;
+    insert into public.wacampaign_events (kind, actor, detail)
+    values ('number_added', p_actor, jsonb_build_object('number', v_id, 'phone_number_id', p_phone_number_id));
+    return jsonb_build_object('id', v_id, 'added', true);
+end
+$$;
+
+-- All numbers, without their tokens.
+create or replace function public.wacampaign_numbers()
+returns jsonb
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'id', n.id, 'number', n.number, 'display_name', n.display_name,
+        'phone_number_id', n.phone_number_id, 'waba_id', n.waba_id,
+        'verified_name', n.verified_name, 'quality_rating', n.quality_rating, 'tier', n.tier,
+        'max_send_rate_per_sec', n.max_send_rate_per_sec,
+        'rate', round(public.wacampaign_rate(n.max_send_rate_per_sec, b.rate, b.rate_changed_at,
+                                             clock_timestamp()), 1),
+        'is_active', n.is_active, 'has_token', coalesce(btrim(n.access_token), '') <> '',
+        'templates', (select count(*) from public.templates t
+                      where t.whatsapp_number_id = n.id and t.is_active)
+    ) order by n.display_name, n.number), '[]'::jsonb)
+    from public.whatsapp_numbers n
+    left join public.wacampaign_buckets b on b.whatsapp_number_id = n.id
+$$;
+
+-- What a worker needs to send from these numbers: token and templates. Read once, then cached.
+create or replace function public.wacampaign_sending(p_number_ids uuid[])
+returns jsonb
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'id', n.id, 'phone_number_id', nullif(btrim(n.phone_number_id), ''),
+        'waba_id', n.waba_id,
+        'access_token', nullif(btrim(n.access_token), ''),
+        'templates', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'name', t.name, 'language', t.language, 'status', t.status,
+                'category', t.category, 'components', t.components,
+                'parameter_format', t.parameter_format)), '[]'::jsonb)
+            from public.templates t
+            where t.whatsapp_number_id = n.id)
+    )), '[]'::jsonb)
+    from public.whatsapp_numbers n
+    where n.id = any (p_number_ids)
+$$;
+
+-- Takes over what Meta's pages said of a number's templates. p_templates is the text of a JSON
+-- array; what Meta no longer has becomes inactive. One row a name: the approved language is kept.
+create or replace function public.wacampaign_put_templates(
+    p_number_id uuid,
+    p_templates text,
+    p_actor text
+)
+returns jsonb
+language plpgsql
+set search_path = public, extensions, pg_temp
+as $$
+declare
+    v_seen text[];
+    v_n int;
+    v_gone int;
+begin
+    with given as materialized (
+        select distinct on (t.name) t.*
+        from jsonb_to_recordset(p_templates::jsonb) as t (
+            id text, name text, category text, language text, status text, components jsonb,
+            parameter_format text, quality_score text, rejected_reason text)
+        order by t.name, (t.status = 'APPROVED') desc, t.language
+    ), put as (
+        insert into public.templates as t
+            (whatsapp_number_id, name, category, language, status, components, last_synced,
+             is_active, is_quarantined, meta_template_id, parameter_format, quality_score,
+             rejected_reason)
+        select p_number_id, name, category, language, status, components, clock_timestamp(), true,
+               false, id, parameter_format, quality_score, rejected_reason
+        from given
+        on conflict (name, whatsapp_number_id) do update
+        set category = excluded.category, language = excluded.language, status = excluded.status,
+            components = excluded.components, last_synced = excluded.last_synced, is_active = true,
+            meta_template_id = excluded.meta_template_id,
+            parameter_format = excluded.parameter_format,
+            quality_score = excluded.quality_score, rejected_reason = excluded.rejected_reason
+        returning t.name
+    )
+    select array_agg(name), count(*) into v_seen, v_n from put;
+    update public.templates
+    set is_active = false, last_synced = clock_timestamp()
+    where whatsapp_number_id = p_number_id and is_active
+      and name <> all (coalesce(v_seen, '{}'));
+    get diagnostics v_gone = row_count;
+    insert into public.wacampaign_events (kind, actor, row_count, detail)
+    values ('templates_synced', p_actor, v_n, jsonb_build_object('number', p_number_id, 'gone', v_gone));
+    return jsonb_build_object('templates', v_n, 'gone', v_gone);
+end
+$$;
+
+create or replace function public.wacampaign_templates(p_number_id uuid default null)
+returns jsonb
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'id', t.id, 'number_id', t.whatsapp_number_id, 'phone_number_id', n.phone_number_id,
+        'name', t.name, 'category', t.category, 'language', t.language, 'status', t.status,
+        'components', t.components, 'parameter_format', t.parameter_format,
+        'quality_score', t.quality_score, 'is_active', t.is_active, 'last_synced', t.last_synced
+    ) order by n.display_name, t.name), '[]'::jsonb)
+    from public.templates t
+    join public.whatsapp_numbers n on n.id = t.whatsapp_number_id
+    where p_number_id is null or t.whatsapp_number_id = p_number_id
+$$;

@@ -1,0 +1,212 @@
+"""A synchronous client of the sandbox's control API, for tests, rehearsals and the demo."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, cast
+
+import httpx
+
+from wacampaign.problems import Problem
+from wacampaign.sandbox.faults import Action
+from wacampaign.sandbox.referee import CountBy
+
+#: Seconds. Counting a million messages by group takes some; everything else is immediate.
+_TIMEOUT_S = 60.0
+#: Messages per page of `accepted`.
+_PAGE = 5000
+
+
+class ControlRefused(Problem):
+    """The sandbox did not understand a control request."""
+
+    code = "sandbox_control"
+
+
+class SandboxControl:
+    """Control of one sandbox. Every method is one request; answers are the API's JSON."""
+
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
+        # Never through a proxy: the sandbox is on this machine.
+        self._http = httpx.Client(
+            base_url=f"{url}/_sandbox/",
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+            verify=tls if tls is not None else True,
+        )
+
+    def __enter__(self) -> SandboxControl:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def put_waba(self, waba_id: str, token: str, name: str | None = None) -> None:
+        """Add a WABA, or give another token access to it."""
+        self._call("POST", "wabas", {"waba_id": waba_id, "token": token, "name": name})
+
+    def revoke_token(self, token: str) -> bool:
+        """Make a token invalid (190 from now on); False when it was unknown."""
+        return bool(self._call("POST", "tokens/revoke", {"token": token})["revoked"])
+
+    def put_number(self, phone_number_id: str, **fields: Any) -> dict[str, Any]:
+        """Add or change a number.
+
+        Fields: `waba_id`, `token` (makes the WABA), `throughput` (STANDARD | HIGH), `mps`
+        (None: no limit), `status`, `quality_rating`, `display_phone_number`, `verified_name`,
+        `code_verification_status`, `name_status`, `account_mode`,
+        `whatsapp_business_manager_messaging_limit`.
+        """
+        return self._call("POST", "numbers", {"phone_number_id": phone_number_id} | fields)
+
+    def put_templates(self, waba_id: str, *templates: dict[str, Any]) -> list[str]:
+        """Add or change templates (Meta's objects, keyed by name and language); their ids."""
+        body = {"waba_id": waba_id, "templates": templates}
+        return cast(list[str], self._call("POST", "templates", body)["ids"])
+
+    def put_media(
+        self, phone_number_id: str, content: bytes, mime_type: str, media_id: str | None = None
+    ) -> str:
+        """Add an uploaded file; its media id."""
+        body = {
+            "phone_number_id": phone_number_id,
+            "content_base64": base64.b64encode(content).decode(),
+            "mime_type": mime_type,
+            "id": media_id,
+        }
+        return str(self._call("POST", "media", body)["id"])
+
+    def put_hosted(
+        self,
+        host: str,
+        path: str,
+        content: bytes = b"",
+        content_type: str = "application/octet-stream",
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+    ) -> str:
+        """Put a file (or an error) on a pretended media host; its path on the sandbox."""
+        body = {
+            "host": host,
+            "path": path,
+            "content_base64": base64.b64encode(content).decode(),
+            "content_type": content_type,
+            "status": status,
+            "headers": headers,
+        }
+        return str(self._call("POST", "hosts", body)["path"])
+
+    def hosted(self) -> list[dict[str, Any]]:
+        """The files of the media hosts, with the `fetches` of each."""
+        return _items(self._call("GET", "hosts"))
+
+    def set_health(self, object_id: str, can_send_message: str, **fields: Any) -> None:
+        """Set the health of a number, WABA or template: AVAILABLE, LIMITED or BLOCKED."""
+        body = {"id": object_id, "can_send_message": can_send_message} | fields
+        self._call("POST", "health", body)
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Set `latency_ms`, `jitter_ms`, `pair_limit`, `tolerance`; all settings now in force."""
+        return self._call("POST", "settings", changes)
+
+    def webhook(self, url: str | None, app_secret: str, **changes: Any) -> None:
+        """Send status webhooks to `url` (None: none). Also `statuses`, `batch`, `interval_ms`, …"""
+        self._call("POST", "webhook", {"url": url, "app_secret": app_secret} | changes)
+
+    def add_fault(self, action: Action, **conditions: Any) -> int:
+        """Add a fault (fields of `faults.Fault`); its id."""
+        return int(self._call("POST", "faults", {"action": action} | conditions)["id"])
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults in force, with `matched` and `applied`."""
+        return _items(self._call("GET", "faults"))
+
+    def remove_fault(self, fault_id: int) -> None:
+        """Remove one fault."""
+        self._call("DELETE", f"faults/{fault_id}")
+
+    def clear_faults(self) -> None:
+        """Remove every fault."""
+        self._call("DELETE", "faults")
+
+    def totals(self) -> dict[str, Any]:
+        """The referee's and the counters' totals."""
+        return self._call("GET", "totals")
+
+    def counts(
+        self,
+        by: CountBy = "recipient",
+        *,
+        at_least: int = 1,
+        limit: int = 1000,
+        offset: int = 0,
+        phone_number_id: str | None = None,
+        template: str | None = None,
+        callback_prefix: str | None = None,
+    ) -> dict[str, Any]:
+        """Accepted messages per group: `groups` (how many there are) and `items`, `limit` of them.
+
+        Only messages of one number, one template name, or with such a start of callback data are
+        counted when these are given.
+        """
+        parameters: dict[str, Any] = {"by": by, "min": at_least, "limit": limit, "offset": offset}
+        filters = {
+            "phone_number_id": phone_number_id,
+            "template": template,
+            "callback_prefix": callback_prefix,
+        }
+        parameters |= {name: value for name, value in filters.items() if value is not None}
+        return self._call("GET", "counts", parameters=parameters)
+
+    def repeated(
+        self, by: CountBy = "recipient", *, callback_prefix: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The groups that were accepted more than once: the first 1,000."""
+        return _items(self.counts(by, at_least=2, callback_prefix=callback_prefix))
+
+    def accepted(self) -> Iterator[dict[str, Any]]:
+        """Every accepted message in order: seq, to, callback_data, wamid, template, time, …"""
+        after: int | None = 0
+        while after is not None:
+            answer = self._call("GET", "accepted", parameters={"after": after, "limit": _PAGE})
+            yield from _items(answer)
+            after = answer["next"]
+
+    def rates(self) -> dict[str, Any]:
+        """Per number: `max_in_any_second` (sliding) and `seconds` ([Unix second, accepted])."""
+        return self._call("GET", "rates")
+
+    def reset(self, *, everything: bool = False) -> None:
+        """Forget the accepted messages and counters; `everything`: also back to the demo account,
+        default settings, no faults and no webhooks.
+        """
+        self._call("POST", "reset", {"everything": everything})
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        answer = self._http.request(method, path, json=body, params=parameters)
+        content = answer.json()
+        if answer.status_code != 200:
+            raise ControlRefused(f"{method} {path}: {content.get('error', content)}")
+        return cast(dict[str, Any], content)
+
+
+def _items(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return cast(list[dict[str, Any]], answer["items"])

@@ -1,0 +1,166 @@
+"""Scripted faults: which messages they meet, how often, and what then happens."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+Action = Literal["error", "slow", "drop_answer", "reset", "http_5xx", "hang", "fail_later"]
+ACTIONS: tuple[str, ...] = get_args(Action)
+
+
+@dataclass(slots=True)
+class Fault:
+    """One scripted fault. It stays until it is removed.
+
+    Conditions left at None match every message; `media_host` is a part of the host of the
+    header's link. Of the matching messages, the fault is applied to each `every`-th, with
+    `probability` (drawn from `seed`), at most `times` times.
+
+    Actions:
+
+    * ``error``: answer `code` with `details`; nothing is accepted.
+    * ``slow``: answer `extra_ms` milliseconds later; other faults may follow.
+    * ``drop_answer``: accept, then close the connection without an answer.
+    * ``reset``: reset the connection; nothing is accepted.
+    * ``http_5xx``: answer HTTP `status` with an HTML body; accept when `accept` is true.
+    * ``hang``: never answer; accept when `accept` is true.
+    * ``fail_later``: accept and answer 200; the webhook says `failed` with `code`.
+    """
+
+    action: Action
+    id: int = 0
+    phone_number_id: str | None = None
+    template: str | None = None
+    media_host: str | None = None
+    recipient: str | None = None
+    code: int = 131000
+    details: str = ""
+    extra_ms: float = 0.0
+    status: int = 502
+    accept: bool = False
+    every: int = 1
+    times: int | None = None
+    probability: float = 1.0
+    seed: int = 0
+    matched: int = 0
+    applied: int = 0
+    _dice: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            raise ValueError(f"action must be one of {', '.join(ACTIONS)}")
+        for name in ("code", "extra_ms", "status", "every", "probability", "seed"):
+            if not isinstance(getattr(self, name), int | float):
+                raise ValueError(f"{name} must be a number")
+        if self.times is not None and not isinstance(self.times, int):
+            raise ValueError("times must be a whole number, or null for no end")
+        for name in ("phone_number_id", "template", "media_host", "recipient"):
+            if not isinstance(getattr(self, name), str | None):
+                raise ValueError(f"{name} must be a string")
+        if self.every < 1:
+            raise ValueError("every must be 1 or more")
+        if not 0.0 <= self.probability <= 1.0:
+            raise ValueError("probability must lie between 0 and 1")
+        if not 500 <= self.status <= 599:
+            raise ValueError("status must lie between 500 and 599")
+        if self.accept and self.action not in ("http_5xx", "hang"):
+            raise ValueError("accept belongs to http_5xx and hang")
+        if self.recipient is not None:
+            self.recipient = "".join(ch for ch in self.recipient if ch.isdigit())
+        self._dice = random.Random(self.seed)
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the message is accepted although the fault takes the answer away."""
+        return self.accept or self.action in ("slow", "drop_answer", "fail_later")
+
+    def strikes(
+        self, phone_number_id: str, template: str, link: str | None, recipient: str
+    ) -> bool:
+        """Whether the fault meets this message; counts the match."""
+        if (
+            (self.phone_number_id is not None and self.phone_number_id != phone_number_id)
+            or (self.template is not None and self.template != template)
+            or (self.recipient is not None and self.recipient != recipient)
+        ):
+            return False
+        if self.media_host is not None and (
+            link is None or self.media_host not in (urlsplit(link).hostname or "")
+        ):
+            return False
+        if self.times is not None and self.applied >= self.times:
+            return False
+        self.matched += 1
+        if self.matched % self.every:
+            return False
+        if self.probability < 1.0 and self._dice.random() >= self.probability:
+            return False
+        self.applied += 1
+        return True
+
+    def shown(self) -> dict[str, Any]:
+        """The fault as the control API shows it."""
+        names = [name for name in self.__dataclass_fields__ if not name.startswith("_")]
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """What the faults make of one message: the deciding fault, if any, and all the slowness."""
+
+    fault: Fault | None
+    extra_ms: float
+
+
+_UNTOUCHED = Strike(None, 0.0)
+
+
+class FaultScript:
+    """The faults in the order they were added: the first that strikes decides, `slow` adds up."""
+
+    def __init__(self) -> None:
+        self._faults: dict[int, Fault] = {}
+        self._last_id = 0
+        #: Strikes since the last reset, of all faults, removed ones included.
+        self.applied = 0
+
+    def add(self, description: dict[str, Any]) -> Fault:
+        """Add a fault from its JSON description. ValueError or TypeError when it is wrong."""
+        if {"id", "matched", "applied"} & description.keys():
+            raise ValueError("id, matched and applied are set by the sandbox")
+        fault = Fault(**description)
+        self._last_id += 1
+        fault.id = self._last_id
+        self._faults[fault.id] = fault
+        return fault
+
+    def remove(self, fault_id: int) -> bool:
+        """Remove one fault; False when there is none with this id."""
+        return self._faults.pop(fault_id, None) is not None
+
+    def clear(self) -> None:
+        """Remove every fault."""
+        self._faults.clear()
+
+    def faults(self) -> Iterable[Fault]:
+        """The faults in force."""
+        return self._faults.values()
+
+    def strike(
+        self, phone_number_id: str, template: str, link: str | None, recipient: str
+    ) -> Strike:
+        """What happens to this message."""
+        if not self._faults:
+            return _UNTOUCHED
+        extra_ms = 0.0
+        for fault in self._faults.values():
+            if fault.strikes(phone_number_id, template, link, recipient):
+                self.applied += 1
+                if fault.action != "slow":
+                    return Strike(fault, extra_ms)
+                extra_ms += fault.extra_ms
+        return Strike(None, extra_ms)

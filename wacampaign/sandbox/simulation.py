@@ -1,0 +1,117 @@
+"""One simulated Cloud API: the account, the limits, the faults, the referee and the counters."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from wacampaign.sandbox.demo import seed_demo
+from wacampaign.sandbox.faults import FaultScript
+from wacampaign.sandbox.limits import DEFAULT_TOLERANCE, PairLimit
+from wacampaign.sandbox.referee import Referee
+from wacampaign.sandbox.state import Account
+
+
+@dataclass(slots=True)
+class Settings:
+    """How the sandbox answers messages."""
+
+    #: Milliseconds before each answer to a message; the message is accepted before the wait.
+    latency_ms: float = 0.0
+    #: Milliseconds: the wait is drawn evenly from latency_ms ± jitter_ms.
+    jitter_ms: float = 0.0
+    #: Whether 131056 is answered.
+    pair_limit: bool = True
+    #: Share of a number's mps accepted beyond it within a sliding second.
+    tolerance: float = DEFAULT_TOLERANCE
+
+    def change(self, given: dict[str, Any]) -> None:
+        """Set the given ones. ValueError for an unknown name or a wrong value."""
+        known = {f.name for f in fields(self)}
+        for name, value in given.items():
+            if name not in known:
+                raise ValueError(f"unknown setting {name!r}")
+            if name == "pair_limit":
+                if not isinstance(value, bool):
+                    raise ValueError("pair_limit must be true or false")
+            elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+                raise ValueError(f"{name} must be a number of 0 or more")
+        for name, value in given.items():
+            setattr(self, name, value)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was seen since the last reset, apart from the accepted messages."""
+
+    #: Requests to the simulated API, media hosts included, control requests not.
+    requests: int = 0
+    #: POST /{phone_number_id}/messages among them.
+    message_requests: int = 0
+    #: Messages whose answer is still to come (a hanging one until its client leaves).
+    in_flight: int = 0
+    max_in_flight: int = 0
+    #: Messages accepted whose client got no usable answer: drop_answer, accepting http_5xx or hang.
+    answers_dropped: int = 0
+    #: Messages left without an answer for ever.
+    hung: int = 0
+    #: Refused messages by error code.
+    refused: Counter[int] = field(default_factory=Counter)
+
+    def message_ended(self) -> None:
+        """One message is no longer in flight."""
+        self.in_flight -= 1
+
+
+class Simulation:
+    """The simulated API's whole state."""
+
+    def __init__(self) -> None:
+        self.jitter = random.Random(0)
+        self.reset_everything()
+
+    def reset_counts(self) -> None:
+        """Forget the messages, limits and counters; keep account, settings and faults."""
+        # Requests still in flight report their end to the counters they began with.
+        self.referee = Referee()
+        self.pairs = PairLimit()
+        self.counters = Counters()
+        if hasattr(self, "faults"):
+            self.faults.applied = 0
+
+    def reset_everything(self) -> None:
+        """Back to the demo account, default settings and no faults."""
+        self.account = Account()
+        seed_demo(self.account)
+        self.settings = Settings()
+        self.faults = FaultScript()
+        self.reset_counts()
+
+    def delay_s(self, extra_ms: float) -> float:
+        """Seconds to wait before the next message's answer."""
+        settings = self.settings
+        wait = settings.latency_ms + extra_ms
+        if settings.jitter_ms:
+            wait += self.jitter.uniform(-settings.jitter_ms, settings.jitter_ms)
+        return max(0.0, wait) / 1000.0
+
+    def totals(self) -> dict[str, Any]:
+        """The referee's and the counters' totals."""
+        referee, counters = self.referee, self.counters
+        return {
+            "accepted": len(referee),
+            "recipients": referee.recipients(),
+            "repeated_recipients": referee.repeated_recipients,
+            "repeated_callback_data": referee.repeated_callback_data,
+            "without_callback_data": referee.without_callback_data,
+            "refused": {str(code): count for code, count in sorted(counters.refused.items())},
+            "requests": counters.requests,
+            "message_requests": counters.message_requests,
+            "in_flight": counters.in_flight,
+            "max_in_flight": counters.max_in_flight,
+            "answers_dropped": counters.answers_dropped,
+            "hung": counters.hung,
+            "faults_applied": self.faults.applied,
+        }

@@ -1,0 +1,204 @@
+"""What the simulated account holds: WABAs, numbers, templates, media, media hosts, health."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from wacampaign.sandbox.limits import MPS_OF_LEVEL
+from wacampaign.sandbox.templates import Shape
+
+#: Fields of a number that the control API may set, with what Meta shows by default.
+_NUMBER_FIELDS: dict[str, Any] = {
+    "display_phone_number": "+44 7700 900000",
+    "verified_name": "Sandbox",
+    "status": "CONNECTED",
+    "quality_rating": "GREEN",
+    "code_verification_status": "VERIFIED",
+    "name_status": "APPROVED",
+    "account_mode": "LIVE",
+    "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED",
+}
+_SEVERITY = ("AVAILABLE", "LIMITED", "BLOCKED")
+
+
+@dataclass(slots=True)
+class Number:
+    """A business phone number. `mps` None lifts the throughput limit."""
+
+    id: str
+    waba_id: str
+    throughput: str
+    mps: int | None
+    fields: dict[str, Any]
+    #: Digits of the number itself: nobody may write to himself (131021).
+    digits: str = ""
+
+
+@dataclass(slots=True)
+class Template:
+    """A template: Meta's object as it was seeded, and its shape."""
+
+    waba_id: str
+    fields: dict[str, Any]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An uploaded file; its id is good only for the number it was uploaded on."""
+
+    id: str
+    phone_number_id: str
+    content: bytes
+    mime_type: str
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(slots=True)
+class HostedFile:
+    """A file on a pretended media host, served at `/hosts/{host}/{path}`."""
+
+    host: str
+    path: str
+    content: bytes
+    content_type: str
+    status: int
+    headers: dict[str, str]
+    #: GET and HEAD requests for it.
+    fetches: int = 0
+
+
+@dataclass(slots=True)
+class Account:
+    """Everything that can be seeded. Tokens are per WABA, as with a system user of one business."""
+
+    tokens: dict[str, set[str]] = field(default_factory=dict)
+    wabas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    numbers: dict[str, Number] = field(default_factory=dict)
+    templates: dict[tuple[str, str, str], Template] = field(default_factory=dict)
+    media: dict[str, Media] = field(default_factory=dict)
+    hosted: dict[tuple[str, str], HostedFile] = field(default_factory=dict)
+    #: Object id: the `health_status` entity fields that differ from AVAILABLE.
+    health: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(700_000_000_000_001))
+
+    def may(self, token: str, waba_id: str) -> bool:
+        """Whether the token reaches the WABA."""
+        return waba_id in self.tokens.get(token, ())
+
+    def put_waba(self, waba_id: str, token: str, name: str | None = None) -> None:
+        """Add a WABA, or give another token access to it."""
+        if not waba_id or not token:
+            raise ValueError("waba_id and token must not be empty")
+        waba = self.wabas.setdefault(waba_id, {"id": waba_id, "name": "Sandbox WABA"})
+        if name is not None:
+            waba["name"] = name
+        self.tokens.setdefault(token, set()).add(waba_id)
+
+    def revoke(self, token: str) -> bool:
+        """Make a token invalid; False when it was unknown."""
+        return self.tokens.pop(token, None) is not None
+
+    def put_number(self, description: dict[str, Any]) -> Number:
+        """Add a number, or change the given fields of a known one."""
+        given = dict(description)
+        number_id = str(given.pop("phone_number_id"))
+        old = self.numbers.get(number_id)
+        waba_id = str(given.pop("waba_id", old.waba_id if old else ""))
+        token = given.pop("token", None)
+        throughput = str(given.pop("throughput", old.throughput if old else "STANDARD"))
+        if throughput not in MPS_OF_LEVEL:
+            raise ValueError(f"throughput must be one of {', '.join(MPS_OF_LEVEL)}")
+        keeps_mps = old is not None and "throughput" not in description
+        mps = given.pop("mps", old.mps if old and keeps_mps else MPS_OF_LEVEL[throughput])
+        if mps is not None and (not isinstance(mps, int) or mps < 1):
+            raise ValueError("mps must be a whole number of 1 or more, or null for no limit")
+        unknown = given.keys() - _NUMBER_FIELDS.keys()
+        if unknown:
+            raise ValueError(f"unknown fields of a number: {', '.join(sorted(unknown))}")
+        if token is not None:
+            self.put_waba(waba_id, str(token))
+        elif waba_id not in self.wabas:
+            raise ValueError("a number needs the waba_id of a known WABA, or a token for a new one")
+        fields = (old.fields if old else _NUMBER_FIELDS) | given
+        digits = "".join(ch for ch in str(fields["display_phone_number"]) if ch.isdigit())
+        number = Number(number_id, waba_id, throughput, mps, fields, digits)
+        self.numbers[number_id] = number
+        return number
+
+    def put_template(self, waba_id: str, description: dict[str, Any]) -> Template:
+        """Add a template as Meta returns it, or change the given fields of a known one."""
+        if waba_id not in self.wabas:
+            raise ValueError(f"no WABA {waba_id!r}")
+        name, language = description.get("name"), description.get("language")
+        if not isinstance(name, str) or not isinstance(language, str):
+            raise ValueError("a template needs name and language")
+        old = self.templates.get((waba_id, name, language))
+        if old is None and not isinstance(description.get("components"), list):
+            raise ValueError("a new template needs its components")
+        defaults: dict[str, Any] = {
+            "id": "",
+            "status": "APPROVED",
+            "category": "MARKETING",
+            "parameter_format": "POSITIONAL",
+            "quality_score": {"score": "UNKNOWN"},
+        }
+        fields = (old.fields if old else defaults) | description
+        fields["id"] = str(fields["id"] or next(self._ids))
+        template = Template(waba_id, fields, Shape.of(fields))
+        self.templates[(waba_id, name, language)] = template
+        return template
+
+    def add_media(
+        self, phone_number_id: str, content: bytes, mime_type: str, media_id: str | None = None
+    ) -> Media:
+        """Keep an uploaded file; makes an id unless one is given."""
+        if phone_number_id not in self.numbers:
+            raise ValueError(f"no number {phone_number_id!r}")
+        media = Media(media_id or str(next(self._ids)), phone_number_id, content, mime_type)
+        self.media[media.id] = media
+        return media
+
+    def put_hosted(
+        self,
+        host: str,
+        path: str,
+        content: bytes,
+        content_type: str,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+    ) -> HostedFile:
+        """Put a file on a pretended media host (also an error: give its HTTP `status`)."""
+        if not 200 <= status <= 599:
+            raise ValueError("status must lie between 200 and 599")
+        path = path.lstrip("/")
+        file = HostedFile(host, path, content, content_type, status, headers or {})
+        self.hosted[(host, path)] = file
+        return file
+
+    def template_by_id(self, template_id: str) -> Template | None:
+        """The template with this id."""
+        return next((t for t in self.templates.values() if t.fields["id"] == template_id), None)
+
+    def set_health(self, object_id: str, entity: dict[str, Any]) -> None:
+        """Set the health of a number, WABA or template: `can_send_message`, `errors`, …"""
+        if entity.get("can_send_message") not in _SEVERITY:
+            raise ValueError(f"can_send_message must be one of {', '.join(_SEVERITY)}")
+        self.health[object_id] = entity
+
+    def health_status(self, *entities: tuple[str, str]) -> dict[str, Any]:
+        """Meta's `health_status` over (entity_type, id) pairs; the worst decides."""
+        shown = [
+            {"entity_type": kind, "id": object_id, "can_send_message": "AVAILABLE"}
+            | self.health.get(object_id, {})
+            for kind, object_id in entities
+        ]
+        worst = max(shown, key=lambda entity: _SEVERITY.index(str(entity["can_send_message"])))
+        return {"can_send_message": worst["can_send_message"], "entities": shown}

@@ -1,0 +1,1 @@
+"""Numbers and their templates: what a campaign sends from and with."""

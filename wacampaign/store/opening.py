@@ -1,0 +1,36 @@
+"""Opens the store that the settings name."""
+
+from __future__ import annotations
+
+from wacampaign.settings import Settings
+from wacampaign.store.embedded import start_embedded
+from wacampaign.store.postgres import PostgresTransport
+from wacampaign.store.rest import RestTransport
+from wacampaign.store.store import PATIENCE_SECONDS, Store
+from wacampaign.store.transport import Transport
+
+
+def open_transport(settings: Settings) -> Transport:
+    """The transport for WACAMPAIGN_STORE. Raises `Misconfigured` when its settings are missing."""
+    match settings.require_store():
+        case "postgres":
+            assert settings.database_url is not None
+            return PostgresTransport(settings.database_url)
+        case "supabase":
+            assert settings.supabase_url is not None
+            assert settings.supabase_key is not None
+            return RestTransport(settings.supabase_url, settings.supabase_key)
+        case "embedded":
+            return PostgresTransport(start_embedded(settings.home), name="embedded")
+
+
+def open_store(settings: Settings, *, patience_seconds: float = PATIENCE_SECONDS) -> Store:
+    """The store for these settings; nothing is connected before the first call.
+
+    `patience_seconds`: how long a call that found the database away is repeated.
+    """
+    return Store(
+        open_transport(settings),
+        patience_seconds=patience_seconds,
+        in_doubt_minutes=settings.in_doubt_minutes,
+    )
