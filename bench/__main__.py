@@ -23,6 +23,7 @@ from pathlib import Path
 import psycopg
 
 from bench import contacts, table
+from bench.commands import Run, measure_commands, show_commands
 from bench.idle import Idle, measure_idle
 from bench.meter import Figures
 from bench.surroundings import (
@@ -43,7 +44,7 @@ from bench.variants import RAMP_MESSAGES, ROW_CONNECTIONS, Spec
 from wacampaign.store.rest import RestTransport
 
 _BARE, _WORKER = "bare loop of POSTs", "worker over psycopg"
-VARIANTS = ("bare", "postgres", "supabase", "rows", "sizes", "idle")
+VARIANTS = ("bare", "postgres", "supabase", "rows", "sizes", "idle", "commands")
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ class Report:
 
     def __init__(self) -> None:
         self.rounds: dict[str, list[Figures]] = {}
+        self.commands: list[Run] = []
 
     def say(self, what: str) -> None:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
@@ -247,6 +249,9 @@ def run(bench: Bench, chosen: list[str], report: Report) -> dict[str, Idle]:
                 report.took(name, measure())
     if "sizes" in chosen:
         bench.sizes(report)
+    if "commands" in chosen:
+        report.say("commands")
+        report.commands = measure_commands(bench.server, max(bench.amounts.sizes))
     if "idle" in chosen:
         report.say("idle workers")
         return bench.idle_both(with_rest=with_rest)
@@ -279,6 +284,8 @@ def show(amounts: Amounts, machine: str, report: Report, idle: dict[str, Idle]) 
             f"Idle worker over {name}: {one.share:.2f} % of a core, {one.memory_mb:.0f} MB; "
             f"start → first POST: {starts} ms"
         )
+    if report.commands:
+        show_commands(report.commands, max(amounts.sizes))
     bare, worker = report.rounds.get(_BARE), report.rounds.get(_WORKER)
     by_rows = {
         int(name.split()[1].replace(",", "")): table.median(rounds)

@@ -7,11 +7,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, postgres_server
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.rest import RestTransport
 from wacampaign.store.store import Store
+
+# How long an example takes says nothing about it: timings belong into bench/.
+settings.register_profile("wacampaign", deadline=None)
+settings.load_profile("wacampaign")
 
 
 @pytest.fixture(scope="session")

@@ -140,8 +140,14 @@ secret_key = "{SECRET_KEY}"
         if process.poll() is not None:
             raise AssertionError((folder / "lite.log").read_text())
         try:
-            request = urllib.request.Request(f"{url}/rest/v1/", headers={"apikey": SECRET_KEY})
-            urllib.request.urlopen(request, timeout=2).close()
+            # A call, not just the root: this server sets its roles up at the first one that
+            # reaches the database, and two first ones at a time get in each other's way.
+            request = urllib.request.Request(
+                f"{url}/rest/v1/rpc/wacampaign_schema_version",
+                data=b"{}",
+                headers={"apikey": SECRET_KEY, "Content-Type": "application/json"},
+            )
+            urllib.request.urlopen(request, timeout=10).close()
         except urllib.error.HTTPError:
             return True
         except OSError:

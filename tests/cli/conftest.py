@@ -24,7 +24,10 @@ Wacampaign = Callable[..., Result]
 def environment(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings of a process that works on the test's database, and nothing else."""
     monkeypatch.chdir(tmp_path)
+    # An API that is away at once: no test asks Meta's own.
+    monkeypatch.setattr("wacampaign.meta.client.BACK_OFF_S", 0.01)
     return {
+        "WHATSAPP_API_URL": "http://127.0.0.1:9",
         "DATABASE_URL": database,
         "WACAMPAIGN_HOME": str(tmp_path / "home"),
         "COLUMNS": "100",

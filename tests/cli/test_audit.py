@@ -50,3 +50,46 @@ def test_a_drift_of_the_counts_is_found_and_migrate_heals_it(
     assert wacampaign("db", "migrate", "--yes").exit_code == 0
     assert wacampaign("db", "check").exit_code == 0
     assert wacampaign("audit", "market_1").exit_code == 0
+
+
+def test_each_kind_of_finding_is_named(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
+    sql.execute("update campaigns set status = 'completed', total_contacts = 23, total_sent = 9")
+    sql.execute(
+        "update send_queue set phone = '447700900001' where id in"
+        " (select id from send_queue order by id limit 2)"
+    )
+    sql.execute(
+        "insert into messages (user_phone, direction, message_type, campaign_id,"
+        " whatsapp_message_id) select phone, 'outgoing', 'template', campaign_id, 'more.' || id"
+        " from send_queue where phone = '447700900001'"
+    )
+    done = wacampaign("audit", "market_1")
+    assert done.exit_code == 3
+    short_id = seeded.campaign_id[:8]
+    assert [line for line in done.stdout.splitlines() if line.startswith(f"  {short_id}")] == [
+        f"  {short_id} 3 of 23 contacts lost: never put into the queue",
+        f"  {short_id} 2 messages were accepted beyond one a row: no row owns them",
+        f"  {short_id} attention: recipients that are in more than one accepted row: 1",
+        f"  {short_id} attention: the campaign shows 9 sent and 0 failed; its rows say 20 and 0",
+    ]
+    assert "447700900001" not in done.stdout
+    (one,) = json.loads(wacampaign("audit", "market_1", "--json").stdout)["campaigns"]
+    assert (one["lost"], one["duplicates"], one["recipients_repeated"]) == (3, 2, 1)
+
+
+def test_totals_that_the_old_backend_left_are_put_right(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
+    sql.execute("update campaigns set status = 'completed'")
+    done = wacampaign("audit", "market_1")
+    assert done.exit_code == 0
+    command = f"restart-stuck {seeded.campaign_id[:8]}"
+    assert done.stdout.splitlines()[-1] == f"→ wacampaign {command}"
+    assert "1 campaign: totals shown as 0 sent, 0 failed → 20, 0" in (
+        wacampaign(*command.split(), "--yes").stdout
+    )
+    assert "attention" not in wacampaign("audit", "market_1").stdout

@@ -41,11 +41,14 @@ def test_each_code_with_its_reason_and_what_to_do(wacampaign: Wacampaign, failed
     out = done.stdout
     assert f"market_1 ({failed[:8]}) running: 12 rows failed" in out
     assert "135000 Generic user error: 6 rows, count_pause (template), may be tried again" in out
-    assert f"wacampaign failures {failed[:8]} --code 135000" in out
+    assert f"wacampaign investigate-135000 {failed[:8]}" in out
     assert "131026 Message undeliverable: 3 rows, fail_msg (recipient), not tried again" in out
     assert "No code of Meta's: 2 rows" in out
     assert "1 row accepted first and failed later: never sent again" in out
-    assert out.splitlines()[-1] == f"→ wacampaign retry-failed {failed[:8]} --dry-run"
+    # Trying again comes after the cause.
+    assert out.splitlines()[-1] == f"→ wacampaign investigate-135000 {failed[:8]}"
+    done = wacampaign("failures", failed, "--code", "131049")
+    assert "investigate" not in done.stdout.splitlines()[-1]
     assert phone(7) not in out
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli.campaign_object import read_stats
+from wacampaign.core.error_table import explain
 
 CONTRACT_KEYS = {
     "id", "name", "status", "pause_reason", "total_contacts", "counts", "oldest_ready_seconds",
@@ -103,6 +104,42 @@ def test_holds_say_until_when_and_how_they_end(
     wacampaign("pause", "market_1", "--yes")
     assert "holds lifted: 1" in wacampaign("resume", "market_1", "--yes").stdout
     assert "held" not in wacampaign("queue-stats").stdout
+
+
+def test_what_stopped_a_campaign_is_told_once(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    short = seeded.campaign_id[:8]
+    reason = explain(135000, short)
+    hold = (
+        "insert into wacampaign_holds (scope, whatsapp_number_id, template_name, code, reason)"
+        " values ('template', %s, 'hello', 135000, %s)"
+    )
+    sql.execute(hold, (seeded.number_id, reason))
+    sql.execute(
+        "update campaigns set status = 'paused', pause_reason = %s",
+        (f"{reason} (template hello, number 1)",),
+    )
+    sql.execute(
+        "update send_queue set status = 'failed', error_code = 135000 where id in"
+        " (select id from send_queue order by id limit 3)"
+    )
+    lines = wacampaign("queue-stats").stdout.splitlines()
+    assert lines[1:3] == [
+        "  ! template hello is held until you resume: 135000 Generic user error, 3 rows",
+        f"    → wacampaign investigate-135000 {short}",
+    ]
+    assert not [line for line in lines[3:] if "!" in line]
+    # Its rows were repaired: the next step is no longer to look for the cause.
+    sql.execute("update send_queue set status = 'ready', error_code = null")
+    lines = wacampaign("queue-stats").stdout.splitlines()
+    assert lines[1].endswith("135000 Generic user error, no row any more")
+    assert lines[2] == f"    → wacampaign resume {short}"
+    # The hold was lifted, and the campaign is still paused.
+    sql.execute("update wacampaign_holds set lifted_at = now()")
+    assert "  ! paused: 135000 Generic user error\n" in wacampaign("queue-stats").stdout
+    sql.execute("update campaigns set pause_reason = 'paused by asha'")
+    assert "  ! paused by asha\n" in wacampaign("queue-stats").stdout
 
 
 @pytest.mark.usefixtures("seeded")

@@ -102,8 +102,20 @@ def test_demo_proves_itself_and_leaves_nothing(folder: Path) -> None:
     with started("demo", "--campaign-size", "300", folder=folder) as process:
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, out + err
-    assert "$ wacampaign create --csv demo.csv" in out
-    assert "ok: each of the 300 recipients exactly once, and the audit is clean" in out
+    for command in (
+        "restart-stuck --dry-run",
+        "create --csv Bajaj_market_1.csv",
+        "investigate-135000 Bajaj_market_2",
+        "fix-media Bajaj_market_2 --upload",
+        "restart-stuck --yes",
+        "audit",
+    ):
+        assert f"$ wacampaign {command}" in out
+    named = [line.split() for line in out.splitlines() if line.startswith("  ")]
+    assert ["media_host_differs", "confirmed"] in named
+    assert ["number_specific", "confirmed"] in named
+    # 300, and the two smaller campaigns in proportion.
+    assert "ok: each of the 415 recipients exactly once, and the audit is clean" in out
     assert "Traceback" not in err
     assert processes_of(folder) == []
     assert left_in(folder) == [".env"]

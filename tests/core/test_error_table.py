@@ -47,6 +47,7 @@ PAUSES = {Handling.PAUSE_TEMPLATE, Handling.PAUSE_NUMBER, Handling.PAUSE_ACCOUNT
 #: What the hand-written steps may name.
 COMMANDS = {
     *("templates", "number", "failures", "retry-failed", "resume", "cancel"),
+    *("investigate-135000", "fix-media"),
 }
 
 
@@ -88,7 +89,7 @@ def test_135000_is_never_retried_and_held_after_three_in_all() -> None:
     assert (entry.outcome, entry.scope) == (Outcome.FAILED, Scope.TEMPLATE)
     assert (entry.hold_after, entry.hold_cumulative, entry.hold_seconds) == (3, True, None)
     assert entry.retryable
-    assert "wacampaign failures CAMPAIGN --code 135000" in entry.next_step
+    assert "wacampaign investigate-135000 CAMPAIGN" in entry.next_step
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,5 @@ def test_lookup_never_fails(code: int | None, status: int, is_transient: bool) -
 def test_explain_names_the_campaign() -> None:
     line = explain(135000, "3d824b99")
     assert line.startswith("135000 Generic user error: ")
-    assert "wacampaign failures 3d824b99 --code 135000" in line
-    assert line.endswith("wacampaign resume 3d824b99")
+    assert "wacampaign investigate-135000 3d824b99" in line
     assert explain(999999).startswith("999999 Unknown error: ")

@@ -81,3 +81,15 @@ def test_masking_leaves_no_run_and_is_stable(text: str) -> None:
 def test_a_phone_is_masked_wherever_it_stands(phone: str, around: str) -> None:
     around = "".join(c for c in around if not c.isdecimal() and c not in "-|")
     assert phone not in mask_secrets(f"{around} {phone} {around}")
+
+
+def test_an_id_that_is_known_to_be_one_stays() -> None:
+    text = "template hello, number 874163789109558, to +447700900123"
+    assert mask_secrets(text, ids=("874163789109558",)) == (
+        "template hello, number 874163789109558, to +44***0123"
+    )
+    assert "874163789109558" not in mask_secrets(text)
+    for text in ("number id 874163789109558", "templates sync --number 874163789109558"):
+        assert mask_secrets(text) == text
+    # Only the whole run, not a part of a longer one.
+    assert "12345678" not in mask_secrets("+9112345678", ids=("12345678",))

@@ -40,6 +40,8 @@ def fill_with_anything(connection: Connection) -> None:
             "integer": "1",
             "bigint": "1",
             "timestamp with time zone": "now()",
+            "text[]": "array[]::text[]",
+            "uuid[]": "array[]::uuid[]",
         }
         listed = ", ".join(name for name, _ in columns)
         given = ", ".join(

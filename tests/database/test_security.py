@@ -18,9 +18,14 @@ from tests.database.backends import Connection, make_backend, our_tables, tables
 from tests.servers import NODE_MODULES, migrate, tcp_address
 from wacampaign.core.outcome import Outcome, Verdict
 from wacampaign.core.ports import Evidence, Settlement
+from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.store.evidence import EvidenceStore
 from wacampaign.store.functions import FUNCTIONS
 from wacampaign.store.postgres import PostgresTransport
+from wacampaign.store.readiness import ReadinessStore
+from wacampaign.store.repairs import Repairs, Targets
 from wacampaign.store.store import Store
+from wacampaign.store.stuck import StuckCampaigns
 
 OUTSIDERS = ("anon", "authenticated")
 
@@ -245,10 +250,76 @@ async def whole_protocol(store: Store) -> None:
     assert (failure["code"], failure["count"], failure["accepted"]) == (131026, 1, 0)
     assert len(await store.failed_rows(campaign, 131026)) == 1
     assert (await store.retry_failed(campaign, 131026, "test"))["reopened"]
+    stuck = StuckCampaigns(store)
+    (seen,) = (await stuck.look([campaign]))["campaigns"]
+    assert len(await stuck.sample(campaign, "in_doubt", 5)) == 1
+    assert await stuck.settle_by_messages(campaign, "test") == 0
+    assert not any((await stuck.mend_rows(campaign, "test")).values())
+    assert not (await stuck.restart(campaign, seen["token"], "test", "why"))["changed"]
+    assert (await stuck.resolve_doubt(campaign, "assume_sent", 1, "test"))["rows"] == 1
+    evidence = EvidenceStore(store)
+    assert (await evidence.campaigns(campaign, 131026))[0].id == campaign
+    assert (await evidence.groups(campaign, 131026, [])).file_count == 0
+    assert await evidence.failed_rows(campaign, 135000) == []
+    assert len(await evidence.sent_rows(campaign)) > 0
+    assert (await evidence.moments(campaign, "2026-01-01", "2026-01-02"))["events"]
+    assert await evidence.probe_sent(
+        campaign, str(uuid4()), "test", accepted=True, reason="why", detail={}
+    )
+    await look_before_start(store, number)
+    await repair_and_undo(store, number)
     assert (await store.call("numbers"))[0]["has_token"]
     assert len(await store.call("templates", number_id=number)) == 1
     assert await store.call("schema_version")
     await store.goodbye(me)
+
+
+async def repair_and_undo(store: Store, number: str) -> None:
+    """A third campaign gets another header media, and its own back."""
+    campaign = await add_campaign(store, number, 2, first_phone=600, start=False)
+    repairs, targets = Repairs(store), Targets([("hello", number, "30001")])
+    assert (await repairs.lanes(campaign))[0]["ready"] == 2
+    assert (await repairs.survey(campaign, None, targets))["lanes"][0]["no_media"] == 2
+    begun = await repairs.begin(
+        uuid4(),
+        campaign,
+        kind="media_id",
+        what="30001",
+        command="c",
+        code=None,
+        actor="test",
+        targets=targets,
+    )
+    assert [step async for step in repairs.steps(begun.id)] == [(0, 2)]
+    assert await repairs.finish(begun.id, "test") == 0
+    assert not await repairs.restart(campaign, "test")
+    assert (await repairs.of(campaign))[0]["id"] == begun.id
+    assert (await repairs.undo_survey(begun.id))["fates"] == []
+    await repairs.undo_begin(begun.id, "test")
+    assert [step async for step in repairs.undo_steps(begun.id)] == []
+    assert await repairs.undo_finish(begun.id, "test") == 0
+    file = {"file_name": "a.mp4", "file_type": "video", "mime_type": "video/mp4", "file_size": 3}
+    await store.call("remember_upload", number_id=number, media_id="30001", sha256="ab", **file)
+    known = await store.call("remembered_upload", number_id=number, sha256="ab")
+    assert known["media_id"] == "30001"
+    assert (await store.call("uploaded_at", number_id=number, media_id="30001"))["at"]
+
+
+async def look_before_start(store: Store, number: str) -> None:
+    """A second campaign, looked at, scheduled, tested and started."""
+    ready = ReadinessStore(store)
+    campaign = await add_campaign(store, number, 3, first_phone=500, start=False)
+    facts = await ready.readiness(campaign)
+    rules = rules_of(facts.known[0].components, facts.known[0].parameter_format)
+    assert (await ready.survey(campaign, facts.lanes[0], rules)).rows == 3
+    assert (await ready.people(campaign)).people == 3
+    assert await ready.schedule(campaign, "2099-01-01T00:00:00Z", "test")
+    assert await ready.due_campaigns([campaign]) == []
+    assert not await ready.start_scheduled(campaign, "test")
+    assert (await ready.start_unchecked(campaign, "test"))["changed"]
+    sent = {"number_id": number, "phone": "15550000001", "template": "hello", "reason": "accepted"}
+    await ready.test_sent(campaign, str(uuid4()), "test", wamid="wamid.test", **sent)
+    assert (await ready.test_status("wamid.test"))[0] == []
 
 
 @pytest.mark.parametrize("before", ["nothing", "early", "later with row security"])

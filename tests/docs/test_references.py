@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from tests.docs import error_codes
-from tests.docs.pages import DOCS, ROOT, table_rows
+from tests.docs import error_codes, media_findings
+from tests.docs.pages import DOCS, ROOT, section, table_rows
 from wacampaign import settings
 from wacampaign.cli.program import DEBUG_SETTING
 from wacampaign.core.error_table import ERRORS
+from wacampaign.core.investigation.model import HYPOTHESES
 
 REFERENCE = DOCS / "reference"
 
@@ -43,3 +44,32 @@ def test_error_codes_are_current() -> None:
 
 def test_every_error_code_is_listed() -> None:
     assert error_codes.documented_codes() == ERRORS.keys()
+
+
+def test_media_findings_are_current() -> None:
+    page = (REFERENCE / "media-findings.md").read_text("utf-8")
+    assert page == media_findings.markdown(), "python -m tests.docs.media_findings > the page"
+
+
+def test_every_hypothesis_is_explained() -> None:
+    page = (DOCS / "how-to" / "write-an-incident-report.md").read_text("utf-8")
+    assert tuple(row[0] for row in table_rows(section(page, "3. Read the verdicts"))) == HYPOTHESES
+
+
+def test_every_line_of_a_preflight_is_explained() -> None:
+    page = (DOCS / "how-to" / "check-before-it-starts.md").read_text("utf-8")
+    rows = section(page, "What it looks at").splitlines()
+    explained = {
+        id_
+        for row in rows
+        if row.startswith("| `")
+        for id_ in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    made = {
+        id_
+        for folder in ("core/preflight", "senders")
+        for module in (ROOT / "wacampaign" / folder).glob("*.py")
+        for id_ in re.findall(r"\bLine\(\s*\"(\w+)\"", module.read_text("utf-8"))
+    }
+    assert made
+    assert made <= explained

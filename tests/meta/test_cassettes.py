@@ -16,6 +16,7 @@ import vcr
 from vcr.request import Request
 
 from wacampaign.meta.client import CloudApi
+from wacampaign.meta.refusal import NoSuchObject
 from wacampaign.meta.send import MessageSender
 from wacampaign.problems import AccessRefused, Problem
 
@@ -133,9 +134,44 @@ def test_unknown_object() -> None:
         async with api() as client:
             with pytest.raises(Problem, match="HTTP 404, code 803") as raised:
                 await client.template("300000000000009")
-        assert type(raised.value) is Problem
+        assert type(raised.value) is NoSuchObject
 
     with replaying("error_unknown_object"):
+        asyncio.run(work())
+
+
+def test_media_by_id() -> None:
+    async def work() -> None:
+        async with api() as client:
+            media = await client.media("400000000000001", NUMBER)
+        assert media is not None
+        assert (media.id, media.mime_type, media.file_size) == (
+            "400000000000001",
+            "video/mp4",
+            114_688,
+        )
+        assert "lookaside" not in repr(media)
+
+    with replaying("media"):
+        asyncio.run(work())
+
+
+def test_unknown_media() -> None:
+    async def work() -> None:
+        async with api() as client:
+            assert await client.media("400000000000009") is None
+
+    with replaying("media_unknown"):
+        asyncio.run(work())
+
+
+def test_media_upload() -> None:
+    async def work() -> None:
+        async with api() as client:
+            given = await client.upload_media(NUMBER, b"film", "video/mp4", "film.mp4")
+        assert given == "400000000000001"
+
+    with replaying("media_upload"):
         asyncio.run(work())
 
 

@@ -206,6 +206,46 @@ def test_media_hosts(http: httpx.Client, control: SandboxControl) -> None:
     assert fetches == {"u/film one.mp4": 2, "moved.mp4": 1, DEMO_VIDEO_PATH: 1}
 
 
+@pytest.mark.parametrize(
+    ("asked", "part", "shown"),
+    [
+        ("bytes=0-3", PICTURE[:4], f"bytes 0-3/{len(PICTURE)}"),
+        (f"bytes=2-{10**9}", PICTURE[2:], f"bytes 2-{len(PICTURE) - 1}/{len(PICTURE)}"),
+        ("bytes=3-", PICTURE[3:], f"bytes 3-{len(PICTURE) - 1}/{len(PICTURE)}"),
+        (
+            "bytes=-2",
+            PICTURE[-2:],
+            f"bytes {len(PICTURE) - 2}-{len(PICTURE) - 1}/{len(PICTURE)}",
+        ),
+    ],
+)
+def test_a_part_of_a_file(
+    http: httpx.Client, control: SandboxControl, asked: str, part: bytes, shown: str
+) -> None:
+    path = control.put_hosted("media.example", "film.mp4", PICTURE, "video/mp4")
+    got = http.get(path, headers={"Range": asked})
+    assert (got.status_code, got.content, got.headers["content-range"]) == (206, part, shown)
+    head = http.head(path, headers={"Range": asked})
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(PICTURE)))
+    assert head.headers["accept-ranges"] == "bytes"
+
+
+def test_no_such_part(http: httpx.Client, control: SandboxControl) -> None:
+    path = control.put_hosted("media.example", "film.mp4", PICTURE, "video/mp4")
+    beyond = http.get(path, headers={"Range": f"bytes={len(PICTURE)}-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (
+        416,
+        f"bytes */{len(PICTURE)}",
+    )
+    for odd in ("bytes=-", "bytes=4-2", "bytes=0-1,3-4", "lines=1-2"):
+        got = http.get(path, headers={"Range": odd})
+        assert (got.status_code, got.content) == (200, PICTURE)
+    plain = control.put_hosted(
+        "media.example", "plain.mp4", PICTURE, "video/mp4", headers={"Accept-Ranges": "none"}
+    )
+    assert http.get(plain, headers={"Range": "bytes=0-3"}).status_code == 200
+
+
 def test_seeded_media(http: httpx.Client, control: SandboxControl) -> None:
     media_id = control.put_media(DEMO_PHONE_NUMBER_ID, PICTURE, "image/png")
     assert media_id != DEMO_MEDIA_ID

@@ -101,7 +101,7 @@ def test_bajaj_market_2_burns_at_most_three(rig: Rig, sql: Connection) -> None:
     assert stats["errors"] == [{"code": 135000, "count": stats["counts"]["failed"]}]
     assert rig.sandbox.control.totals()["message_requests"] <= 3
     assert "135000" in stats["pause_reason"]
-    assert f"wacampaign failures {campaign} --code 135000" in stats["pause_reason"]
+    assert f"wacampaign investigate-135000 {campaign[:8]}" in stats["pause_reason"]
     note = sql.execute("select type, title, message from notifications").fetchone()
     assert note is not None
     assert note[:2] == ("error", "Campaign paused: Bajaj_market_2")

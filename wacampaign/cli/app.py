@@ -17,11 +17,16 @@ from wacampaign.cli import (
     create,
     database,
     demo,
+    explain,
     failures,
+    fix_media,
+    investigate,
     life_cycle,
     monitor,
     numbers,
+    preflight,
     queue_stats,
+    restart_stuck,
     retry_failed,
     run_worker,
     sandbox,
@@ -68,14 +73,19 @@ def _program(
 
 app.command("create", rich_help_panel=SEND)(create.create)
 app.command("run-worker", rich_help_panel=SEND)(run_worker.run_worker)
+app.command("preflight", rich_help_panel=SEND)(preflight.preflight)
 app.command("start", rich_help_panel=SEND)(life_cycle.start)
 app.command("pause", rich_help_panel=SEND)(life_cycle.pause)
 app.command("resume", rich_help_panel=SEND)(life_cycle.resume)
 app.command("cancel", rich_help_panel=SEND)(life_cycle.cancel)
+app.command("restart-stuck", rich_help_panel=SEND)(restart_stuck.restart_stuck)
 app.command("retry-failed", rich_help_panel=SEND)(retry_failed.retry_failed)
+app.command("fix-media", rich_help_panel=SEND, cls=fix_media.FixMediaCommand)(fix_media.fix_media)
 app.command("monitor", rich_help_panel=LOOK)(monitor.monitor)
 app.command("queue-stats", rich_help_panel=LOOK)(queue_stats.queue_stats)
 app.command("failures", rich_help_panel=LOOK)(failures.failures)
+app.command("investigate-135000", rich_help_panel=LOOK)(investigate.investigate)
+app.command("explain", rich_help_panel=LOOK)(explain.explain)
 app.command("audit", rich_help_panel=LOOK)(audit.audit)
 app.add_typer(numbers.app, name="number", rich_help_panel=SET_UP)
 app.add_typer(templates.app, name="templates", rich_help_panel=SET_UP)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from wacampaign.cli.database import FINDING
+from wacampaign.cli.known_outcomes import settle_what_is_known
 from wacampaign.cli.options import AsJson, Campaigns, EnvFile, StoreFlag
 from wacampaign.cli.output import print_json, say
 from wacampaign.cli.plan import show_next
@@ -17,9 +18,25 @@ from wacampaign.cli.wording import rows
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
 
-#: The contract's fields, then what else the database knows.
+#: The contract's fields, then what they are made of and what else the database knows.
 _FIELDS: Final = ("id", "rows", "accepted", "lost", "duplicates", "in_doubt", "ok")
-_MORE: Final = ("name", "status", "count_drift")
+_MORE: Final = (
+    "name",
+    "status",
+    "total_contacts",
+    "failed",
+    "never_enqueued",
+    "left_behind",
+    "twice_by_row",
+    "unowned",
+    "ids_shared",
+    "recipients_repeated",
+    "assumed_sent",
+    "without_id",
+    "count_drift",
+    "total_sent_shown",
+    "total_failed_shown",
+)
 
 #: Campaigns audited when none is named: recounting a million rows takes about a second each.
 NEWEST: Final = 50
@@ -33,22 +50,29 @@ def audit(
 ) -> None:
     """Prove that nothing is lost and nothing was sent twice.
 
-    Counts the rows and messages themselves instead of trusting any counter. Without a campaign:
-    the newest 50. Ends with exit code 3 when something is lost, double or miscounted; rows
-    in doubt are shown and are no such finding.
+    Counts the rows and messages themselves instead of trusting any counter, after asking the
+    journals of lost workers on this machine, and the messages, about rows in doubt. Without a
+    campaign: the newest 50. Ends with exit code 3 when something is lost, double or miscounted;
+    rows in doubt are shown and are no such finding.
 
     Example: wacampaign audit
 
     Example: wacampaign audit Bajaj_market_1 --json
     """
 
+    settings = read_settings(env_file, store)
+
     async def work(opened: Store) -> list[dict[str, Any]]:
         ids = await resolve_campaigns(opened, campaigns)
         if ids is None:
             ids = [one["id"] for one in await opened.recent(NEWEST)]
-        return [await opened.audit(one) for one in ids]
+        found = [await opened.audit(one) for one in ids]
+        unsure = [one["id"] for one in found if one["in_doubt"] or one["unowned"]]
+        if await settle_what_is_known(opened, settings.home, unsure):
+            found = [await opened.audit(one) for one in ids]
+        return found
 
-    audits = with_store(read_settings(env_file, store), work)
+    audits = with_store(settings, work)
     if as_json:
         print_json({"campaigns": [_object(one) for one in audits]})
     else:
@@ -87,13 +111,22 @@ def _print_audits(audits: Sequence[Mapping[str, Any]]) -> None:
     for one in audits:
         for text in _findings(one):
             print(f"  {one['id'][:8]} {text}")
-    bad = [one for one in audits if not one["ok"]]
-    if any(one["count_drift"] for one in bad):
-        show_next("wacampaign db migrate")
-    elif bad:
-        show_next(f"wacampaign queue-stats {bad[0]['id'][:8]}")
-    else:
-        show_next("wacampaign queue-stats")
+    show_next(_next_command(audits))
+
+
+def _next_command(audits: Sequence[Mapping[str, Any]]) -> str:
+    if any(one["count_drift"] for one in audits):
+        return "wacampaign db migrate"
+    for field in ("left_behind", "never_enqueued", "duplicates", "ids_shared", "in_doubt"):
+        for one in audits:
+            if one[field]:
+                short_id = one["id"][:8]
+                restart = field in ("left_behind", "in_doubt")
+                return f"wacampaign {'restart-stuck' if restart else 'queue-stats'} {short_id}"
+    for one in audits:
+        if _totals_differ(one):
+            return f"wacampaign restart-stuck {one['id'][:8]}"
+    return "wacampaign queue-stats"
 
 
 def _verdict(audits: Sequence[Mapping[str, Any]]) -> str:
@@ -109,13 +142,39 @@ def _verdict(audits: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _findings(audit: Mapping[str, Any]) -> list[str]:
+    """What is wrong, then what deserves attention, one sentence each."""
     found = []
-    if audit["lost"]:
-        found.append(f"{rows(audit['lost'])} lost: never enqueued, or left behind by a completion")
-    if audit["duplicates"]:
-        found.append(f"{audit['duplicates']:,} messages were accepted beyond one a row")
-    if audit["count_drift"]:
-        found.append(f"the kept counts differ from the rows by {audit['count_drift']:,}")
-    if audit["in_doubt"]:
-        found.append(f"{audit['in_doubt']:,} in doubt: may or may not have been sent")
+    if n := audit["never_enqueued"]:
+        found.append(
+            f"{n:,} of {audit['total_contacts']:,} contacts lost: never put into the queue"
+        )
+    if n := audit["left_behind"]:
+        found.append(f"{rows(n)} lost: it says completed, and left them behind")
+    if n := audit["twice_by_row"]:
+        found.append(f"{rows(n)} accepted twice: an earlier attempt turned out to be accepted")
+    if n := audit["unowned"]:
+        found.append(f"{n:,} messages were accepted beyond one a row: no row owns them")
+    if n := audit["ids_shared"]:
+        found.append(f"{rows(n)} carry the message id of another row: accepted once, not twice")
+    if n := audit["count_drift"]:
+        found.append(f"the kept counts differ from the rows by {n:,}")
+    if n := audit["in_doubt"]:
+        found.append(f"attention: {n:,} in doubt: may or may not have been sent")
+    if n := audit["assumed_sent"]:
+        found.append(f"attention: {n:,} of the accepted are assumed, as a person decided")
+    if n := audit["without_id"]:
+        found.append(f"attention: {n:,} of the accepted have no message id to prove it")
+    if n := audit["recipients_repeated"]:
+        found.append(f"attention: recipients that are in more than one accepted row: {n:,}")
+    if _totals_differ(audit):
+        found.append(
+            f"attention: the campaign shows {audit['total_sent_shown']:,} sent and"
+            f" {audit['total_failed_shown']:,} failed; its rows say {audit['accepted']:,} and"
+            f" {audit['failed']:,}"
+        )
     return found
+
+
+def _totals_differ(audit: Mapping[str, Any]) -> bool:
+    shown = audit["total_sent_shown"], audit["total_failed_shown"]
+    return audit["rows"] > 0 and shown != (audit["accepted"], audit["failed"])

@@ -61,7 +61,9 @@ def _campaign(
     given: Mapping[str, Any], workers: Sequence[Mapping[str, Any]], show_numbers: bool
 ) -> dict[str, Any]:
     def shown(text: Any) -> Any:
-        return text if show_numbers or not isinstance(text, str) else mask_secrets(text)
+        if show_numbers or not isinstance(text, str):
+            return text
+        return mask_secrets(text, ids=(number["phone_number_id"],))
 
     number = dict(given["number"])
     number["display_name"] = shown(number["display_name"])
@@ -105,5 +107,7 @@ def _eta_seconds(campaign: Mapping[str, Any]) -> int | None:
     left = unsent(campaign)
     if left == 0:
         return 0
+    if left == campaign["counts"]["retry_later"] and not campaign["counts"]["processing"]:
+        return None  # they wait for their time, whatever the pace was
     rate: float = campaign["rate_per_second"]
     return round(left / rate) if rate > 0 else None

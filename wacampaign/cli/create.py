@@ -13,6 +13,7 @@ import typer
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import print_json, say
 from wacampaign.cli.plan import SAMPLES_SHOWN, Plan, Step, agreed, show_next
+from wacampaign.cli.preflight import NotReady, SkipPreflight, check_before_start, set_running
 from wacampaign.cli.progress import progress_bar
 from wacampaign.cli.session import actor, read_settings, with_store
 from wacampaign.problems import Problem, Refused, Unreachable
@@ -63,6 +64,7 @@ def create(
     start: Annotated[
         bool, typer.Option("--start", help="Start it as soon as all contacts are in.")
     ] = False,
+    skip_preflight: SkipPreflight = False,
     allow_repeats: Annotated[
         bool, typer.Option("--allow-repeats", help="Send to a recipient as often as he is listed.")
     ] = False,
@@ -85,7 +87,7 @@ def create(
 
     The variables fill the template in order; of a template with a video, image or document, the
     first one is the medium (a URL or a media id). Rows that cannot be sent to are listed in
-    FILE.rejected.csv. The campaign is paused until `start`, or started with --start.
+    FILE.rejected.csv. The campaign is paused until `start`; --start makes its preflight first.
 
     Example: wacampaign create --csv offer.csv --number 200000000000001 --template demo_text
     """
@@ -105,7 +107,7 @@ def create(
     if goes_on:
         _fill(settings, campaign)
         if start:
-            _start(settings, campaign)
+            _start(settings, campaign, unchecked=skip_preflight)
     if as_json:
         status = ("running" if start else "paused") if goes_on else None
         print_json(_as_json(campaign, sender, status))
@@ -277,12 +279,18 @@ def _unfinished(problem: Problem, filling: Filling | None) -> Problem:
     return problem
 
 
-def _start(settings: Settings, campaign: NewCampaign) -> None:
+def _start(settings: Settings, campaign: NewCampaign, *, unchecked: bool) -> None:
     async def work(store: Store) -> None:
-        await store.set_status(str(campaign.id), "start", actor())
+        await set_running(store, str(campaign.id), unchecked=unchecked)
 
     try:
+        if not unchecked:
+            check_before_start(settings, str(campaign.id), campaign.name, sys.stderr)
         with_store(settings, work)
+    except NotReady as problem:
+        problem.changed = True
+        problem.message += f"; it is created ({campaign.id}), complete and paused"
+        raise
     except Problem as problem:
         problem.changed = True
         problem.message += f". {campaign.name} ({campaign.id}) is complete; it was not started"

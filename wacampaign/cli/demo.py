@@ -1,4 +1,4 @@
-"""`demo`: everything once, on this machine alone."""
+"""`demo`: the night of the report, on this machine alone."""
 
 from __future__ import annotations
 
@@ -17,14 +17,22 @@ _SIZE_MAX: Final = 1_000_000
 def demo(
     campaign_size: Annotated[
         int,
-        typer.Option("--campaign-size", metavar="N", min=1, max=_SIZE_MAX, help="Recipients."),
+        typer.Option(
+            "--campaign-size",
+            metavar="N",
+            min=1,
+            max=_SIZE_MAX,
+            help="Rows of the largest campaign.",
+        ),
     ] = _SIZE,
 ) -> None:
-    """Play a whole campaign on this machine: create, send, watch, audit, prove.
+    """Play a night of failures on this machine, from the first symptom to all sent.
 
-    Uses an embedded PostgreSQL and a simulated Cloud API, both in a temporary folder: no settings
-    are read, nobody is written to, nothing is left behind. Ends with exit code 3 when a recipient
-    got no message or more than one.
+    One campaign "completed" with its rows left, one refused with 135000, one healthy: what is
+    wrong is found, its cause named, repaired, restarted, and proved, each step with the command
+    that does it. Uses an embedded PostgreSQL and a simulated Cloud API, both in a temporary
+    folder: no settings are read, nobody is written to, nothing is left behind. Ends with exit
+    code 3 when a recipient got no message or more than one.
 
     Example: wacampaign demo --campaign-size 2000
     """

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Rows whose text names no code of Meta's.
 NO_CODE: Final = 0
+#: What names the cause of errors that say nothing, and the code that it looks for by itself.
+_INVESTIGATE: Final = "investigate-135000"
+_OPAQUE: Final = 135000
 
 Code = Annotated[
     int | None,
@@ -239,7 +242,12 @@ def _print(
     for row in samples:
         print(f"    {row['phone']}  {row['template']}  {row['at'] or '-'}  {row['text'] or '-'}")
     print()
-    if campaign.status != "failed" and any(f.retryable and f.never_accepted for f in failed):
+    cause_unknown = next((f for f in failed if _INVESTIGATE in f.next_step), None)
+    if cause_unknown is not None:
+        # Trying again what nobody understands only fails again.
+        which = "" if cause_unknown.code == _OPAQUE else f" --code {cause_unknown.code}"
+        show_next(f"wacampaign {_INVESTIGATE} {campaign.short_id}{which}")
+    elif campaign.status != "failed" and any(f.retryable and f.never_accepted for f in failed):
         show_next(_retry_command(campaign, code))
     else:
         show_next(f"wacampaign queue-stats {campaign.short_id}")

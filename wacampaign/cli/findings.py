@@ -5,6 +5,7 @@ Reads the campaign object (`campaign_object.py`); asks nothing of the database.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ Severity = Literal["red", "yellow"]
 STANDSTILL_SECONDS: Final = 60
 #: Errors of single recipients: in the list of errors, but nothing to act on.
 _RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
+#: The one command of a step that begins by looking for the cause.
+_LOOK_FIRST: Final = re.compile(r"(?:find|look)\b[^;]*?(wacampaign investigate-135000 CAMPAIGN)\b")
 #: Share of the number's configured rate below which it counts as slowed down.
 _SLOWED_BELOW: Final = 0.95
 
@@ -62,7 +65,11 @@ def _status(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
     if status == "completed" and left + counts["processing"]:
         n = left + counts["processing"]
         found.append(
-            Finding("red", f"completed, but {rows(n)} never sent", f"wacampaign audit {short_id}")
+            Finding(
+                "red",
+                f"completed, but {rows(n)} never sent",
+                f"wacampaign restart-stuck {short_id}",
+            )
         )
     if campaign["never_enqueued"]:
         n = campaign["never_enqueued"]
@@ -85,16 +92,35 @@ def _status(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
                 "set whatsapp_numbers.is_active to true",
             )
         )
-    if status == "paused":
-        reason = campaign["pause_reason"]
+    if status == "paused" and not _told_by_a_hold(campaign):
+        reason = _without_step(campaign["pause_reason"] or "")
         found.append(
             Finding(
                 "yellow",
-                f"paused: {reason}" if reason else "paused",
+                reason if reason.startswith("paused") else f"paused: {reason or 'no reason given'}",
                 f"wacampaign {'resume' if campaign['start_time'] else 'start'} {short_id}",
             )
         )
     return found
+
+
+def _told_by_a_hold(campaign: Mapping[str, Any]) -> bool:
+    """Whether a hold that stands is what paused the campaign: one reason is told once."""
+    reason = campaign["pause_reason"] or ""
+    return any(
+        hold["reason"] and reason.startswith(hold["reason"])
+        for hold in campaign["holds"]
+        if not hold["until"]
+    )
+
+
+def _without_step(reason: str) -> str:
+    """A reason that the error table explains, as code and title: the step is told beside it."""
+    code = re.match(r"\d+\b", reason)
+    if code is None:
+        return reason
+    title = f"{code[0]} {lookup(int(code[0]), 400).title}"
+    return title if reason.startswith(f"{title}: ") else reason
 
 
 def _holds(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
@@ -106,17 +132,43 @@ def _holds(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
         if hold["until"]:
             text = f"{what} waits until {clock(hold['until'])}{code}: {hold['reason']}"
             found.append(Finding("yellow", text, f"wacampaign monitor {short_id}"))
-        else:
-            text = f"{what} is held until you resume{code}: {hold['reason']}"
+            continue
+        reason = _without_step(hold["reason"] or "")
+        if reason == hold["reason"]:
+            text = f"{what} is held until you resume{code}: {reason}"
             found.append(Finding("red", text, resume))
+            continue
+        text = f"{what} is held until you resume: {reason}"
+        step = _step(hold["code"], short_id)
+        if n := sum(one["count"] for one in campaign["errors"] if one["code"] == hold["code"]):
+            text += f", {rows(n)}"
+        elif lookup(hold["code"], 400).burns_row:
+            # Rows failed with it, and were repaired since.
+            text += ", no row any more"
+            step = resume
+        found.append(Finding("red", text, step))
     return found
+
+
+def _step(code: int, short_id: str) -> str:
+    """What a person does about a code."""
+    step = lookup(code, 400).next_step
+    if look := _LOOK_FIRST.match(step):
+        end = re.match(rf"(?: --code {code})?", step[look.end() :])
+        step = look[1] + (end[0] if end else "")
+    return step.replace("CAMPAIGN", short_id)
 
 
 def _errors(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
     found = []
+    told = {
+        hold["code"]
+        for hold in campaign["holds"]
+        if not hold["until"] and _without_step(hold["reason"] or "") != hold["reason"]
+    }
     for error in campaign["errors"]:
         entry = lookup(error["code"], 400)
-        if entry.handling in _RECIPIENTS_OWN:
+        if entry.handling in _RECIPIENTS_OWN or error["code"] in told:
             continue
         # A fault that passes by itself explains a delay; any other needs a person.
         severity: Severity = "yellow" if entry.hold_seconds or not entry.burns_row else "red"
@@ -124,7 +176,7 @@ def _errors(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
             Finding(
                 severity,
                 f"{error['code']} {error['title']}: {rows(error['count'])}",
-                entry.next_step.replace("CAMPAIGN", short_id),
+                _step(error["code"], short_id),
                 error["code"],
             )
         )
@@ -136,7 +188,7 @@ def _doubt(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
     if note is None:
         return []
     text = f"{note}: may or may not have been sent; no machine sends them again"
-    return [Finding("yellow", text, f"wacampaign audit {short_id}")]
+    return [Finding("yellow", text, f"wacampaign restart-stuck {short_id} --dry-run")]
 
 
 def _pace(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:

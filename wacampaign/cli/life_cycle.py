@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from wacampaign.cli.options import Campaign, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
+from wacampaign.cli.preflight import SkipPreflight, check_before_start, set_running
 from wacampaign.cli.session import (
     CampaignName,
     actor,
+    campaign_state,
     read_settings,
     resolve_campaign,
     with_store,
 )
 from wacampaign.cli.wording import rows
-from wacampaign.problems import NoSuchCampaign, Refused
+from wacampaign.problems import Refused
 
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
@@ -44,18 +48,51 @@ ACTIONS: Final = (_START, _PAUSE, _RESUME, _CANCEL)
 
 def start(
     campaign: Campaign,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="Start it then: 'YYYY-MM-DD HH:MM' in local time, or ISO 8601 with a zone.",
+            show_default=False,
+        ),
+    ] = None,
+    skip_preflight: SkipPreflight = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
-    """Start a campaign that is paused or scheduled.
+    """Start a campaign that is paused or scheduled, or schedule it.
 
-    Workers take its rows from now on. What it waits for is shown by `queue-stats`.
+    Its preflight is made first, and refuses with exit code 3 what cannot go well. Workers take
+    its rows from now on. What it waits for is shown by `queue-stats`.
 
     Example: wacampaign start Bajaj_market_2
+
+    Example: wacampaign start Bajaj_market_2 --at "2026-11-25 09:30"
     """
-    _change(_START, campaign, yes=yes, dry_run=dry_run, env_file=env_file, store=store)
+    if at is not None:
+        from wacampaign.cli.schedule import schedule
+
+        schedule(
+            read_settings(env_file, store),
+            campaign,
+            at,
+            skip_preflight=skip_preflight,
+            yes=yes,
+            dry_run=dry_run,
+        )
+        return
+    _change(
+        _START,
+        campaign,
+        yes=yes,
+        dry_run=dry_run,
+        env_file=env_file,
+        store=store,
+        unchecked=skip_preflight,
+    )
 
 
 def pause(
@@ -114,12 +151,13 @@ def _change(
     dry_run: bool,
     env_file: Path | None,
     store: str | None,
+    unchecked: bool = False,
 ) -> None:
     settings = read_settings(env_file, store)
 
     async def look(opened: Store) -> tuple[CampaignName, dict[str, Any]]:
         campaign = await resolve_campaign(opened, text)
-        return campaign, await _state_of(opened, campaign)
+        return campaign, await campaign_state(opened, campaign)
 
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     campaign, before = with_store(settings, look)
@@ -132,15 +170,20 @@ def _change(
             f"{campaign} is {campaign.status}, so it cannot be {action.done}",
             f"wacampaign queue-stats {campaign.short_id}",
         )
+    if action is _START and not unchecked:
+        check_before_start(settings, campaign.id, str(campaign))
     if not agreed(_plan(action, campaign, before), yes=yes, dry_run=dry_run):
         return
 
     async def act(opened: Store) -> None:
-        answer = await opened.set_status(campaign.id, action.verb, actor())
+        if action is _START:
+            answer = await set_running(opened, campaign.id, unchecked=unchecked)
+        else:
+            answer = await opened.set_status(campaign.id, action.verb, actor())
         if not answer["changed"]:  # somebody else was quicker
             _say_unchanged(action, campaign)
             return
-        after = await _state_of(opened, campaign)
+        after = await campaign_state(opened, campaign)
         print(f"{action.done}: {campaign}")
         if answer.get("holds_lifted"):
             print(f"holds lifted: {answer['holds_lifted']:,}")
@@ -148,14 +191,6 @@ def _change(
         show_next(_next_command(action, campaign, live_workers=after["live_workers"]))
 
     with_store(settings, act)
-
-
-async def _state_of(store: Store, campaign: CampaignName) -> dict[str, Any]:
-    stats = await store.stats([campaign.id])
-    if not stats["campaigns"]:
-        raise NoSuchCampaign(f"{campaign} was deleted at this moment")
-    live = sum(1 for worker in stats["workers"] if worker["alive"])
-    return {**stats["campaigns"][0], "live_workers": live}
 
 
 def _plan(action: _Action, campaign: CampaignName, state: Mapping[str, Any]) -> Plan:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from wacampaign.cli.campaign_object import COUNTS, Stats, findings_of, read_stats
 from wacampaign.cli.options import AsJson, Campaigns, EnvFile, ShowNumbers, StoreFlag
-from wacampaign.cli.output import arrow, print_json, stdout_console
+from wacampaign.cli.output import arrow, print_json
 from wacampaign.cli.session import read_settings, resolve_campaigns, with_store
 from wacampaign.cli.wording import clock, duration
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from wacampaign.store.store import Store
+
+#: One line of output: texts, each with its style (empty: none).
+Line: TypeAlias = tuple[tuple[str, str], ...]
 
 STATUS_STYLES: Final = {
     "running": "bold green",
@@ -54,44 +55,61 @@ def queue_stats(
 
 
 def _print_stats(stats: Stats) -> None:
-    console = stdout_console()
-    if not stats.campaigns:
-        console.print("no campaign is scheduled, running or paused")
-    for campaign in stats.campaigns:
-        for line in _campaign_lines(campaign, stats.at):
-            console.print(line)
-        console.print()
-    for line in _worker_lines(stats):
-        console.print(line)
+    _print(_lines(stats))
 
 
-def _campaign_lines(campaign: Mapping[str, Any], at: str) -> Iterator[Text]:
+def _print(lines: Iterable[Line]) -> None:
+    if not sys.stdout.isatty():  # no colours: nothing that takes 50 ms to import
+        for line in lines:
+            print("".join(text for text, _ in line))
+        return
     from rich.text import Text
 
+    from wacampaign.cli.output import stdout_console
+
+    console = stdout_console()
+    for line in lines:
+        console.print(Text.assemble(*line))
+
+
+def _lines(stats: Stats) -> Iterator[Line]:
+    if not stats.campaigns:
+        yield _line("no campaign is scheduled, running or paused")
+    for campaign in stats.campaigns:
+        yield from _campaign_lines(campaign, stats.at)
+        yield _line("")
+    yield from _worker_lines(stats)
+
+
+def _line(text: str, style: str = "") -> Line:
+    return ((text, style),)
+
+
+def _campaign_lines(campaign: Mapping[str, Any], at: str) -> Iterator[Line]:
     status = campaign["status"]
-    yield Text.assemble(
+    yield (
         (campaign["name"], "bold"),
-        f"  {campaign['id'][:8]}  ",
+        (f"  {campaign['id'][:8]}  ", ""),
         (status.upper(), STATUS_STYLES.get(status, "bold")),
-        f"  {campaign['total_contacts']:,} contacts",
+        (f"  {campaign['total_contacts']:,} contacts", ""),
     )
     for finding in findings_of(campaign):
-        yield Text(f"  ! {finding.text}", style=finding.severity)
-        yield Text(f"    {arrow(sys.stdout)} {finding.command}")
+        yield _line(f"  ! {finding.text}", finding.severity)
+        yield _line(f"    {arrow(sys.stdout)} {finding.command}")
     width = max(len(f"{n:,}") for n in campaign["counts"].values())
     notes = _count_notes(campaign)
     for name in COUNTS:
-        line = Text(f"  {name:<12}{campaign['counts'][name]:>{width},}")
+        line = _line(f"  {name:<12}{campaign['counts'][name]:>{width},}")
         if note := notes.get(name):
-            line.append(f"   {note}", style="dim")
+            line += _line(f"   {note}", "dim")
         yield line
-    yield Text(f"  {_pace(campaign, at)}")
+    yield _line(f"  {_pace(campaign, at)}")
     if campaign["errors"]:
-        yield Text("  errors by code")
+        yield _line("  errors by code")
         code_width = max(len(str(error["code"])) for error in campaign["errors"])
         for error in campaign["errors"]:
             code = str(error["code"]).rjust(code_width)
-            yield Text(f"    {code}  {error['count']:>{width},}  {error['title']}")
+            yield _line(f"    {code}  {error['count']:>{width},}  {error['title']}")
 
 
 def _count_notes(campaign: Mapping[str, Any]) -> dict[str, str]:
@@ -113,6 +131,9 @@ def _pace(campaign: Mapping[str, Any], at: str) -> str:
     limit = campaign["number"]["rate"]
     cap = f" (limit {limit:g}/s)" if limit is not None else ""
     eta = campaign["eta_seconds"]
+    counts = campaign["counts"]
+    if counts["retry_later"] and not counts["ready"] and not counts["processing"]:
+        return f"rate {campaign['rate_per_second']:g}/s{cap}, the rest waits for another try"
     if eta is None:
         return f"rate {campaign['rate_per_second']:g}/s{cap}, end unknown"
     if eta == 0:
@@ -123,20 +144,18 @@ def _pace(campaign: Mapping[str, Any], at: str) -> str:
     )
 
 
-def _worker_lines(stats: Stats) -> Iterator[Text]:
-    from rich.text import Text
-
+def _worker_lines(stats: Stats) -> Iterator[Line]:
     if not stats.workers:
-        yield Text("workers: none")
+        yield _line("workers: none")
         return
-    yield Text(f"workers: {stats.live_workers} alive")
+    yield _line(f"workers: {stats.live_workers} alive")
     for worker in stats.workers:
         state = (
             f"{worker['in_flight']:,} in flight, beat {duration(worker['beat_age_seconds'])} ago"
             if worker["alive"]
             else f"LOST, last beat {duration(worker['beat_age_seconds'])} ago"
         )
-        yield Text(
+        yield _line(
             f"  {worker['id'][:8]}  {worker['host']} pid {worker['pid']}  {state}",
-            style="" if worker["alive"] else "red",
+            "" if worker["alive"] else "red",
         )

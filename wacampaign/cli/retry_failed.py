@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 from wacampaign.cli.failures import NO_CODE, Code, Failure, masked_row, read_failures
 from wacampaign.cli.options import Campaign, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.plan import SAMPLES_SHOWN, Plan, Step, agreed, show_next
-from wacampaign.cli.session import CampaignName, actor, read_settings, resolve_campaign, with_store
+from wacampaign.cli.session import (
+    CampaignName,
+    actor,
+    campaign_state,
+    read_settings,
+    resolve_campaign,
+    with_store,
+)
 from wacampaign.cli.wording import rows
-from wacampaign.problems import NoSuchCampaign, Problem, Refused
+from wacampaign.problems import Problem, Refused
 
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
@@ -70,7 +77,7 @@ def retry_failed(
         if not done:  # somebody else was quicker
             _say_unchanged(found, code)
             return
-        after = await _state_of(opened, named)
+        after = await campaign_state(opened, named)
         print(f"made ready again: {rows(done)} of {named}")
         if reopened:
             print("the campaign was completed, and runs again")
@@ -94,7 +101,7 @@ async def _look(store: Store, campaign: CampaignName, code: int | None) -> _Foun
                 samples.append(f"{shown['phone']}  {shown['template']}  {shown['text'] or '-'}")
         if len(samples) >= SAMPLES_SHOWN:
             break
-    return _Found(campaign, failed, chosen, samples, await _state_of(store, campaign))
+    return _Found(campaign, failed, chosen, samples, await campaign_state(store, campaign))
 
 
 async def _retry(store: Store, campaign_id: str, chosen: Sequence[Failure]) -> tuple[int, bool]:
@@ -117,14 +124,6 @@ async def _retry(store: Store, campaign_id: str, chosen: Sequence[Failure]) -> t
             problem.message += f". {rows(done)} are ready again; the same command goes on"
         raise
     return done, reopened
-
-
-async def _state_of(store: Store, campaign: CampaignName) -> dict[str, Any]:
-    stats = await store.stats([campaign.id])
-    if not stats["campaigns"]:
-        raise NoSuchCampaign(f"{campaign} was deleted at this moment")
-    live = sum(1 for worker in stats["workers"] if worker["alive"])
-    return {**stats["campaigns"][0], "live_workers": live}
 
 
 def _plan(found: _Found) -> Plan:

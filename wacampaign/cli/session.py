@@ -110,6 +110,15 @@ async def resolve_campaigns(store: Store, texts: Sequence[str] | None) -> list[s
     return list(dict.fromkeys(one.id for one in named))
 
 
+async def campaign_state(store: Store, campaign: CampaignName) -> dict[str, Any]:
+    """The campaign as `Store.stats` has it, with `live_workers`; raises `NoSuchCampaign`."""
+    stats = await store.stats([campaign.id])
+    if not stats["campaigns"]:
+        raise NoSuchCampaign(f"{campaign} was deleted at this moment")
+    live = sum(1 for worker in stats["workers"] if worker["alive"])
+    return {**stats["campaigns"][0], "live_workers": live}
+
+
 def actor() -> str:
     """Who does this, for the campaign's events: `user@host` of the operator."""
     try:

@@ -7,6 +7,7 @@ in a log cannot be taken back.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 #: Digits. From here on a run of digits may be a phone number with its country code; E.164 has at
@@ -27,8 +28,10 @@ _CALLING_2: Final = frozenset(
 )
 
 _PATTERN: Final = re.compile(
-    # Kept: ids of rows and campaigns, though their hex may be all digits; times (ISO 8601).
-    r"(?P<kept>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+    # Kept: ids of rows and campaigns, though their hex may be all digits; times (ISO 8601);
+    # Meta's ids of sending numbers, by the words that this program puts before them.
+    r"(?P<kept>(?:\bnumber id|--number) \d{8,20}\b"
+    r"|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|\b\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?!\d))"
     # Names before a secret; the name stays.
     r"|(?P<name>\bbearer\s+|\boauth\s+"
@@ -70,9 +73,14 @@ def mask_phone(phone: str) -> str:
     return f"{_HIDDEN}{tail}" if digits[0] == "0" else f"+{code}{_HIDDEN}{tail}"
 
 
-def mask_secrets(text: str) -> str:
-    """`text` with every token, key, password and phone number masked. Safe to repeat."""
-    return _PATTERN.sub(_masked, text)
+def mask_secrets(text: str, *, ids: Collection[str] = ()) -> str:
+    """`text` with every token, key, password and phone number masked. Safe to repeat.
+
+    `ids` are Meta's ids that the caller knows to be no phone numbers: these stay.
+    """
+    if not ids:
+        return _PATTERN.sub(_masked, text)
+    return _PATTERN.sub(lambda match: match[0] if match[0] in ids else _masked(match), text)
 
 
 def mask_tokens(text: str) -> str:

@@ -258,10 +258,10 @@ class Sending:
         where = f"template {row.template}"
         card = self._cards.at_hand(row.number_id, row.template)
         if isinstance(card, Card):
-            where += f", number {card.phone_number_id}"
+            where += f", number id {card.phone_number_id}"
         if verdict.code is None:
             return f"{verdict.text} ({where})"
-        return f"{explain(verdict.code, row.campaign_id)} ({where})"
+        return f"{explain(verdict.code, row.campaign_id[:8])} ({where})"
 
     def _ask_fence(self, claim_id: str) -> None:
         claim = self._waiting.claims.get(claim_id)

@@ -1,4 +1,4 @@
-"""The demo's acts: enter a number, create a campaign, send it, audit it, prove it."""
+"""The demo's acts: the night of 10 November 2025, from failure to all sent, command by command."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ import csv
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from wacampaign.demo.account import open_account
+from wacampaign.demo.night import HEALTHY, TEST_PHONE, Campaign, Night, the_night
 from wacampaign.demo.proof import Proof, prove
 from wacampaign.demo.stage import Stage, end
-from wacampaign.sandbox.demo import DEMO_PHONE_NUMBER_ID, DEMO_WABA_ID
+from wacampaign.sandbox.demo import DEMO_TOKEN
 
-#: Messages a second: Meta's highest throughput (whatsapp-cloud-api 2.1).
-_RATE: Final = 1000
 #: Milliseconds of an answer: with it some 40 messages are on the wire at a time.
 _LATENCY_MS: Final = 40.0
-#: The first recipient: in form an Indian mobile number.
-_FIRST_PHONE: Final = 919_000_000_001
 #: Seconds between two looks of the live view.
 _INTERVAL: Final = "1"
 #: Seconds that the worker may take until it works.
 _START_SECONDS: Final = 10.0
 #: Seconds that the live view may go on when the worker has ended.
-_VIEW_SECONDS: Final = 10.0
+_VIEW_SECONDS: Final = 3.0
 #: Lines of the worker's log that are shown when it failed.
 _LOG_LINES: Final = 15
+#: Exit code of a command that has found what it was asked to look for.
+_FINDING: Final = 3
+
+
+class _StepFailed(Exception):  # noqa: N818 - told to the person who watches
+    """A step of the demo ended as it should not have."""
 
 
 def play(size: int) -> bool:
-    """Plays the demo with `size` recipients on stdout; whether the proof holds.
+    """Plays the night on stdout, `size` rows in its largest campaign; whether the proof holds.
 
     Raises `KeyboardInterrupt` or `SystemExit` when it is interrupted, after cleaning up.
     """
@@ -40,8 +43,12 @@ def play(size: int) -> bool:
     try:
         with Stage(latency_ms=_LATENCY_MS) as stage:
             _say(f"the simulated Cloud API listens on {stage.sandbox.url}; nothing leaves this")
-            _say("machine, and your own settings and database are not touched\n")
-            holds = _play_on(stage, size)
+            _say("machine, and your own settings and database are not touched")
+            try:
+                holds = _play_on(stage, the_night(size))
+            except _StepFailed as failed:
+                _say(f"\nNOT OK: {failed}")
+                holds = False
     except (KeyboardInterrupt, SystemExit):
         _say("\ninterrupted: every process was ended, the temporary folder removed")
         raise
@@ -49,32 +56,60 @@ def play(size: int) -> bool:
     return holds
 
 
-def _play_on(stage: Stage, size: int) -> bool:
-    stage.sandbox.control.put_number(DEMO_PHONE_NUMBER_ID, throughput="HIGH")
-    contacts = stage.folder / "demo.csv"
-    _write_contacts(contacts, size)
-    _say(f"{contacts.name}: {size:,} made-up recipients with three variables each\n")
-    number, campaign = DEMO_PHONE_NUMBER_ID, contacts.stem
-    steps = (
-        f"number add {number} --waba {DEMO_WABA_ID} --rate {_RATE} --yes",
-        f"create --csv {contacts.name} --number {number} --template demo_text --start --yes",
+def _play_on(stage: Stage, night: Night) -> bool:
+    open_account(stage.sandbox.control, DEMO_TOKEN)
+    stage.leave_behind(night)
+    fin, market_2 = night.fin, night.market_2
+
+    _act(
+        "10 November 2025, 15:46. The old system says:",
+        f"{fin.name}: completed, after 9 seconds. {fin.rows:,} rows were never sent.",
+        f"{market_2.name}: all {market_2.rows:,} failed, (#135000) Generic user error.",
     )
-    for step in steps:
-        _say(f"$ wacampaign {step}")
-        if code := stage.run(*step.split()):
-            _say(f"\nNOT OK: this step ended with exit code {code}")
-            return False
-        _say("")
-    _send(stage, campaign)
-    _say(f"\n$ wacampaign audit {campaign}")
-    clean = stage.run("audit", campaign) == 0
-    proof = prove(stage.sandbox.control, _phones(size))
+    _do(stage, "failures", night.market_2_before.short_id)
+
+    _act(
+        "The same night with this tool. What does it know without being told where to look?",
+    )
+    _do(stage, "restart-stuck", "--dry-run")
+
+    _act(
+        f"A healthy campaign from a CSV file, and {market_2.name} once more, from its first row.",
+    )
+    contacts = stage.folder / f"{night.market_1.name}.csv"
+    _write_contacts(contacts, night.market_1)
+    healthy, name = HEALTHY, night.market_1.name
+    _do(stage, "templates", "sync")
+    _do(
+        *(stage, "create", "--csv", contacts.name, "--number", healthy.phone_number_id),
+        *("--template", healthy.template, "--start", "--yes"),
+    )
+    _do(stage, "start", market_2.name, "--yes")
+    _send(stage, name)
+    _do(stage, "queue-stats", market_2.name)
+
+    _act(f"{market_2.name} stopped itself after three answers. Why does Meta refuse it?")
+    _do(
+        *(stage, "investigate-135000", market_2.name, "--test-to", TEST_PHONE, "--yes"),
+        expected=_FINDING,
+    )
+
+    _act("Option A: the approved video, uploaded once, sent by its media id. It can be undone.")
+    _do(stage, "fix-media", market_2.name, "--upload", "--yes")
+
+    _act("Now everything that stopped though work is left goes on.")
+    _do(stage, "restart-stuck", "--yes")
+    _send(stage, fin.name)
+
+    _act("Was anything lost or sent twice?")
+    clean = _do(stage, "audit", expected=None) == 0
+    proof = prove(stage.sandbox.control, night.to_be_sent)
     _show(proof, clean=clean)
-    return clean and proof.holds
+    return clean and all(one.holds for one in proof)
 
 
 def _send(stage: Stage, campaign: str) -> None:
-    """The worker in the background, the live view of it in front."""
+    """The worker in the background, the live view of one campaign in front."""
     log = stage.folder / "worker.log"
     _say("$ wacampaign run-worker --until-idle > worker.log &")
     worker = stage.start("run-worker", "--until-idle", log=log)
@@ -82,7 +117,7 @@ def _send(stage: Stage, campaign: str) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while log.stat().st_size == 0 and worker.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    _say(f"$ wacampaign monitor {campaign} --interval {_INTERVAL}")
+    _say(f"$ wacampaign monitor {_quoted(campaign)} --interval {_INTERVAL}")
     view = stage.start("monitor", campaign, "--interval", _INTERVAL)
     while view.poll() is None and worker.poll() is None:
         time.sleep(0.05)
@@ -95,41 +130,51 @@ def _send(stage: Stage, campaign: str) -> None:
     elif worker.poll() is None:
         _say("the worker is finishing …")
     if code := worker.wait():
-        _say(f"\nthe worker ended with exit code {code}; the end of its log:")
         with log.open(encoding="utf-8", errors="replace") as lines:
+            _say("the end of the worker's log:")
             _say("".join(list(lines)[-_LOG_LINES:]).rstrip())
+        raise _StepFailed(f"the worker ended with exit code {code}")
+    _say("")
 
 
-def _show(proof: Proof, *, clean: bool) -> None:
-    _say("\nthe proof, counted by the simulated API itself:")
-    for what, n in (
-        ("recipients in the file", proof.listed),
-        ("messages accepted", proof.accepted),
-        ("recipients that got exactly one", proof.once),
-        ("recipients that got none", proof.never),
-        ("recipients that got more than one", proof.repeatedly),
-        ("recipients that are not in the file", proof.strangers),
-        (f"most in any second (limit {_RATE:,} + 5 %)", proof.peak_per_second),
-    ):
-        _say(f"  {what:36} {n:>9,}")
-    if proof.holds and clean:
-        _say(f"ok: each of the {proof.listed:,} recipients exactly once, and the audit is clean")
-    elif proof.holds:
+def _do(stage: Stage, *words: str, expected: int | None = 0) -> int:
+    """Runs a command in sight; raises `_StepFailed` unless it ends with `expected` (None: any)."""
+    _say(f"$ wacampaign {' '.join(map(_quoted, words))}")
+    code = stage.run(*words)
+    if expected is not None and code != expected:
+        raise _StepFailed(f"this step ended with exit code {code}")
+    _say("")
+    return code
+
+
+def _show(proofs: list[Proof], *, clean: bool) -> None:
+    _say("The proof, counted by the simulated API itself:")
+    _say(f"  {'campaign':38}{'recipients':>11}{'once':>8}{'none':>6}{'more':>6}")
+    for one in proofs:
+        _say(f"  {one.name:38}{one.listed:>11,}{one.once:>8,}{one.never:>6,}{one.repeatedly:>6,}")
+    total = sum(one.listed for one in proofs)
+    if not all(one.holds for one in proofs):
+        _say("NOT OK: not every recipient got exactly one message")
+    elif not clean:
         _say("NOT OK: each recipient exactly once, but the audit has a finding")
     else:
-        _say("NOT OK: not every recipient got exactly one message")
+        _say(f"ok: each of the {total:,} recipients exactly once, and the audit is clean")
 
 
-def _phones(size: int) -> Iterator[str]:
-    return (str(_FIRST_PHONE + i) for i in range(size))
-
-
-def _write_contacts(path: Path, size: int) -> None:
+def _write_contacts(path: Path, campaign: Campaign) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("phone", "offer", "name", "discount"))
-        for i, phone in enumerate(_phones(size)):
-            writer.writerow((phone, "Diwali", f"Customer {i + 1}", f"{5 + i % 4 * 5} %"))
+        writer.writerow(("phone", "video", "name", "discount"))
+        for i, phone in enumerate(campaign.phones()):
+            writer.writerow((phone, *campaign.values(i)))
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if " " in word else word
+
+
+def _act(*lines: str) -> None:
+    _say("\n" + "\n".join(f"# {line}" for line in lines) + "\n")
 
 
 def _say(text: str) -> None:

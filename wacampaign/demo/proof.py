@@ -6,45 +6,41 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from wacampaign.demo.night import Campaign
 from wacampaign.sandbox.client import SandboxControl
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Recipients of a list against the messages that the API accepted."""
+    """A campaign's recipients against the messages that the API accepted."""
 
-    #: Recipients in the list.
+    name: str
+    #: Recipients in the campaign.
     listed: int
-    #: Messages accepted.
-    accepted: int
-    #: Recipients in the list that got exactly one message.
+    #: Those that got exactly one message.
     once: int
     #: Those that got none.
     never: int
-    #: Recipients, listed or not, that got more than one.
+    #: Those that got more than one.
     repeatedly: int
-    #: Recipients that are in no list.
-    strangers: int
-    #: The most that was accepted within any second.
-    peak_per_second: int
 
     @property
     def holds(self) -> bool:
-        """Whether each recipient got exactly one message, and nobody else any."""
-        return self.once == self.listed == self.accepted
+        """Whether each recipient got exactly one message."""
+        return self.once == self.listed
 
 
-def prove(control: SandboxControl, phones: Iterable[str]) -> Proof:
-    """Compares the referee's own list of accepted messages with the phones (digits)."""
+def prove(control: SandboxControl, campaigns: Iterable[Campaign]) -> list[Proof]:
+    """Compares the referee's own list of accepted messages with each campaign's phones.
+
+    No two campaigns have a recipient in common.
+    """
     messages = Counter(str(message["to"]) for message in control.accepted())
-    listed = set(phones)
-    rates = control.rates().values()
-    return Proof(
-        listed=len(listed),
-        accepted=messages.total(),
-        once=sum(messages[phone] == 1 for phone in listed),
-        never=sum(phone not in messages for phone in listed),
-        repeatedly=sum(count > 1 for count in messages.values()),
-        strangers=len(messages.keys() - listed),
-        peak_per_second=max((int(rate["max_in_any_second"]) for rate in rates), default=0),
-    )
+    proofs = []
+    for campaign in campaigns:
+        counts = Counter(messages[phone] for phone in campaign.phones())
+        listed = counts.total()
+        proofs.append(
+            Proof(campaign.name, listed, counts[1], counts[0], listed - counts[0] - counts[1])
+        )
+    return proofs

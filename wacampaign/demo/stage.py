@@ -16,9 +16,12 @@ from typing import Any, Final
 
 import wacampaign
 from wacampaign.demo.interruption import Interruption
+from wacampaign.demo.night import Night
+from wacampaign.demo.old_system import leave_behind
 from wacampaign.sandbox.demo import DEMO_TOKEN
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.embedded import start_embedded
+from wacampaign.store.schema import migrate
 
 #: Settings of the person who runs the demo: none may reach it. PG… would lead psycopg elsewhere.
 _OTHERS_SETTINGS: Final = ("DATABASE_URL", "META_", "PG", "SUPABASE_", "WACAMPAIGN_", "WHATSAPP_")
@@ -46,7 +49,7 @@ class Stage:
                 # Resolved: the database knows its folder by this name.
                 self.folder = Path(tempfile.mkdtemp(prefix="wacampaign-demo-")).resolve()
                 self._sandbox.start()
-                start_embedded(self._home)
+                self._database = start_embedded(self._home)
         except BaseException:
             self._strike()
             raise
@@ -62,6 +65,12 @@ class Stage:
     @property
     def sandbox(self) -> SandboxProcess:
         return self._sandbox
+
+    def leave_behind(self, night: Night) -> None:
+        """Brings the database into the state in which the old system left it that night."""
+        with self._interruption.held_back():
+            migrate(self._database)
+            leave_behind(self._database, night, DEMO_TOKEN)
 
     def run(self, *words: str) -> int:
         """Runs a `wacampaign` command in the foreground; its exit code."""

@@ -1,11 +1,11 @@
-"""Reads templates, numbers and their health from the Cloud API. Sends nothing."""
+"""Reads templates, numbers, their health and media, and uploads media. Sends nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Final
 
@@ -17,18 +17,23 @@ from wacampaign.meta.objects import (
     NUMBER_FIELDS,
     TEMPLATE_FIELDS,
     Health,
+    MediaObject,
     Number,
     Template,
     health_of,
+    media_of,
     number_of,
     template_of,
 )
-from wacampaign.meta.refusal import refusal_of
+from wacampaign.meta.refusal import NoSuchObject, refusal_of
 from wacampaign.problems import Misconfigured, Problem, Unreachable
 
 #: Times a GET is tried in all: enough for a connection that broke or an answer from a server
 #: that restarts, and an operator waits no longer than some seconds for bad news.
 ATTEMPTS: Final = 3
+
+#: Seconds per write and for the answer of an upload: Meta looks at a document of 100 MB first.
+UPLOAD_TIMEOUT_S: Final = 120.0
 
 #: Seconds before the second attempt, doubled before each one after it; varied by half.
 BACK_OFF_S: Final = 0.5
@@ -120,6 +125,38 @@ class CloudApi:
             raise Problem("Meta answered without a health status.", _CHECK_API)
         return health_of(health)
 
+    async def media(self, media_id: str, phone_number_id: str | None = None) -> MediaObject | None:
+        """The object behind a media id; None: unknown, or not of `phone_number_id`."""
+        url = self._url(media_id)
+        if phone_number_id is not None:
+            url = url.copy_with(params={"phone_number_id": phone_number_id})
+        try:
+            return media_of(await self._get(url, "the media"))
+        except NoSuchObject:
+            return None
+
+    async def upload_media(
+        self, phone_number_id: str, content: bytes, mime_type: str, file_name: str
+    ) -> str:
+        """Uploads a file for one number; its media id, good for 30 days.
+
+        Tried again like a GET: a file that arrives twice only has two ids.
+        """
+        url = self._url(phone_number_id, "media")
+        answer = await self._ask(
+            lambda: self._http.post(
+                url,
+                data={"messaging_product": "whatsapp", "type": mime_type},
+                files={"file": (file_name, content, mime_type)},
+                timeout=UPLOAD_TIMEOUT_S,
+            ),
+            "the upload",
+        )
+        media_id = answer.get("id")
+        if not isinstance(media_id, str) or not media_id:
+            raise Problem("Meta answered the upload without a media id.", _CHECK_API)
+        return media_id
+
     async def _object(self, object_id: str, fields: str, what: str) -> dict[str, Any]:
         return await self._get(self._url(object_id).copy_with(params={"fields": fields}), what)
 
@@ -168,10 +205,15 @@ class CloudApi:
         return self._root.copy_with(path=path)
 
     async def _get(self, url: httpx.URL, what: str) -> dict[str, Any]:
+        return await self._ask(lambda: self._http.get(url), what)
+
+    async def _ask(
+        self, request: Callable[[], Awaitable[httpx.Response]], what: str
+    ) -> dict[str, Any]:
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
             try:
-                answer = await self._http.get(url)
+                answer = await request()
             except httpx.TransportError as error:
                 if last or isinstance(error, httpx.UnsupportedProtocol):
                     reason = str(error).strip() or type(error).__name__

@@ -100,6 +100,31 @@ class Number:
     health: Health | None
 
 
+@dataclass(frozen=True, slots=True)
+class MediaObject:
+    """An uploaded file. `url` ends after 5 minutes and needs the token: it is not in `repr`."""
+
+    id: str
+    url: str = field(repr=False)
+    mime_type: str
+    #: Hex digest.
+    sha256: str
+    #: Bytes.
+    file_size: int | None
+
+
+def media_of(raw: Mapping[str, Any]) -> MediaObject:
+    """From a media object read by its id."""
+    size = _text(raw, "file_size")
+    return MediaObject(
+        id=_text(raw, "id"),
+        url=_text(raw, "url"),
+        mime_type=_text(raw, "mime_type"),
+        sha256=_text(raw, "sha256"),
+        file_size=int(size) if size.isdecimal() else None,
+    )
+
+
 def template_of(raw: Mapping[str, Any]) -> Template:
     """From one element of `message_templates`, or a template read by its id."""
     score = raw.get("quality_score")

@@ -19,6 +19,10 @@ _LIMIT_CODES: Final = frozenset({4, 17, 32, 613, 80007, 80008})
 _TEXT_LENGTH: Final = 500
 
 
+class NoSuchObject(Problem):
+    """Meta knows no such object, or the token does not reach it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An answer that is no success. `code` is None when it was no error of Meta's shape."""
@@ -27,6 +31,7 @@ class Refusal:
     code: int | None
     text: str
     is_transient: bool
+    subcode: int | None = None
 
     @property
     def refuses_access(self) -> bool:
@@ -52,7 +57,9 @@ class Refusal:
             return Busy(message, "wait some minutes: Meta limits such calls per hour")
         if self.status >= 500 or self.is_transient:
             return Unreachable(message, "try again; see metastatus.com/whatsapp-business-api")
-        return Problem(
+        # Meta does not tell the unknown from what is out of the token's reach.
+        unknown = self.code == 803 or (self.code == 100 and self.subcode == 33)
+        return (NoSuchObject if unknown else Problem)(
             message, "check META_ACCESS_TOKEN, WHATSAPP_API_URL and WHATSAPP_API_VERSION"
         )
 
@@ -74,4 +81,5 @@ def refusal_of(status: int, body: bytes) -> Refusal:
         code if isinstance(code, int) else None,
         text[:_TEXT_LENGTH],
         is_transient=error.get("is_transient") is True,
+        subcode=subcode if isinstance(subcode := error.get("error_subcode"), int) else None,
     )

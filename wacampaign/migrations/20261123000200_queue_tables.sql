@@ -136,6 +136,10 @@ create index if not exists wacampaign_queue_in_doubt
     where status = 'processing' and in_doubt_since is not null;
 create index if not exists wacampaign_queue_pending
     on public.send_queue (campaign_id) where status = 'pending';
+-- Rows to be sent that were accepted once: none, unless another program put them back.
+create index if not exists wacampaign_queue_accepted_waiting
+    on public.send_queue (campaign_id)
+    where status in ('ready', 'pending') and whatsapp_message_id is not null;
 create index if not exists wacampaign_pace_at on public.wacampaign_pace (at);
 
 do $$

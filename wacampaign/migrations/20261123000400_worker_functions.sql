@@ -231,6 +231,8 @@ declare
     -- One message, then four more, then the full rate: each after the answers of the last.
     c_ramp_first constant int := 1;
     c_ramp_total constant int := 5;
+    -- Rows: a tenth of a second's work.
+    c_accepted_at_once constant int := 2000;
     v_numbers uuid[];
     v_number record;
     v_now timestamptz;
@@ -287,6 +289,30 @@ begin
                 'next_ms', 0, 'repeated', true, 'campaigns', public.wacampaign_work(p_campaign_ids));
         end if;
         v_now := clock_timestamp();
+        -- Put back by another program after they were accepted: they are `sent`.
+        with accepted as (
+            select q.id, q.campaign_id
+            from public.campaigns k
+            cross join lateral (
+                select r.id, r.campaign_id from public.send_queue r
+                where r.campaign_id = k.id and r.status = 'ready'
+                  and r.whatsapp_message_id is not null
+                limit c_accepted_at_once
+                for update skip locked) as q
+            where k.status = 'running'
+              and (p_campaign_ids is null or k.id = any (p_campaign_ids))
+        ), mended as (
+            update public.send_queue q
+            set status = 'sent', sent_at = coalesce(q.sent_at, q.updated_at), next_retry_at = null,
+                error_code = null, error_message = null, updated_at = v_now
+            from accepted
+            where q.id = accepted.id
+            returning q.campaign_id
+        )
+        insert into public.wacampaign_events (campaign_id, kind, actor, worker_id, row_count, reason)
+        select campaign_id, 'recovered', 'database', p_worker_id, count(*),
+               'they were to be sent, but have the id of an accepted message'
+        from mended group by campaign_id;
         v_horizon := v_now + make_interval(secs => p_ahead_ms / 1000.0);
         v_turns := cardinality(v_numbers);
 
@@ -358,6 +384,7 @@ begin
                     select q.id, q.campaign_id, q.template_name, q.created_at
                     from public.send_queue q
                     where q.status = 'ready' and q.next_retry_at is null
+                      and q.whatsapp_message_id is null
                       and q.campaign_id = lane.campaign_id
                       and q.whatsapp_number_id = v_number.id
                       and q.template_name = lane.template_name
@@ -370,6 +397,7 @@ begin
                     select q.id, q.campaign_id, q.template_name, q.created_at
                     from public.send_queue q
                     where q.status = 'ready' and q.next_retry_at <= v_now
+                      and q.whatsapp_message_id is null
                       and q.campaign_id = lane.campaign_id
                       and q.whatsapp_number_id = v_number.id
                       and q.template_name = lane.template_name

@@ -9,8 +9,10 @@ create index if not exists wacampaign_queue_failed
     on public.send_queue
     (campaign_id, public.wacampaign_error_code(error_code, error_message), id)
     where status = 'failed';
+-- With the code, so that they are counted code by code without evaluating it row by row.
 create index if not exists wacampaign_queue_failed_later
-    on public.send_queue (campaign_id)
+    on public.send_queue
+    (campaign_id, public.wacampaign_error_code(error_code, error_message))
     where status = 'failed' and whatsapp_message_id is not null;
 
 -- Failed rows by code: how many, how many of them had been accepted, and one of their texts.
@@ -29,7 +31,7 @@ begin
     end if;
     return (
         select coalesce(jsonb_agg(jsonb_build_object(
-            'code', c.code, 'count', c.n, 'accepted', coalesce(a.n, 0), 'text', t.text
+            'code', c.code, 'count', c.n, 'accepted', a.n, 'text', t.text
         ) order by c.n desc, c.code), '[]'::jsonb)
         from (
             select error_code as code, sum(n) as n
@@ -38,13 +40,13 @@ begin
             group by 1
             having sum(n) > 0
         ) as c
-        left join (
-            select public.wacampaign_error_code(q.error_code, q.error_message) as code, count(*) as n
+        cross join lateral (
+            select count(*) as n
             from public.send_queue q
             where q.campaign_id = p_campaign_id and q.status = 'failed'
               and q.whatsapp_message_id is not null
-            group by 1
-        ) as a on a.code = c.code
+              and public.wacampaign_error_code(q.error_code, q.error_message) = c.code
+        ) as a
         left join lateral (
             select q.error_message as text
             from public.send_queue q

@@ -5,6 +5,7 @@ Nothing here can be real: the ids are made up, and +44 7700 900xxx is Ofcom's ra
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import Any
 
 from wacampaign.sandbox.state import Account
@@ -18,8 +19,8 @@ DEMO_MEDIA_ID = "300000000000001"
 DEMO_VIDEO_HOST = "scontent.whatsapp.net"
 DEMO_VIDEO_PATH = "v/t61.29466-34/demo_video_n.mp4"
 
-#: An `ftyp` box of an MP4 version 2 file: passes for a video wherever only the head is read.
-DEMO_VIDEO = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(64)
+#: Two seconds of one colour, as Meta wants it: MP4 version 2, H.264 Main, no B-frames, index first.
+DEMO_VIDEO = (resources.files("wacampaign") / "sandbox" / "demo_video.mp4").read_bytes()
 
 
 def demo_templates() -> list[dict[str, Any]]:

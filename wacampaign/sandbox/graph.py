@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -35,6 +36,8 @@ MEDIA_LIMITS: dict[str, int] = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": 100 * _MEGABYTE,
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": 100 * _MEGABYTE,
 }
+
+_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 #: What Graph returns of a number when no fields are asked for.
 _NUMBER_DEFAULTS = "id,display_phone_number,verified_name,quality_rating,code_verification_status"
@@ -91,13 +94,17 @@ class GraphEndpoints:
             return Reply(b"Not found", 404, "text/plain")
         return Reply(media.content, content_type=media.mime_type)
 
-    def hosted(self, host: str, path: str) -> Reply:
-        """A file of a pretended media host."""
+    def hosted(self, request: Request, host: str, path: str) -> Reply:
+        """A file of a pretended media host, or the part of it that is asked for."""
         file = self._simulation.account.hosted.get((unquote(host), unquote(path)))
         if file is None:
             return Reply(b"Not found", 404, "text/plain")
         file.fetches += 1
-        return Reply(file.content, file.status, file.content_type, headers=dict(file.headers))
+        headers = dict(file.headers)
+        wanted = request.headers.get("range") if request.method == "GET" else None
+        if file.status != 200 or headers.setdefault("Accept-Ranges", "bytes") != "bytes":
+            wanted = None
+        return _part(Reply(file.content, file.status, file.content_type, headers=headers), wanted)
 
     def _reachable_media(self, media_id: str, query: dict[str, str], token: str) -> Media | None:
         account = self._simulation.account
@@ -193,6 +200,27 @@ class GraphEndpoints:
                 Refusal(131053, f"File of {len(file.content)} bytes, the limit is {limit}")
             )
         return json_reply({"id": account.add_media(number_id, file.content, mime_type).id})
+
+
+def _part(reply: Reply, wanted: str | None) -> Reply:
+    """The part that a Range header names; all of it without one, and for several parts."""
+    asked = _RANGE.fullmatch(wanted or "")
+    if asked is None or asked[0] == "bytes=-":
+        return reply
+    size = len(reply.body)
+    if asked[1]:
+        begin, end = int(asked[1]), min(int(asked[2] or size), size - 1)
+        if asked[2] and int(asked[2]) < begin:
+            return reply
+    else:
+        begin, end = max(0, size - int(asked[2])), size - 1
+    if begin > end:
+        reply.status, reply.body = 416, b""
+        reply.headers["Content-Range"] = f"bytes */{size}"
+        return reply
+    reply.status, reply.body = 206, reply.body[begin : end + 1]
+    reply.headers["Content-Range"] = f"bytes {begin}-{end}/{size}"
+    return reply
 
 
 def _origin(request: Request) -> str:

@@ -108,7 +108,7 @@ class SandboxServer:
         simulation = self.simulation
         simulation.counters.requests += 1
         if parts[0] == "hosts" and len(parts) > 2 and request.method in ("GET", "HEAD"):
-            return self._graph.hosted(parts[1], "/".join(parts[2:]))
+            return self._graph.hosted(request, parts[1], "/".join(parts[2:]))
         if _VERSION.fullmatch(parts[0]):
             del parts[0]
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from wacampaign.core.masking import mask_phone
 from wacampaign.meta.client import CloudApi
 from wacampaign.meta.objects import Number
+from wacampaign.meta.refusal import NoSuchObject
 from wacampaign.problems import Misconfigured, Problem, Refused
 from wacampaign.settings import Settings
 from wacampaign.store.store import Store
@@ -112,7 +113,7 @@ async def read_number(api: CloudApi, phone_number_id: str, waba_id: str) -> Numb
         number = await api.number(phone_number_id)
         others = [other.id async for other in api.numbers(waba_id)]
     except Problem as problem:
-        if type(problem) is Problem:  # Meta knows no such object, or shows it to other tokens
+        if isinstance(problem, NoSuchObject):
             problem.suggestion = _BOTH_IDS
         raise
     if phone_number_id not in others:

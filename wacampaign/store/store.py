@@ -269,8 +269,13 @@ class Store:
         return answer
 
     async def audit(self, campaign_id: str) -> dict[str, Any]:
-        """Recounts a campaign from its rows."""
+        """Recounts a campaign from its rows and messages."""
         answer: dict[str, Any] = await self.call("audit", campaign_id=campaign_id)
+        # In parts: each stays below the 8 s of REST at a million rows.
+        for part in ("audit_messages", "audit_recipients"):
+            answer.update(await self.call(part, campaign_id=campaign_id))
+        answer["duplicates"] = answer["twice_by_row"] + answer["unowned"]
+        answer["ok"] = answer["ok"] and not answer["unowned"]
         return answer
 
     # --- failed rows --------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from wacampaign.store.store import Store
 from wacampaign.worker.journal import WorkerJournal
 from wacampaign.worker.process_manager import Pm2Channel
 from wacampaign.worker.recovery import recover_journals
+from wacampaign.worker.scheduled import ScheduledStarts
 
 #: Seconds between two heartbeats; the database calls a worker dead after 30 (three missed beats,
 #: as Procrastinate does).
@@ -87,6 +88,7 @@ class Worker:
         store, beats = open_store(self._settings), open_store(self._settings, patience_seconds=1)
         journal: WorkerJournal | None = None
         beating: asyncio.Task[None] | None = None
+        starting: asyncio.Task[None] | None = None
         settled = False
         try:
             if not await self._start(store):
@@ -96,6 +98,16 @@ class Worker:
             except OSError as error:
                 raise self._journal_problem(error, "Nothing was sent") from None
             beating = asyncio.create_task(self._beat(beats, store), name="beat")
+            # With --until-idle a worker does the work that there is, and begins nothing new.
+            if not self._until_idle:
+                starts = ScheduledStarts(
+                    store,
+                    self._settings,
+                    self.log,
+                    f"worker {str(self._id)[:8]}@{socket.gethostname()}",
+                    self._campaign_ids,
+                )
+                starting = asyncio.create_task(starts.run(), name="scheduled starts")
             async with MessageSender(
                 self._settings.api_url,
                 self._settings.api_version,
@@ -127,9 +139,10 @@ class Worker:
             await self._say_goodbye(store)
             return 0
         finally:
-            if beating is not None:
-                beating.cancel()
-                await asyncio.gather(beating, return_exceptions=True)
+            for task in (starting, beating):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
             if journal is not None:
                 journal.close(settled=settled)
             await asyncio.gather(store.close(), beats.close(), return_exceptions=True)

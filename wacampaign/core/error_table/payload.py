@@ -26,10 +26,10 @@ _OTHER_ENDPOINT: Final = (
 )
 
 
-def _syncs_then_retries(code: int) -> str:
+def _names_the_variable(code: int) -> str:
     return (
-        "wacampaign templates sync, compare the rows' variables with wacampaign templates list, "
-        f"then wacampaign retry-failed CAMPAIGN --code {code}"
+        f"wacampaign templates sync, then wacampaign investigate-135000 CAMPAIGN --code {code}: "
+        "it names the variable that does not fit"
     )
 
 
@@ -40,23 +40,23 @@ PAYLOAD_AND_TEMPLATE: Final[tuple[ErrorEntry, ...]] = (
         100,
         "Invalid parameter",
         Scope.MEDIA,
-        "read the error's details with wacampaign failures CAMPAIGN --code 100; when a media id "
-        "has expired: upload the media again and create a campaign with the new one",
+        "wacampaign investigate-135000 CAMPAIGN --code 100; when a media id has expired: "
+        "wacampaign fix-media CAMPAIGN --upload",
         retryable=True,
     ),
     counts(
         131008,
         "Required parameter is missing",
         Scope.TEMPLATE,
-        _syncs_then_retries(131008),
+        _names_the_variable(131008),
         retryable=True,
     ),
     counts(
         131009,
         "Parameter value is not valid",
         Scope.MEDIA,
-        "read the error's details with wacampaign failures CAMPAIGN --code 131009; when it is "
-        "the media: upload it again and create a campaign with the new one",
+        "wacampaign investigate-135000 CAMPAIGN --code 131009; when it is the media: "
+        "wacampaign fix-media CAMPAIGN --upload",
         retryable=True,
     ),
     # Often passing: one more try before it counts against the media.
@@ -65,8 +65,7 @@ PAYLOAD_AND_TEMPLATE: Final[tuple[ErrorEntry, ...]] = (
             131053,
             "Media upload error",
             Scope.MEDIA,
-            "see that the header media's address answers quickly, with the right type and size; "
-            "then wacampaign retry-failed CAMPAIGN --code 131053",
+            "wacampaign fix-media CAMPAIGN --code 131053 --upload: Meta then fetches nothing",
             retryable=True,
             handling=Handling.RETRY,
         ),
@@ -79,7 +78,7 @@ PAYLOAD_AND_TEMPLATE: Final[tuple[ErrorEntry, ...]] = (
         132000,
         "Number of parameters does not match",
         Scope.TEMPLATE,
-        _syncs_then_retries(132000),
+        _names_the_variable(132000),
         burns=True,
     ),
     pauses(132001, "Template does not exist", Scope.TEMPLATE, _SYNC, http=404),
@@ -97,7 +96,7 @@ PAYLOAD_AND_TEMPLATE: Final[tuple[ErrorEntry, ...]] = (
         132012,
         "Parameter format does not match",
         Scope.TEMPLATE,
-        _syncs_then_retries(132012),
+        _names_the_variable(132012),
         burns=True,
     ),
     pauses(
@@ -154,9 +153,7 @@ PAYLOAD_AND_TEMPLATE: Final[tuple[ErrorEntry, ...]] = (
             135000,
             "Generic user error",
             Scope.TEMPLATE,
-            "look at the burned rows with wacampaign failures CAMPAIGN --code 135000; compare the "
-            "header media's host, the template and the number with a campaign that works; then "
-            "wacampaign resume CAMPAIGN",
+            "find the cause with wacampaign investigate-135000 CAMPAIGN",
             retryable=True,
         ),
         hold_after=OPAQUE_HOLD_AFTER,

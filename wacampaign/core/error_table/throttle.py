@@ -101,7 +101,7 @@ THROTTLE_AND_TRANSIENT: Final[tuple[ErrorEntry, ...]] = (
     retries(
         1,
         "API Unknown",
-        "look for a restriction with wacampaign number list, then "
+        "look for a restriction with wacampaign investigate-135000 CAMPAIGN --code 1, then "
         "wacampaign retry-failed CAMPAIGN --code 1",
         http=400,
         at_most=2,
@@ -110,7 +110,7 @@ THROTTLE_AND_TRANSIENT: Final[tuple[ErrorEntry, ...]] = (
     retries(
         131000,
         "Something went wrong",
-        "look for a restriction with wacampaign number list, then "
+        "look for a restriction with wacampaign investigate-135000 CAMPAIGN --code 131000, then "
         "wacampaign retry-failed CAMPAIGN --code 131000",
         http=500,
         at_most=3,

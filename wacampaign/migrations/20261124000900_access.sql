@@ -8,7 +8,7 @@ language sql
 immutable
 set search_path = public, extensions, pg_temp
 as $$
-    select jsonb_build_object('version', '20261123000900')
+    select jsonb_build_object('version', '20261124000900')
 $$;
 
 do $$

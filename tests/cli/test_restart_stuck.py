@@ -1,0 +1,257 @@
+"""`restart-stuck`: what it finds, tells, asks and changes, and that it never does it twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.cli.conftest import Seeded, Wacampaign
+from wacampaign.cli import restart_stuck
+from wacampaign.core.outcome import Outcome, Verdict
+from wacampaign.core.ports import ClaimedRow
+from wacampaign.worker.journal import WorkerJournal
+
+Connection = psycopg.Connection[Any]
+DOUBT = (
+    "update send_queue set status = 'processing', in_doubt_since = now(), in_doubt_cause ="
+    " 'no_answer', claim_id = gen_random_uuid() where id in (select id from send_queue where"
+    " status = 'ready' order by id limit {})"
+)
+
+
+@pytest.fixture
+def ended_early(seeded: Seeded, sql: Connection) -> Seeded:
+    """Completed after nine seconds: 3 of 20 sent."""
+    sql.execute(
+        "update send_queue set status = 'sent' where id in"
+        " (select id from send_queue order by id limit 3)"
+    )
+    sql.execute(
+        "update campaigns set status = 'completed', total_sent = 3, start_time = now(),"
+        " end_time = now() + interval '9 seconds'"
+    )
+    return seeded
+
+
+def status(sql: Connection) -> Any:
+    row = sql.execute("select status from campaigns").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def in_states(sql: Connection) -> dict[str, int]:
+    return dict(sql.execute("select status, count(*)::int from send_queue group by 1").fetchall())
+
+
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restart_stuck, "_at_terminal", lambda: True)
+
+
+def test_found_without_being_told_where(
+    wacampaign: Wacampaign, ended_early: Seeded, sql: Connection
+) -> None:
+    short_id = ended_early.campaign_id[:8]
+    stats = wacampaign("queue-stats", "market_1").stdout
+    assert (
+        f"! completed, but 17 rows never sent\n    → wacampaign restart-stuck {short_id}" in stats
+    )
+    dry = wacampaign("restart-stuck", "--dry-run")
+    assert dry.exit_code == 0
+    assert dry.stdout.splitlines() == [
+        f"market_1 ({short_id}) completed",
+        "  ! completed with rows left",
+        "    it says completed after 9 s, with 3 sent and 0 failed, and 17 rows never sent",
+        "  changes: 1 campaign: completed → running",
+        "  stays:   3 accepted are never touched",
+        "",
+        "plan: restart 1 campaign",
+        "  1 campaign: completed → running",
+        *(
+            line
+            for line in dry.stdout.splitlines()
+            if line.startswith("    +999***") and line.endswith(f"hello  never sent  {short_id}")
+        ),
+        "  17 rows that were never sent will be sent",
+        "  3 accepted are never touched",
+        "  afterwards: wacampaign run-worker    (no worker is alive)",
+        "dry run: nothing was changed",
+    ]
+    assert dry.stdout.count("never sent  ") == 5
+
+    refused = wacampaign("restart-stuck")
+    assert refused.exit_code == 6
+    assert "--yes" in refused.stderr
+    assert status(sql) == "completed"
+
+    done = wacampaign("restart-stuck", "--yes")
+    assert done.exit_code == 0
+    assert f"restarted: market_1 ({short_id}), 17 rows ready" in done.stdout
+    assert "3 accepted before were not touched" in done.stdout
+    assert done.stdout.splitlines()[-1] == "→ wacampaign run-worker    (no worker is alive)"
+    assert status(sql) == "running"
+    assert in_states(sql) == {"ready": 17, "sent": 3}
+
+    again = wacampaign("restart-stuck", "--yes")
+    assert again.exit_code == 0
+    assert "! running with no live worker" in again.stdout
+    assert "nothing was changed; 3 accepted are never touched" in again.stdout
+
+
+@pytest.mark.usefixtures("ended_early", "live_worker")
+def test_nothing_is_stuck(wacampaign: Wacampaign) -> None:
+    assert wacampaign("restart-stuck", "market_1", "--yes").exit_code == 0
+    done = wacampaign("restart-stuck", "--yes")
+    assert done.exit_code == 0
+    assert done.stdout == "nothing is stuck: nothing was changed\n→ wacampaign queue-stats\n"
+
+
+@pytest.mark.usefixtures("ended_early")
+def test_a_second_operator_is_told_so(
+    wacampaign: Wacampaign, sql: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(*_: object, **__: object) -> bool:
+        monkeypatch.undo()
+        assert wacampaign("restart-stuck", "--yes").exit_code == 0
+        return True
+
+    monkeypatch.setattr(restart_stuck, "agreed", meanwhile)
+    done = wacampaign("restart-stuck", "--yes")
+    assert done.exit_code == 75
+    assert "somebody else restarted market_1" in done.stderr
+    events = sql.execute("select count(*) from wacampaign_events where kind = 'restarted'")
+    assert events.fetchone() == (1,)
+
+
+def test_doubts_are_held_unless_a_person_says_otherwise(
+    wacampaign: Wacampaign, ended_early: Seeded, sql: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql.execute(DOUBT.format(4).encode())
+    sql.execute("update send_queue set status = 'sent' where status = 'ready'")
+    short_id = ended_early.campaign_id[:8]
+    held = wacampaign("restart-stuck", short_id, "--yes")
+    assert held.exit_code == 0
+    assert "4 rows in doubt: the request went out and no answer came" in held.stdout
+    assert "4 in doubt are held: nobody knows if they were sent" in held.stdout
+    assert in_states(sql) == {"processing": 4, "sent": 16}
+    assert held.stdout.splitlines()[-1] == (
+        f"→ wacampaign restart-stuck {short_id} --in-doubt resend --dry-run"
+    )
+
+    assert wacampaign("restart-stuck", "--in-doubt", "resend").exit_code == 6
+    at_terminal(monkeypatch)
+    for typed in ("y\n", "3\n", "\n"):
+        asked = wacampaign("restart-stuck", "--in-doubt", "resend", input=typed)
+        assert asked.exit_code == 0
+        assert "Some of these people may get the message twice" in asked.stdout
+        assert asked.stderr == "Type the number of rows to resend (4): nothing was changed\n"
+    assert in_states(sql) == {"processing": 4, "sent": 16}
+    done = wacampaign("restart-stuck", "--in-doubt", "resend", input="4\n")
+    assert done.exit_code == 0
+    assert f"market_1 ({short_id}): 4 rows in doubt ready again" in done.stdout
+    assert in_states(sql) == {"ready": 4, "sent": 16}
+    assert status(sql) == "running"
+
+
+@pytest.mark.usefixtures("ended_early")
+def test_doubts_may_count_as_sent(wacampaign: Wacampaign, sql: Connection) -> None:
+    sql.execute(DOUBT.format(4).encode())
+    sql.execute("update send_queue set status = 'sent' where status = 'ready'")
+    done = wacampaign("restart-stuck", "--in-doubt", "assume-sent", "--yes")
+    assert done.exit_code == 0
+    assert "4 rows in doubt counted as sent" in done.stdout
+    assert in_states(sql) == {"sent": 20}
+    audit = wacampaign("audit", "market_1")
+    assert audit.exit_code == 0
+    assert "attention: 4 of the accepted are assumed, as a person decided" in audit.stdout
+
+
+def test_the_old_processors_rows_and_totals(
+    wacampaign: Wacampaign, ended_early: Seeded, sql: Connection
+) -> None:
+    sql.execute(
+        "update send_queue set status = 'processing' where id in (select id from send_queue"
+        " where status = 'ready' order by id limit 2)"
+    )
+    sql.execute("update campaigns set total_sent = 0")
+    # The backend's own record says that one of the two was accepted.
+    sql.execute(
+        "insert into messages (user_phone, direction, message_type, template_name, campaign_id,"
+        " whatsapp_message_id) select phone, 'outgoing', 'template', template_name, campaign_id,"
+        " 'wamid.1' from send_queue where status = 'processing' order by id limit 1"
+    )
+    dry = wacampaign("restart-stuck", "--dry-run")
+    assert "2 rows: processing (another program) → in doubt" in dry.stdout
+    assert "switch that program off first" in dry.stdout
+    assert "totals shown as 0 sent, 0 failed → 3, 0" in dry.stdout
+    assert in_states(sql)["processing"] == 2
+    done = wacampaign("restart-stuck", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "1 row turned out to be accepted, as messages tell" in done.stderr
+    assert in_states(sql) == {"processing": 1, "ready": 15, "sent": 4}
+    assert sql.execute("select status, total_sent from campaigns").fetchone() == ("running", 4)
+    assert ended_early.campaign_id[:8] in done.stdout
+
+
+def test_journals_of_lost_workers_are_read_first(
+    wacampaign: Wacampaign, seeded: Seeded, sql: Connection, tmp_path: Path
+) -> None:
+    lost, claim = uuid4(), str(uuid4())
+    rows = [row[0] for row in sql.execute("select id::text from send_queue order by id limit 3")]
+    sql.execute(
+        "insert into wacampaign_workers (id, host, pid, version, last_beat_at)"
+        " values (%s, 'app1', 1, '0', now() - interval '1 hour')",
+        (lost,),
+    )
+    sql.execute(
+        "update send_queue set status = 'processing', in_doubt_since = now(), in_doubt_cause ="
+        " 'worker_lost', claim_id = %s, worker_id = %s, claimed_at = now() where id = any(%s)",
+        (claim, lost, [*map(str, rows)]),
+    )
+    journal = WorkerJournal(tmp_path / "home", lost)
+    held = [ClaimedRow(row, claim, seeded.campaign_id, "", "hello", "", {}, 0.0) for row in rows]
+    journal.begun(held[:2])
+    journal.answered(held[0], Verdict(Outcome.SENT, wamid="wamid.0"))
+    journal.close(settled=False)
+
+    for arguments in (["--dry-run"], []):
+        assert "they are read with --yes" in wacampaign("restart-stuck", *arguments).stderr
+    assert in_states(sql)["processing"] == 3
+    done = wacampaign("audit", "market_1")
+    assert "was read: 1 accepted, 0 refused, 1 never sent" in done.stderr
+    assert "attention: 1 in doubt" in done.stdout
+    assert in_states(sql) == {"processing": 1, "ready": 18, "sent": 1}
+    assert not list((tmp_path / "home" / "journals").iterdir())
+
+
+@pytest.mark.usefixtures("seeded", "live_worker")
+def test_paused_by_a_person_is_not_stuck(wacampaign: Wacampaign, sql: Connection) -> None:
+    assert wacampaign("pause", "market_1", "--yes").exit_code == 0
+    assert "nothing is stuck" in wacampaign("restart-stuck").stdout
+    assert status(sql) == "paused"
+
+
+@pytest.mark.usefixtures("seeded", "live_worker")
+def test_a_hold_that_was_repaired(wacampaign: Wacampaign, sql: Connection) -> None:
+    sql.execute(
+        "select wacampaign_hold('template', id, whatsapp_number_id, 'hello', 135000,"
+        " 'Generic user error', null, gen_random_uuid()) from campaigns"
+    )
+    event = (
+        "insert into wacampaign_events (campaign_id, kind, actor) select id, %s, 'x' from campaigns"
+    )
+    for kind in ("", "repaired", "repair_undone"):
+        if kind:
+            sql.execute(event.encode(), (kind,))
+        stuck = "nothing is stuck" not in wacampaign("restart-stuck", "--dry-run").stdout
+        assert stuck is (kind == "repaired")
+    sql.execute(event.encode(), ("repaired",))
+    done = wacampaign("restart-stuck", "--yes")
+    assert "! paused, and the cause is gone" in done.stdout
+    assert "gone: its rows were repaired at" in done.stdout
+    assert "1 hold: standing → lifted" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("→ wacampaign monitor ")
+    assert status(sql) == "running"

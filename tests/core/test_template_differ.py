@@ -1,0 +1,172 @@
+"""The differ names the fault of a payload, in a row's form and in Meta's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wacampaign.core.template_differ import differ
+
+SAMPLE = "https://scontent.whatsapp.net/v/t61.29466-34/film_n.mp4"
+LINK = "https://files.example.com/film.mp4"
+VIDEO = [
+    {"type": "HEADER", "format": "VIDEO", "example": {"header_handle": [SAMPLE]}},
+    {"type": "BODY", "text": "Hello {{1}}, {{2}} % off"},
+]
+TEXT = [{"type": "BODY", "text": "Hello {{1}}, {{2}} % off"}]
+BUTTON = [
+    {"type": "BODY", "text": "On its way, {{1}}"},
+    {
+        "type": "BUTTONS",
+        "buttons": [{"type": "URL", "text": "Track", "url": "https://example.com/t/{{1}}"}],
+    },
+]
+NAMED = [{"type": "BODY", "text": "Dear {{first_name}}, we expect you on {{day}}."}]
+COUPON = [
+    {"type": "BODY", "text": "Your code:"},
+    {"type": "BUTTONS", "buttons": [{"type": "COPY_CODE", "text": "Copy"}]},
+]
+
+
+def row(*values: Any) -> dict[str, Any]:
+    return {f"var{n}": value for n, value in enumerate(values, start=1)}
+
+
+def codes(payload: Any, components: Any, parameter_format: str | None = None, **more: Any) -> Any:
+    return [one.code for one in differ(payload, components, parameter_format, **more)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "components"),
+    [
+        (row(LINK, "Asha", "20"), VIDEO),
+        (row("746289441234567", "Asha", 20), VIDEO),
+        (row("Asha", "20", "", None), TEXT),  # blank columns take nobody's place
+        (row("Asha", "a7/x"), BUTTON),
+        (row("Asha", "Monday"), NAMED),
+        (row("SAVE20"), COUPON),
+        (None, [{"type": "BODY", "text": "Hello"}]),
+    ],
+)
+def test_what_fits_has_no_difference(payload: Any, components: Any) -> None:
+    assert codes(payload, components) == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "components", "expected"),
+    [
+        (row("Asha"), TEXT, ["too_few"]),
+        (row(LINK, "Asha"), VIDEO, ["too_few"]),
+        (row("Asha", "20", "more"), TEXT, ["too_many"]),
+        # The night of the 12th: the template's sample in front of the row's own variables.
+        (row(SAMPLE, LINK, "Asha", "20"), VIDEO, ["shifted", "too_many"]),
+        (row(SAMPLE, "746289441234567", "Asha", "20"), VIDEO, ["shifted", "too_many"]),
+        (row(SAMPLE, "Asha", "20"), TEXT, ["shifted", "too_many"]),
+        (row("Asha", LINK, "20"), VIDEO, ["shifted"]),
+        # As many as the template takes: the last column was cut off.
+        (row(SAMPLE, LINK, "Asha"), VIDEO, ["shifted"]),
+        (row(LINK, LINK, "20"), VIDEO, ["shifted"]),
+        (row(LINK, SAMPLE, "20"), VIDEO, ["shifted"]),
+        # A link to a shop is a text like any other.
+        (row(LINK, "Asha", "https://shop.example/offer"), VIDEO, []),
+        (row(SAMPLE, "https://shop.example/offer", "20"), VIDEO, []),
+        (row("Asha", "20"), VIDEO, ["header_missing", "too_few"]),
+        (row("", "Asha", "20"), VIDEO, ["media_missing"]),
+        (row("film 7b", "Asha", "20"), VIDEO, ["media_unclear"]),
+        (row("files.example.com/film.mp4", "Asha", "20"), VIDEO, ["url_where_id"]),
+        (row("Asha\nB", "20"), TEXT, ["newline"]),
+        (row("Asha\tB", "20"), TEXT, ["tab"]),
+        (row("Asha     B", "20"), TEXT, ["spaces"]),
+        (row("  ", "20"), TEXT, ["empty"]),
+        (row("\u200b\u200d", "20"), TEXT, ["zero_width"]),
+        (row("x" * 1020, "20"), TEXT, ["too_long"]),
+        (row(True, "20"), TEXT, ["wrong_kind"]),
+        (row("Asha"), BUTTON, ["button_suffix_missing"]),
+        (row("Asha", " "), BUTTON, ["button_suffix_missing"]),
+        (row("Asha", "https://example.com/t/1"), BUTTON, ["url_where_suffix"]),
+        (row("SAVE-20"), COUPON, ["not_alphanumeric"]),
+        (row("S" * 21), COUPON, ["too_long"]),
+        ({"first_name": "Asha", "day": "Monday"}, NAMED, ["named_positional"]),
+        ({"name": "Asha", "offer": "20"}, TEXT, ["named_positional"]),
+        ([1, 2], TEXT, ["no_object"]),
+    ],
+)
+def test_a_rows_fault_is_named(payload: Any, components: Any, expected: list[str]) -> None:
+    assert codes(payload, components)[: len(expected)] == expected
+
+
+def test_a_template_whose_format_contradicts_its_text() -> None:
+    assert codes(row("Asha", "Monday"), NAMED, "POSITIONAL") == ["named_positional"]
+    assert codes(row("x"), [{"type": "CAROUSEL"}]) == ["unusable"]
+
+
+def test_media_of_the_other_form_than_in_rows_that_work() -> None:
+    by_id, by_link = row("746289441234567", "Asha", "20"), row(LINK, "Asha", "20")
+    assert codes(by_id, VIDEO, media_form="link") == ["id_where_url"]
+    assert codes(by_link, VIDEO, media_form="id") == ["url_where_id"]
+    assert codes(by_link, VIDEO, media_form="link") == []
+
+
+def test_language() -> None:
+    assert codes(row("A", "2"), TEXT, language="en", approved_languages=["en_US"]) == [
+        "wrong_language"
+    ]
+    assert codes(row("A", "2"), TEXT, language="en", approved_languages=["en"]) == []
+    sent = {"name": "t", "language": {"code": "en"}, "components": message("A", "2")}
+    assert codes(sent, TEXT, language="en_US") == ["wrong_language"]
+
+
+def message(*texts: str, header: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    body = {"type": "body", "parameters": [{"type": "text", "text": text} for text in texts]}
+    return ([{"type": "header", "parameters": [header]}] if header else []) + [body]
+
+
+def video(**medium: str) -> dict[str, Any]:
+    return {"type": "video", "video": medium}
+
+
+@pytest.mark.parametrize(
+    ("sent", "components", "expected"),
+    [
+        (message("Asha", "20", header=video(link=LINK)), VIDEO, []),
+        (message("Asha", "20"), VIDEO, ["header_missing"]),
+        (message("Asha", "20", header=video(link=LINK)), TEXT, ["header_surplus"]),
+        (
+            message("Asha", "20", header={"type": "image", "image": {"id": "1"}}),
+            VIDEO,
+            ["wrong_kind"],
+        ),
+        # The night of the 15th: a media id where a URL goes, and the reverse.
+        (message("A", "2", header=video(link="746289441234567")), VIDEO, ["id_where_url"]),
+        (message("A", "2", header=video(id=LINK)), VIDEO, ["url_where_id"]),
+        (message("Asha"), TEXT, ["too_few"]),
+        (message("Asha", "20", "more"), TEXT, ["too_many"]),
+        (message(SAMPLE, "Asha", "20"), TEXT, ["shifted", "too_many"]),
+        (message("Asha\n", "20"), TEXT, ["newline"]),
+        (message("Asha", "Monday"), NAMED, ["named_positional", "named_positional"]),
+        (message("Asha"), BUTTON, ["button_suffix_missing"]),
+    ],
+)
+def test_what_was_sent_is_compared_too(
+    sent: list[dict[str, Any]], components: Any, expected: list[str]
+) -> None:
+    assert codes({"components": sent}, components) == expected
+    whole = {"to": "x", "template": {"name": "t", "components": sent}}
+    assert codes(whole, components) == expected
+
+
+def test_named_parameters_for_a_template_that_counts() -> None:
+    named = [{"type": "text", "parameter_name": name, "text": "x"} for name in ("a", "b")]
+    sent = {"components": [{"type": "body", "parameters": named}]}
+    assert codes(sent, TEXT) == ["named_positional", "named_positional"]
+
+
+def test_texts_say_what_and_where_and_show_no_phone() -> None:
+    [few] = differ(row("Asha"), TEXT, None)
+    assert few.text == (
+        "1 too few: the template takes 2 variables, the row has 1 (missing: var2 for body {{2}})"
+    )
+    [line] = differ(row("call +44 7700 900123\nnow", "20"), TEXT, None)
+    assert line.where == "body {{1}}"
+    assert "900123" not in line.found

@@ -1,0 +1,93 @@
+"""Scheduled campaigns: a worker starts them at their time, or pauses them and says why."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.servers import SECRET_KEY, wait_until
+from tests.worker.rig import Rig
+
+SQL = psycopg.Connection[Any]
+NUMBER = "874163789109558"
+
+
+def due(sql: SQL, campaign: str) -> None:
+    sql.execute(
+        "update campaigns set status = 'scheduled', pause_reason = null, is_scheduled = true,"
+        " scheduled_start_time = now() - interval '1 second' where id = %s",
+        (campaign,),
+    )
+
+
+def state(sql: SQL, campaign: str) -> Any:
+    return sql.execute(
+        "select status, pause_reason from campaigns where id = %s", (campaign,)
+    ).fetchone()
+
+
+@pytest.mark.parametrize("transport", ["postgres", "supabase"])
+def test_what_is_due_is_started_or_paused_once_by_one_of_two_workers(
+    rig: Rig, sql: SQL, transport: str, request: pytest.FixtureRequest
+) -> None:
+    environment = {}
+    if transport == "supabase":
+        environment = {
+            "WACAMPAIGN_STORE": "supabase",
+            "SUPABASE_URL": request.getfixturevalue("rest_url"),
+            "SUPABASE_SERVICE_KEY": SECRET_KEY,
+        }
+    number = rig.number(NUMBER)
+    good = rig.campaign(number, 30, name="good", start=False)
+    bad = rig.campaign(number, 5, name="bad", start=False, first_phone=100)
+    later = rig.campaign(number, 5, name="later", start=False, first_phone=200)
+    sql.execute(
+        """update send_queue set payload = '{"var1": " "}' where id ="""
+        " (select id from send_queue where campaign_id = %s limit 1)",
+        (bad,),
+    )
+    for campaign in (good, bad, later):
+        due(sql, campaign)
+    sql.execute(
+        "update campaigns set scheduled_start_time = now() + interval '1 hour' where id = %s",
+        (later,),
+    )
+    workers = [rig.start_worker(**environment) for _ in range(2)]
+    wait_until(lambda: state(sql, good)[0] == "completed", 30, "good is sent")
+    wait_until(lambda: state(sql, bad)[0] == "paused", 30, "bad is paused")
+    reason = state(sql, bad)[1]
+    assert reason.startswith("not started at its time: variables: 1 of 5 rows cannot be sent")
+    assert state(sql, later)[0] == "scheduled"
+    kinds = [
+        (campaign, kind)
+        for campaign, kind in sql.execute(
+            "select campaign_id::text, kind from wacampaign_events"
+            " where kind in ('started', 'preflight_failed')"
+        )
+    ]
+    assert sorted(kinds) == sorted([(good, "started"), (bad, "preflight_failed")])
+    told = sql.execute("select message from notifications where title like '%%not started%%'")
+    assert told.fetchall() == [(reason,)]
+    assert rig.accepted() == 30
+    for worker in workers:
+        worker.send_signal(signal.SIGTERM)
+    assert [rig.finished(worker) for worker in workers] == [0, 0]
+    logs = "".join(map(rig.log_of, workers))
+    assert logs.count("event=scheduled_start ") == 1
+    assert logs.count("event=scheduled_start_failed ") == 1
+
+
+def test_a_worker_for_other_campaigns_starts_none(rig: Rig, sql: SQL) -> None:
+    number = rig.number(NUMBER)
+    mine = rig.campaign(number, 3, start=False)
+    other = rig.campaign(number, 3, start=False, first_phone=100)
+    for campaign in (mine, other):
+        due(sql, campaign)
+    worker = rig.start_worker(mine)
+    wait_until(lambda: state(sql, mine)[0] == "completed", 30, "its own is sent")
+    assert state(sql, other)[0] == "scheduled"
+    worker.send_signal(signal.SIGTERM)
+    assert rig.finished(worker) == 0

@@ -1,0 +1,1 @@
+"""Why a campaign's messages are refused: evidence, hypotheses with verdicts, options."""

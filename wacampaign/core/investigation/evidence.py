@@ -1,0 +1,306 @@
+"""What an investigation goes by, as plain values: from the database, from Meta, from the media."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from wacampaign.core.header_media.report import MediaReport
+from wacampaign.core.investigation.model import Probe
+from wacampaign.core.template_differ import Difference, samples_of
+from wacampaign.core.template_message import UnusableTemplate, variables_needed
+
+#: How rows that give no URL are grouped, in the place of a host.
+MEDIA_ID: Final = "media id"
+NO_MEDIA: Final = "no media"
+NEITHER: Final = "neither URL nor id"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Exact counts of a campaign's rows with one number and template."""
+
+    #: Id of the number in the database.
+    number: str
+    template: str
+    rows: int
+    sent: int
+    failed: int
+    #: Failed with the code that is looked into.
+    code_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFacts:
+    """A campaign with its lanes."""
+
+    id: str
+    name: str
+    status: str
+    #: Id of the number in the database, as the campaign has it.
+    number: str
+    templates: tuple[str, ...]
+    total: int
+    #: ISO 8601, UTC: start, or when it was made; end or None.
+    at: str
+    end: str | None
+    lanes: tuple[Lane, ...]
+
+    @property
+    def sent(self) -> int:
+        return sum(lane.sent for lane in self.lanes)
+
+    @property
+    def failed(self) -> int:
+        return sum(lane.failed for lane in self.lanes)
+
+    @property
+    def code_failed(self) -> int:
+        return sum(lane.code_failed for lane in self.lanes)
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """Numbers of its rows, else its own."""
+        return frozenset(lane.number for lane in self.lanes) or frozenset({self.number})
+
+    @property
+    def template_names(self) -> frozenset[str]:
+        """Templates of its rows, else its own."""
+        return frozenset(lane.template for lane in self.lanes) or frozenset(self.templates)
+
+
+@dataclass(frozen=True, slots=True)
+class HostGroup:
+    """Outcomes of the rows of one lane whose media lies on one host."""
+
+    number: str
+    template: str
+    #: None: the template takes no header media.
+    host: str | None
+    failed: int
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Outcomes of the rows that share a value."""
+
+    value: str
+    failed: int
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """A campaign's outcomes in groups, over the rows that were read."""
+
+    #: Rows that failed with the code, rows that were sent.
+    failed_read: int
+    sent_read: int
+    #: Failed rows that Meta had accepted first (a webhook failed them).
+    accepted_first: int
+    hosts: tuple[HostGroup, ...]
+    #: The twenty most frequent; how many there are.
+    files: tuple[Counted, ...]
+    file_count: int
+    #: By the phone's first three digits.
+    prefixes: tuple[Counted, ...]
+    #: By minute (ISO 8601, UTC), oldest first.
+    minutes: tuple[Counted, ...]
+    first_failed: str | None
+    last_failed: str | None
+    first_sent: str | None
+    last_sent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A failed or sent row with its payload."""
+
+    id: str
+    number: str
+    template: str
+    phone: str = field(repr=False)
+    payload: Any = field(repr=False)
+    text: str | None
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFacts:
+    """A template of a number, as the database has it or (`live`) as Meta describes it now."""
+
+    number: str
+    id: str | None
+    name: str
+    language: str
+    status: str
+    category: str
+    quality: str | None
+    #: False: Meta no longer had it at the last sync.
+    is_active: bool
+    last_synced: str | None
+    #: When Meta changed it last, as Meta gives it.
+    updated: str | None
+    parameter_format: str | None
+    components: Sequence[Mapping[str, Any]] = field(repr=False)
+    live: bool = False
+
+    @property
+    def header_media(self) -> str | None:
+        """`image`, `video` or `document`; None when it takes none or cannot be read."""
+        try:
+            return variables_needed(self.components, self.parameter_format).header_media
+        except UnusableTemplate:
+            return None
+
+    @property
+    def samples(self) -> frozenset[str]:
+        """Addresses of the media that was approved with it."""
+        return samples_of(self.components)
+
+    @property
+    def sample_hosts(self) -> frozenset[str]:
+        return frozenset(filter(None, map(host_of, self.samples)))
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFacts:
+    """A sending number, as the database has it."""
+
+    id: str
+    phone_number_id: str | None
+    waba_id: str | None
+    label: str
+    is_active: bool
+
+    @property
+    def shown(self) -> str:
+        """Meta's id of it, else its label."""
+        return self.phone_number_id or self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Meta's health status of a number, an account or a template."""
+
+    #: `AVAILABLE`, `LIMITED`, `BLOCKED`, or a newer word.
+    can_send: str
+    #: Meta's own words, each with what it concerns; masked.
+    reasons: tuple[str, ...] = ()
+    #: Type (`PHONE_NUMBER`, `WABA`, …) and state of each link of the chain.
+    entities: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What Meta says at this moment of one number and its account."""
+
+    #: `CONNECTED` is the only state that sends.
+    status: str | None = None
+    quality: str | None = None
+    throughput: str | None = None
+    limit: str | None = None
+    #: By `number`, `account`, and `template NAME`.
+    health: Mapping[str, Health] = field(default_factory=dict)
+    #: Those of the campaign, in every language; None: not read.
+    templates: tuple[TemplateFacts, ...] | None = None
+    #: What could not be read, and why.
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """What the differ found over the rows that were compared."""
+
+    #: Failed rows that were compared with their template, and rows without a readable template.
+    compared: int
+    unknown: int
+    #: Failed rows with at least one difference in make-up; in a value's characters.
+    make_up: int
+    values: int
+    #: The same among rows that were sent, and how many of those were compared.
+    sent_compared: int
+    sent_make_up: int
+    sent_values: int
+    #: Each distinct difference once, the most frequent first, with its rows.
+    differences: tuple[tuple[Difference, int], ...]
+    #: How failed and working rows give their media, when each all do it in one way: `link`, `id`.
+    failed_form: str | None = None
+    sent_form: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the verdicts rest on."""
+
+    code: int
+    campaign: CampaignFacts
+    #: The healthy one beside it; None: none was found.
+    healthy: CampaignFacts | None
+    #: How `healthy` was found, such as "the same day".
+    healthy_by: str
+    #: All campaigns that were read, the nearest in time first, without `campaign`.
+    others: tuple[CampaignFacts, ...]
+    groups: Groups
+    healthy_groups: Groups | None
+    rows: tuple[Row, ...]
+    #: By number's id and name; Meta's present one where it was read.
+    templates: Mapping[tuple[str, str], TemplateFacts]
+    numbers: Mapping[str, NumberFacts]
+    mismatch: Mismatch
+    #: By number's id; empty when Meta was not asked.
+    live: Mapping[str, Live]
+    #: Why Meta was not asked, if it was not.
+    offline: str | None
+    media: tuple[MediaReport, ...]
+    #: Why no media was looked at, if none was.
+    media_not_checked: str | None
+    probes: tuple[Probe, ...] = ()
+    #: Failing templates whose components in the database are not Meta's present ones.
+    stale: tuple[str, ...] = ()
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Those in which rows failed with the code, the most first."""
+        found = [lane for lane in self.campaign.lanes if lane.code_failed]
+        return tuple(sorted(found, key=lambda lane: -lane.code_failed))
+
+    def failing_templates(self) -> list[TemplateFacts]:
+        """Known templates of the failing lanes."""
+        keys = [(lane.number, lane.template) for lane in self.lanes]
+        return [self.templates[key] for key in keys if key in self.templates]
+
+    def shown_number(self, number: str) -> str:
+        """A number as people know it: Meta's id."""
+        found = self.numbers.get(number)
+        return found.shown if found else f"unknown ({number[:8]})"
+
+
+def host_of(url: str) -> str | None:
+    """The host of a URL, in small letters; None for anything else."""
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname
+    except ValueError:
+        return None
+    return host.lower() if host and parts.scheme.lower() in ("http", "https") else None
+
+
+def hosts_with(groups: Groups | None, outcome: str) -> list[str]:
+    """Hosts of rows with this outcome (`failed` or `sent`), the most frequent first."""
+    if groups is None:
+        return []
+    counted: dict[str, int] = {}
+    for group in groups.hosts:
+        n = group.failed if outcome == "failed" else group.sent
+        if group.host is not None and n:
+            counted[group.host] = counted.get(group.host, 0) + n
+    return sorted(counted, key=lambda host: -counted[host])
+
+
+def real_hosts(hosts: Iterable[str]) -> list[str]:
+    """Without the words that stand in the place of a host."""
+    return [host for host in hosts if host not in (MEDIA_ID, NO_MEDIA, NEITHER)]

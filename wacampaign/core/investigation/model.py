@@ -1,0 +1,179 @@
+"""What an investigation found, as plain values: made once, shown as text, JSON and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Verdict(StrEnum):
+    """What the evidence says of a hypothesis (contract: `investigate-135000 --json`)."""
+
+    CONFIRMED = "confirmed"
+    LIKELY = "likely"
+    UNLIKELY = "unlikely"
+    RULED_OUT = "ruled_out"
+    #: The reason is in the evidence.
+    NOT_CHECKED = "not_checked"
+
+
+#: Every hypothesis, in the order in which they are shown (contract).
+HYPOTHESES: Final = (
+    "account_restricted",
+    "template_status",
+    "template_mismatch",
+    "variables_illegal",
+    "media_host_differs",
+    "media_unreachable",
+    "media_invalid",
+    "media_expired",
+    "number_specific",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One possible cause, its verdict, and what speaks for or against it."""
+
+    id: str
+    verdict: Verdict
+    #: One sentence each; phones and tokens are masked already.
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A way out: `A` media, `B` template, `C` number, `D` account."""
+
+    id: str
+    title: str
+    #: A command as it is typed, or, where none helps, what to do at Meta.
+    command: str
+    #: Why it stands where it stands.
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A campaign as a column of the comparison."""
+
+    id: str
+    name: str
+    status: str
+    template: str
+    #: Meta's id of the number.
+    number: str
+    #: None: no header media. `media id` where it is one.
+    media_host: str | None
+    sent: int
+    failed: int
+    total: int
+    #: "2,059 of 2,059 sent", "2,093 of 2,093 failed with 135000".
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Outcomes of the rows that share something."""
+
+    #: `number`, `template`, `media_host`, `media`, `language`, `country`.
+    by: str
+    value: str
+    failed: int
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One point of the timeline, oldest first."""
+
+    #: ISO 8601, UTC.
+    at: str
+    #: `message` (first failing, last working), `event`, `worker`, `repair`.
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Outcomes of one stretch of time, for the chart."""
+
+    #: ISO 8601, UTC; the beginning.
+    at: str
+    seconds: int
+    sent: int
+    failed: int
+    in_doubt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that was looked up, such as the template's status. `ok` None: it says nothing."""
+
+    #: `template`, `number`, `account`, `media`, `payload`.
+    about: str
+    text: str
+    ok: bool | None
+    #: `database`, `Cloud API`, `probe`, `media server`.
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One message that was sent to the test phone."""
+
+    #: "the failed payload itself", …
+    title: str
+    number: str
+    template: str
+    media: str | None
+    accepted: bool
+    #: Meta's answer in few words, masked.
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A failed or working row, masked."""
+
+    phone: str
+    template: str
+    payload: Mapping[str, Any]
+    #: Error text, or "sent".
+    outcome: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Investigation:
+    """Everything that `investigate-135000` found."""
+
+    #: ISO 8601, UTC.
+    at: str
+    #: The code that was asked for.
+    code: int
+    code_title: str
+    #: The campaign object of the contract (`queue-stats --json`).
+    campaign: Mapping[str, Any]
+    #: Rows failed with `code`.
+    failed: int
+    hypotheses: tuple[Hypothesis, ...]
+    #: Id of the hypothesis that stands out; None: none does.
+    cause: str | None
+    options: tuple[Option, ...]
+    #: The campaign itself first, then the healthy one (if any was found), then others.
+    beside: tuple[Beside, ...] = ()
+    groups: tuple[Group, ...] = ()
+    timeline: tuple[Moment, ...] = ()
+    pace: tuple[Pace, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    #: What the differ found, one sentence each; empty: the payload fits its template.
+    differences: tuple[str, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    #: Where the evidence contradicts what one would believe, one sentence each.
+    contradictions: tuple[str, ...] = ()
+    #: What could not be looked at, and why.
+    not_checked: Sequence[str] = field(default_factory=tuple)

@@ -1,0 +1,1 @@
+"""The preflight's judgement: from facts about a campaign to lines that a person acts on."""

@@ -1,0 +1,63 @@
+"""All checks of a preflight together, in the order in which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from wacampaign.core.preflight.campaign_checks import campaign_lines, standing_lines
+from wacampaign.core.preflight.facts import (
+    LaneSurvey,
+    MediaFacts,
+    MetaFacts,
+    People,
+    Readiness,
+    SendingNumberFacts,
+    Trouble,
+    Unanswered,
+)
+from wacampaign.core.preflight.media_checks import media_lines
+from wacampaign.core.preflight.model import Line, Preflight, merged
+from wacampaign.core.preflight.row_checks import row_lines
+from wacampaign.core.preflight.sender_checks import sender_lines
+from wacampaign.core.preflight.template_checks import template_lines
+
+
+def judge(
+    facts: Readiness,
+    people: People,
+    surveys: Sequence[LaneSurvey],
+    meta: Mapping[str, MetaFacts],
+    media: MediaFacts,
+) -> Preflight:
+    """The preflight; `meta` is by the number's id in the database."""
+    numbers = {number.id: number for number in facts.numbers}
+    lines: list[Line] = [*campaign_lines(facts, people)]
+    lines += merged(_templates(facts, numbers, meta))
+    lines += row_lines(facts, surveys)
+    lines += media_lines(media, facts.id, offline=_is_away(meta))
+    lines += merged(
+        line
+        for number in facts.numbers
+        if number.id in meta
+        for line in sender_lines(number, meta[number.id], people.people)
+    )
+    lines += standing_lines(facts)
+    return Preflight(tuple(lines))
+
+
+def _is_away(meta: Mapping[str, MetaFacts]) -> bool:
+    answers = [one.number for one in meta.values()]
+    return bool(answers) and all(
+        isinstance(answer, Unanswered) and answer.trouble is Trouble.AWAY for answer in answers
+    )
+
+
+def _templates(
+    facts: Readiness,
+    numbers: Mapping[str, SendingNumberFacts],
+    meta: Mapping[str, MetaFacts],
+) -> Iterator[Line]:
+    for lane in facts.lanes:
+        number = numbers.get(lane.number)
+        if number is not None:
+            yield from template_lines(lane, number, facts.template(lane), meta[number.id])

@@ -1,0 +1,70 @@
+"""A preflight's answer: lines, each with a verdict and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Check(StrEnum):
+    """How one thing was found."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    #: It could not be looked at; the text says why.
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was looked at."""
+
+    #: `campaign`, `contacts`, `variables`, `recipients`, `template`, `category`, `language`,
+    #: `media`, `token`, `number`, `quality`, `throughput`, `messaging_limit`, `health`, `holds`,
+    #: `workers`, `schedule`, `duration`, `test_send`, `test_status`. Several lines may share one.
+    id: str
+    verdict: Check
+    #: For people, masked.
+    text: str
+    #: What to do; "" when nothing has to be done.
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """All lines, in the order in which they are read."""
+
+    lines: tuple[Line, ...]
+
+    def having(self, *verdicts: Check) -> tuple[Line, ...]:
+        """The lines with one of these verdicts."""
+        return tuple(line for line in self.lines if line.verdict in verdicts)
+
+    @property
+    def failures(self) -> tuple[Line, ...]:
+        """Why the campaign must not start."""
+        return self.having(Check.FAIL)
+
+    @property
+    def summary(self) -> str:
+        """`12 ok, 1 warn, 2 fail, 3 skipped`."""
+        counts = ((len(self.having(one)), one) for one in Check)
+        return ", ".join(f"{n} {one}" for n, one in counts if n) or "nothing was looked at"
+
+
+def merged(lines: Iterable[Line]) -> Iterator[Line]:
+    """The same check of several numbers or templates: those that are ok in one line."""
+    found = list(lines)
+    fine: dict[str, list[Line]] = {}
+    for line in found:
+        if line.verdict is Check.OK:
+            fine.setdefault(line.id, []).append(line)
+    for line in found:
+        alike = fine.get(line.id, [])
+        if line.verdict is not Check.OK:
+            yield line
+        elif line is alike[0]:
+            texts = dict.fromkeys(one.text for one in alike)
+            yield Line(line.id, Check.OK, "; ".join(texts))

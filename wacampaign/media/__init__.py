@@ -1,0 +1,1 @@
+"""The outside of the media validator: fetching as a stranger, and reading containers."""

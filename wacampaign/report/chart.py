@@ -1,0 +1,148 @@
+"""The chart of outcomes over time as an SVG inside the page.
+
+Widths are percentages and heights pixels, so that the text has the same size on a phone and on a
+screen. Colours come from the page's style, by class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from wacampaign.report.document import Chart
+from wacampaign.report.pace import Stretch
+from wacampaign.report.wording import duration, stamp
+
+#: Pixels: the whole picture, the space above for the topmost count, the axis with its times below.
+_HEIGHT: Final = 240
+_TOP: Final = 18
+_BOTTOM: Final = 40
+_PLOT: Final = _HEIGHT - _TOP - _BOTTOM
+#: Pixels of the picture that only says that there is nothing.
+_EMPTY_HEIGHT: Final = 40
+#: Pixels of the smallest bar: one failure beside 2,000 sent has to be seen.
+_LEAST: Final = 2.0
+#: Part of a bar's place that it fills.
+_FILLED: Final = 0.84
+#: Bars in whose width a pause is drawn.
+_PAUSE_BARS: Final = 4.0
+#: With fewer bars, the bars do not become wider.
+_BARS_LEAST: Final = 12.0
+#: Times under the axis; four fit side by side at 320 px.
+_TIMES: Final = 4
+#: Percent of the width within which a text keeps to the edge.
+_EDGE: Final = 12.0
+#: Classes of the style, from the axis upwards, and their words.
+KINDS: Final = (("failed", "failed"), ("in_doubt", "in doubt"), ("sent", "sent"))
+
+
+def svg(chart: Chart) -> str:
+    """The picture; an empty frame with a sentence when there are no outcomes."""
+    height = _HEIGHT if chart.bars else _EMPTY_HEIGHT
+    parts = [
+        f'<svg class="chart" role="img" width="100%" height="{height}"'
+        ' aria-labelledby="chart-title chart-desc" xmlns="http://www.w3.org/2000/svg">',
+        f'<title id="chart-title">{escape(chart.title)}</title>',
+        f'<desc id="chart-desc">{escape(chart.description)}</desc>',
+    ]
+    if chart.bars:
+        parts += _drawn(chart.bars)
+    else:
+        parts.append(_text("0", _EMPTY_HEIGHT // 2, chart.description, "start"))
+    return "\n".join((*parts, "</svg>"))
+
+
+def _drawn(bars: Sequence[Stretch]) -> list[str]:
+    most = max(one.total for one in bars)
+    top = _round_up(most)
+    parts = []
+    for level in (top, top // 2) if top > 1 else (top,):
+        y = _y(level, top)
+        parts.append(f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+    widths = [_PAUSE_BARS if one.pause else 1.0 for one in bars]
+    unit = 100 / max(sum(widths), _BARS_LEAST)
+    starts: list[float] = []
+    x = 0.0
+    for one, width in zip(bars, widths, strict=True):
+        starts.append(x)
+        parts.append(_pause(one, x, width * unit) if one.pause else _bar(one, x, unit, top))
+        x += width * unit
+    axis = _TOP + _PLOT
+    parts.append(f'<line class="axis" x1="0" x2="100%" y1="{axis}" y2="{axis}"/>')
+    # After the bars, which would hide them.
+    for level in (top, top // 2) if top > 1 else (top,):
+        parts.append(_text("0", round(_y(level, top)) - 4, f"{level:,}", "start"))
+    return parts + _times(bars, starts, unit)
+
+
+def _bar(one: Stretch, x: float, unit: float, top: int) -> str:
+    if not one.total:
+        return ""
+    said = ", ".join(f"{getattr(one, name):,} {word}" for name, word in reversed(KINDS))
+    parts = [f"<g><title>{stamp(one.begin)} UTC: {said}</title>"]
+    y = float(_TOP + _PLOT)
+    for name, _ in KINDS:
+        if count := getattr(one, name):
+            height = max(_LEAST, _PLOT * count / top)
+            y -= height
+            parts.append(
+                f'<rect class="{name}" x="{x + unit * (1 - _FILLED) / 2:.3f}%" y="{y:.1f}"'
+                f' width="{unit * _FILLED:.3f}%" height="{height:.1f}"/>'
+            )
+    return "".join((*parts, "</g>"))
+
+
+def _pause(one: Stretch, x: float, width: float) -> str:
+    return (
+        f"<g><title>{stamp(one.begin)} UTC: {duration(one.seconds)} without outcomes</title>"
+        f'<rect class="pause" x="{x:.3f}%" y="{_TOP}" width="{width:.3f}%" height="{_PLOT}"/>'
+        f"{_text(f'{x + width / 2:.3f}%', _TOP + _PLOT // 2, '…', 'middle')}</g>"
+    )
+
+
+def _times(bars: Sequence[Stretch], starts: Sequence[float], unit: float) -> list[str]:
+    """Times of some bars, evenly apart; a day is said once, under the first bar that shows it."""
+    parts: list[str] = []
+    last_day = ""
+    free_from = 0.0
+    axis = _TOP + _PLOT
+    for one, start in zip(bars, starts, strict=True):
+        if one.pause or start < free_from:
+            continue
+        x = start + unit / 2
+        # Near the edges a text in the middle would be cut off.
+        place, anchor = f"{x:.3f}%", "middle"
+        if x < _EDGE:
+            place, anchor = "0", "start"
+        elif x > 100 - _EDGE:
+            place, anchor = "100%", "end"
+        parts.append(
+            f'<line class="axis" x1="{x:.3f}%" x2="{x:.3f}%" y1="{axis}" y2="{axis + 5}"/>'
+        )
+        clock = f"{one.begin:%H:%M:%S}".removesuffix(":00")
+        parts.append(_text(place, _HEIGHT - 22, clock, anchor))
+        day = f"{one.begin.day} {one.begin:%b}"
+        if day != last_day:
+            parts.append(_text(place, _HEIGHT - 6, day, anchor))
+        last_day = day
+        free_from = start + 100 / _TIMES
+    return parts
+
+
+def _text(x: str, y: int, text: str, anchor: str) -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _y(count: int, top: int) -> float:
+    return _TOP + _PLOT * (1 - count / top)
+
+
+def _round_up(count: int) -> int:
+    """The next of 1, 2, 5, 10, 20, 50, …: a count that halves well."""
+    step = 1
+    while True:
+        for factor in (1, 2, 5):
+            if factor * step >= count:
+                return factor * step
+        step *= 10

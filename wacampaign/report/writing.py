@@ -1,0 +1,83 @@
+"""A report into its file: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from wacampaign.core.investigation.model import Investigation
+from wacampaign.problems import Problem, Usage
+
+
+class Form(StrEnum):
+    """What a report is written as."""
+
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+_FORMS: Final = {
+    ".md": Form.MARKDOWN,
+    ".markdown": Form.MARKDOWN,
+    ".html": Form.HTML,
+    ".htm": Form.HTML,
+}
+
+
+class ReportNotWritten(Problem):
+    """The report cannot be written."""
+
+    code = "report_not_written"
+    default_suggestion = "name another file: --report FILE.md or --report FILE.html"
+
+
+def report_form(path: Path) -> Form:
+    """The form that the name asks for; for asking before the work. Raises `Usage` for others."""
+    try:
+        return _FORMS[path.suffix.lower()]
+    except KeyError:
+        raise Usage(
+            f"A report is a .md (Markdown) or .html file; {path.name or path} is neither.",
+            "--report FILE.md or --report FILE.html",
+        ) from None
+
+
+def write_report(path: Path, investigation: Investigation) -> None:
+    """Write the report as the suffix of `path` asks: `.md`, `.markdown`, `.html` or `.htm`.
+
+    UTF-8. An earlier file is replaced when the new one is complete; phones and secrets are masked.
+    Raises `Usage` for another suffix and `ReportNotWritten` when the file cannot be written; then
+    an earlier file is as it was and nothing else is left.
+    """
+    form = report_form(path)
+    # Here, as those who only ask for the form do not need them.
+    from wacampaign.report.content import report_content
+    from wacampaign.report.html import html
+    from wacampaign.report.markdown import markdown
+
+    document = report_content(investigation)
+    _replace(path, html(document) if form is Form.HTML else markdown(document))
+
+
+def _replace(path: Path, text: str) -> None:
+    # Through a link, the file it names is replaced and the link stays.
+    target = Path(os.path.realpath(path))
+    beside = target.with_name(f".wacampaign-report-{secrets.token_hex(6)}.tmp")
+    try:
+        # "x": never through a file or link that somebody put there.
+        with beside.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ReportNotWritten(f"The report cannot be written to {path}: {reason}.") from None
+    finally:
+        # After the replacement there is none; after any error, Ctrl-C too, there may be one.
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)

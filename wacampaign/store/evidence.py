@@ -1,0 +1,195 @@
+"""The database's part of an investigation: campaigns, groups, rows, moments, probes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from wacampaign.core.investigation.evidence import (
+    CampaignFacts,
+    Counted,
+    Groups,
+    HostGroup,
+    Lane,
+    NumberFacts,
+    Row,
+    TemplateFacts,
+)
+from wacampaign.core.masking import mask_phone
+from wacampaign.store.store import Store
+
+#: Campaigns that are looked at beside the one in question: the most the database hands out.
+CAMPAIGNS_READ: Final = 300
+#: Rows a sample of failed and of sent ones: at 1,000,000 rows some 2 s of the 8 that REST allows.
+GROUP_ROWS: Final = 100_000
+
+
+class EvidenceStore:
+    """Reads evidence from a `Store`. Raises what `Store.call` raises."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def campaigns(
+        self, campaign_id: str, code: int, also: str | None = None
+    ) -> list[CampaignFacts]:
+        """The campaign itself first, `also` second if given, then those nearest in time."""
+        answer = await self._store.call(
+            "evidence_campaigns",
+            campaign_id=campaign_id,
+            code=code,
+            limit=CAMPAIGNS_READ,
+            also=also,
+        )
+        return [_campaign(one) for one in answer]
+
+    async def groups(
+        self, campaign_id: str, code: int, media_templates: Sequence[str], limit: int = GROUP_ROWS
+    ) -> Groups:
+        """Outcomes in groups; only rows of `media_templates` have header media."""
+        answer = await self._store.call(
+            "evidence_groups",
+            campaign_id=campaign_id,
+            code=code,
+            media_templates=list(media_templates),
+            limit=limit,
+        )
+        return _groups(answer)
+
+    async def failed_rows(
+        self, campaign_id: str, code: int, *, after: str | None = None, limit: int = 1000
+    ) -> list[Row]:
+        """Rows that failed with the code, in the order of their ids; at most 1,000."""
+        answer = await self._store.call(
+            "evidence_failed", campaign_id=campaign_id, code=code, after=after, limit=limit
+        )
+        return [Row(**one) for one in answer]
+
+    async def sent_rows(self, campaign_id: str, limit: int = 100) -> list[Row]:
+        """Some rows that were sent; at most 1,000."""
+        answer = await self._store.call("evidence_sent", campaign_id=campaign_id, limit=limit)
+        return [Row(**one) for one in answer]
+
+    async def moments(self, campaign_id: str, start: str, end: str) -> dict[str, Any]:
+        """Events, workers' starts and stops, and the pace; times are ISO 8601, UTC."""
+        answer: dict[str, Any] = await self._store.call(
+            "evidence_moments", campaign_id=campaign_id, **{"from": start, "to": end}
+        )
+        return answer
+
+    async def numbers(self) -> list[NumberFacts]:
+        """All numbers."""
+        return [
+            NumberFacts(
+                id=one["id"],
+                phone_number_id=(one["phone_number_id"] or "").strip() or None,
+                waba_id=(one["waba_id"] or "").strip() or None,
+                label=one["display_name"] or one["verified_name"] or mask_phone(one["number"]),
+                is_active=one["is_active"],
+            )
+            for one in await self._store.call("numbers")
+        ]
+
+    async def templates(self, number_id: str | None = None) -> list[TemplateFacts]:
+        """The templates of one number, or of all; gone ones included."""
+        return [_template(one) for one in await self._store.call("templates", number_id=number_id)]
+
+    async def probe_sent(
+        self,
+        campaign_id: str,
+        probe_id: str,
+        actor: str,
+        *,
+        accepted: bool,
+        reason: str,
+        detail: Mapping[str, Any],
+    ) -> bool:
+        """Writes a probe down as an event; False: it is there already."""
+        answer = await self._store.call(
+            "probe_sent",
+            campaign_id=campaign_id,
+            probe=probe_id,
+            actor=actor,
+            accepted=int(accepted),
+            reason=reason,
+            detail=json.dumps(detail),
+        )
+        return bool(answer["written"])
+
+
+def _campaign(given: Mapping[str, Any]) -> CampaignFacts:
+    return CampaignFacts(
+        id=given["id"],
+        name=given["name"],
+        status=given["status"],
+        number=given["number"] or "",
+        templates=tuple(given["templates"]),
+        total=int(given["total"] or 0),
+        at=given["at"] or "",
+        end=given["end"],
+        lanes=tuple(
+            Lane(
+                number=lane["number"],
+                template=lane["template"],
+                **{name: int(lane[name]) for name in ("rows", "sent", "failed", "code_failed")},
+            )
+            for lane in given["lanes"]
+        ),
+    )
+
+
+def _groups(given: Mapping[str, Any]) -> Groups:
+    read = given["read"]
+    return Groups(
+        failed_read=int(read.get("failed", 0)),
+        sent_read=int(read.get("sent", 0)),
+        accepted_first=int(given["accepted"]),
+        hosts=tuple(_hosts(given["hosts"])),
+        files=tuple(
+            Counted(one["media"], int(one["failed"]), int(one["sent"])) for one in given["files"]
+        ),
+        file_count=int(given["file_count"]),
+        prefixes=tuple(_folded(given["prefixes"])),
+        minutes=tuple(
+            Counted(one["at"], int(one["failed"]), int(one["sent"])) for one in given["minutes"]
+        ),
+        first_failed=given["first_failed"],
+        last_failed=given["last_failed"],
+        first_sent=given["first_sent"],
+        last_sent=given["last_sent"],
+    )
+
+
+def _hosts(given: Iterable[Mapping[str, Any]]) -> list[HostGroup]:
+    """One element for each lane and host; the database gives one for each outcome."""
+    found: dict[tuple[str, str, str | None], dict[str, int]] = {}
+    for one in given:
+        key = (one["number"], one["template"], one["host"])
+        found.setdefault(key, {})[one["outcome"]] = int(one["n"])
+    return [HostGroup(*key, n.get("failed", 0), n.get("sent", 0)) for key, n in found.items()]
+
+
+def _folded(given: Iterable[Mapping[str, Any]]) -> list[Counted]:
+    found: dict[str, dict[str, int]] = {}
+    for one in given:
+        found.setdefault(one["prefix"] or "", {})[one["outcome"]] = int(one["n"])
+    return [Counted(value, n.get("failed", 0), n.get("sent", 0)) for value, n in found.items()]
+
+
+def _template(given: Mapping[str, Any]) -> TemplateFacts:
+    components = given["components"]
+    return TemplateFacts(
+        number=given["number_id"],
+        id=given.get("meta_template_id"),
+        name=given["name"],
+        language=given["language"] or "",
+        status=given["status"] or "",
+        category=given["category"] or "",
+        quality=given["quality_score"],
+        is_active=given["is_active"] is not False,
+        last_synced=given["last_synced"],
+        updated=None,
+        parameter_format=given["parameter_format"],
+        components=components if isinstance(components, list) else (),
+    )

@@ -1,0 +1,95 @@
+"""Stopped campaigns in the database: facts about them, and the steps that set them going again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from wacampaign.store.store import Store
+
+#: Rows that one call changes: some hundred milliseconds, REST allows 8 s.
+STEP_ROWS: Final = 5000
+
+
+class StuckCampaigns:
+    """The functions of `20261124000200_stuck.sql`. Every call may be repeated."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def look(self, campaign_ids: Sequence[str] | None = None) -> dict[str, Any]:
+        """Facts for `core.stuck.examine`; of all campaigns that may be stuck without ids."""
+        answer: dict[str, Any] = await self._store.call(
+            "stuck", campaign_ids=None if campaign_ids is None else list(campaign_ids)
+        )
+        return answer
+
+    async def sample(self, campaign_id: str, what: str, limit: int) -> list[dict[str, Any]]:
+        """Some rows (id, phone, template) that are `ready` or `in_doubt`."""
+        answer: list[dict[str, Any]] = await self._store.call(
+            "stuck_rows", campaign_id=campaign_id, what=what, limit=limit
+        )
+        return answer
+
+    async def settle_by_messages(self, campaign_id: str, actor: str) -> int:
+        """Rows that the backend's `messages` prove to have been accepted become `sent`."""
+        settled = 0
+        while True:
+            answer = await self._store.call(
+                "settle_by_messages", campaign_id=campaign_id, actor=actor, limit=STEP_ROWS
+            )
+            settled += int(answer["sent"])
+            if answer["sent"] == 0:
+                return settled
+
+    async def mend_rows(self, campaign_id: str, actor: str) -> dict[str, int]:
+        """Puts right what keeps rows from being taken, and the totals that the backend shows.
+
+        Returns the rows that were `accepted` already, `pending`, or are `in_doubt` from now on.
+        """
+        done = {"accepted": 0, "pending": 0, "in_doubt": 0}
+        while True:
+            answer = await self._store.call(
+                "mend_rows", campaign_id=campaign_id, actor=actor, limit=STEP_ROWS
+            )
+            for name in done:
+                done[name] += int(answer[name])
+            if not any(answer[name] for name in done):
+                return done
+
+    async def restart(
+        self, campaign_id: str, token: str, actor: str, reason: str
+    ) -> dict[str, Any]:
+        """Sets a campaign going again, if its state is still the one that `token` stands for.
+
+        `changed` is False when somebody else was quicker. Raises `Refused` for one that is
+        scheduled or cancelled.
+        """
+        answer: dict[str, Any] = await self._store.call(
+            "restart", campaign_id=campaign_id, token=token, actor=actor, reason=reason
+        )
+        return answer
+
+    async def resolve_doubt(
+        self, campaign_id: str, action: str, expected: int, actor: str
+    ) -> dict[str, Any]:
+        """Rows in doubt are sent again (`resend`) or count as sent (`assume_sent`).
+
+        `expected`: how many the person saw. Returns `rows` that were changed; 0 when there are
+        more than that by now (`found`), or none. Raises `Refused` for a cancelled campaign.
+        """
+        done: dict[str, Any] = {"rows": 0, "found": 0, "reopened": False}
+        while True:
+            answer = await self._store.call(
+                "resolve_doubt",
+                campaign_id=campaign_id,
+                action=action,
+                expected=expected - done["rows"],
+                actor=actor,
+                limit=STEP_ROWS,
+            )
+            done["rows"] += int(answer["rows"])
+            done["found"] = max(done["found"], int(answer["found"]))
+            done["reopened"] = done["reopened"] or answer["reopened"]
+            if answer["rows"] < STEP_ROWS:
+                return done

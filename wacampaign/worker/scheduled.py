@@ -1,0 +1,73 @@
+"""The start of scheduled campaigns: their preflight first, then they run or say why not."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Final
+
+from wacampaign.core.ports import EventLog
+from wacampaign.settings import Settings
+from wacampaign.store.readiness import ReadinessStore
+from wacampaign.store.store import Store
+
+#: Seconds between two looks: a minute's schedule is kept well enough, for four small reads a
+#: minute and worker, beside the send path.
+LOOK_SECONDS: Final = 15.0
+
+
+class ScheduledStarts:
+    """Looks for campaigns whose time has come; runs until cancelled.
+
+    The backend's cron does the same for its own: whoever is first starts it, once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        log: EventLog,
+        actor: str,
+        campaign_ids: Sequence[str] | None = None,
+    ) -> None:
+        self._store = store
+        self._ready = ReadinessStore(store)
+        self._settings = settings
+        self._log = log
+        self._actor = actor
+        self._campaign_ids = campaign_ids
+
+    async def run(self) -> None:
+        """Looks at once, and then every `LOOK_SECONDS`."""
+        while True:
+            try:
+                await self.look()
+            except Exception as error:
+                # Whatever it was: sending goes on, and the next look comes.
+                self._log("schedule_failed", level="warning", error=error or type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1.2))
+
+    async def look(self) -> None:
+        """Starts what is due, one after the other."""
+        for campaign_id, name in await self._ready.due_campaigns(self._campaign_ids):
+            await self._start(campaign_id, name)
+
+    async def _start(self, campaign_id: str, name: str) -> None:
+        # Imported here: most workers never start a campaign, and it brings the API's client.
+        from wacampaign.senders.preflight import failure_text, run_preflight
+
+        found = await run_preflight(self._store, self._settings, campaign_id)
+        failure = failure_text(found) if found.failures else None
+        if not await self._ready.start_scheduled(campaign_id, self._actor, failure):
+            return  # another worker, the backend or a person was quicker
+        if failure is None:
+            self._log("scheduled_start", campaign=campaign_id, name=name, preflight=found.summary)
+        else:
+            self._log(
+                "scheduled_start_failed",
+                level="error",
+                campaign=campaign_id,
+                name=name,
+                error=failure,
+            )
