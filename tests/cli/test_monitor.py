@@ -47,6 +47,7 @@ CAMPAIGN: dict[str, Any] = {
     "never_enqueued": 0,
     "start_time": "2026-11-23T14:20:00+00:00",
     "end_time": None,
+    "scheduled_start_time": None,
 }  # fmt: skip
 WORKER: dict[str, Any] = {
     "id": "3f54e0ef-02dd-4966-800b-ef3e96083aeb", "host": "app1", "pid": 4121, "version": "0.1.0",

@@ -349,3 +349,5 @@ def test_start_at_a_time(wacampaign: Wacampaign, paused: Paused, sql: SQL) -> No
         "select status, is_scheduled, scheduled_start_time = '2099-05-01 04:00+00' from campaigns"
     ).fetchone() == ("scheduled", True, True)
     assert events(sql) == ["scheduled"]
+    shown = wacampaign("queue-stats", "market_1").stdout
+    assert "starts by itself at 2099-05-01" in shown

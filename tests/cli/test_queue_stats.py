@@ -181,6 +181,7 @@ def test_eta(status: str, ready: int, rate: float, eta: int | None) -> None:
         "never_enqueued": 0,
         "start_time": None,
         "end_time": None,
+        "scheduled_start_time": None,
     }
     answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [given], "workers": []}
     (one,) = read_stats(answer).campaigns

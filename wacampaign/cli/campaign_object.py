@@ -92,6 +92,7 @@ def _campaign(
         "never_enqueued": int(given["never_enqueued"]),
         "start_time": given["start_time"],
         "end_time": given["end_time"],
+        "scheduled_start_time": given["scheduled_start_time"],
         "live_workers": sum(1 for worker in workers if worker["alive"]),
     }
     campaign["eta_seconds"] = _eta_seconds(campaign)

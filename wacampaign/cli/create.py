@@ -16,6 +16,7 @@ from wacampaign.cli.plan import SAMPLES_SHOWN, Plan, Step, agreed, show_next
 from wacampaign.cli.preflight import NotReady, SkipPreflight, check_before_start, set_running
 from wacampaign.cli.progress import progress_bar
 from wacampaign.cli.session import actor, read_settings, with_store
+from wacampaign.cli.wording import contact_count
 from wacampaign.problems import Problem, Refused, Unreachable
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def create(
         print_json(_as_json(campaign, sender, status))
     elif goes_on:
         short_id = str(campaign.id)[:8]
-        print(f"created: {campaign.name} ({short_id}), {_contacts(surveyed.accepted)}")
+        print(f"created: {campaign.name} ({short_id}), {contact_count(surveyed.accepted)}")
         if start:
             print("started: workers send it from now on")
             show_next(f"wacampaign monitor {short_id}")
@@ -273,7 +274,7 @@ def _unfinished(problem: Problem, filling: Filling | None) -> Problem:
     if filling.written == 0 and isinstance(problem, Unreachable):
         what = "may have been created; if so, it is paused and incomplete"
     else:
-        what = f"is paused and incomplete ({filling.written:,} of {_contacts(total)} written)"
+        what = f"is paused and incomplete ({filling.written:,} of {contact_count(total)} written)"
     problem.message += f". {campaign.name} ({campaign.id}) {what}; nothing was sent"
     problem.suggestion = f"wacampaign cancel {campaign.id}, then create it again"
     return problem
@@ -332,10 +333,6 @@ def _masked(phone: str) -> str:
 
 def _cut(value: str) -> str:
     return value if len(value) <= _VALUE_SHOWN else value[: _VALUE_SHOWN - 1] + "…"
-
-
-def _contacts(n: int) -> str:
-    return f"{n:,} contact" if n == 1 else f"{n:,} contacts"
 
 
 def _duration(seconds: float) -> str:

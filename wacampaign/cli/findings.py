@@ -92,6 +92,14 @@ def _status(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
                 "set whatsapp_numbers.is_active to true",
             )
         )
+    if status == "scheduled":
+        at = campaign["scheduled_start_time"]
+        when = f"starts by itself at {clock(at)}" if at else "scheduled, without a time"
+        if campaign["live_workers"]:
+            found.append(Finding("yellow", when, f"wacampaign preflight {short_id}"))
+        else:
+            text = f"{when}, if a worker runs then: none is alive"
+            found.append(Finding("yellow", text, "wacampaign run-worker"))
     if status == "paused" and not _told_by_a_hold(campaign):
         reason = _without_step(campaign["pause_reason"] or "")
         found.append(

@@ -10,7 +10,7 @@ from wacampaign.cli.campaign_object import COUNTS, Stats, findings_of, read_stat
 from wacampaign.cli.options import AsJson, Campaigns, EnvFile, ShowNumbers, StoreFlag
 from wacampaign.cli.output import arrow, print_json
 from wacampaign.cli.session import read_settings, resolve_campaigns, with_store
-from wacampaign.cli.wording import clock, duration
+from wacampaign.cli.wording import clock, contact_count, duration
 
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
@@ -91,7 +91,7 @@ def _campaign_lines(campaign: Mapping[str, Any], at: str) -> Iterator[Line]:
         (campaign["name"], "bold"),
         (f"  {campaign['id'][:8]}  ", ""),
         (status.upper(), STATUS_STYLES.get(status, "bold")),
-        (f"  {campaign['total_contacts']:,} contacts", ""),
+        (f"  {contact_count(campaign['total_contacts'])}", ""),
     )
     for finding in findings_of(campaign):
         yield _line(f"  ! {finding.text}", finding.severity)

@@ -10,6 +10,11 @@ def rows(n: int) -> str:
     return f"{n:,} row" if n == 1 else f"{n:,} rows"
 
 
+def contact_count(n: int) -> str:
+    """`1 contact`, `10,807 contacts`."""
+    return f"{n:,} contact" if n == 1 else f"{n:,} contacts"
+
+
 def duration(seconds: float) -> str:
     """`41 s`, `2 min 11 s`, `1 h 05 min`, `3 d 4 h`."""
     whole = max(0, round(seconds))
