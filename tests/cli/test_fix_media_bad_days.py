@@ -171,7 +171,7 @@ def test_several_campaigns_share_the_upload(
     assert "repair the header media of 2 campaigns" in done.stdout
     assert "repaired: 19 rows of market_1" in done.stdout
     assert "repaired: 3 rows of market_2" in done.stdout
-    assert f"wacampaign resume {other[:8]}    (it is paused)" in done.stdout
+    assert f"wacampaign start {other[:8]}    (it is paused)" in done.stdout
     assert sql.execute("select count(*) from media_library").fetchone() == (1,)
     # The second is cancelled in between: the first stays repaired, and that is said.
     sql.execute("update campaigns set status = 'failed' where id = %s", (other,))

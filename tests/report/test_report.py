@@ -153,6 +153,14 @@ def test_a_folder_in_the_place_of_the_report_is_a_problem(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [tmp_path / "report.md"]
 
 
+def test_a_device_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "report.md"
+    os.mkfifo(pipe)
+    with pytest.raises(Problem, match="no ordinary file"):
+        write_report(pipe, NIGHT)
+    assert pipe.is_fifo()
+
+
 def test_through_a_link_the_file_is_replaced(tmp_path: Path) -> None:
     real = tmp_path / "real.md"
     real.write_text("earlier")

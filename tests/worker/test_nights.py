@@ -112,6 +112,7 @@ def test_bajaj_market_2_burns_at_most_three(rig: Rig, sql: Connection) -> None:
     ).fetchone()
     assert seconds is not None
     assert seconds[0] < 2  # the limit; measured a quarter of that
+    assert rig.log_of(worker).count("event=held ") == 1
 
 
 def test_135000_in_the_middle_of_a_run(rig: Rig) -> None:

@@ -117,7 +117,9 @@ def next_command(found: Found, *, restart: bool, command: str) -> str:
     if found.is_over and not restart:
         return f"{command} --restart"
     if state["status"] == "paused":
-        return f"wacampaign resume {campaign.short_id}    (it is paused)"
+        # What was never started goes through its preflight.
+        verb = "resume" if state["start_time"] else "start"
+        return f"wacampaign {verb} {campaign.short_id}    (it is paused)"
     if any(hold["until"] is None for hold in state["holds"]):
         return f"wacampaign resume {campaign.short_id}    (it is held)"
     if state["live_workers"] == 0:

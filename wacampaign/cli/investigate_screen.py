@@ -92,7 +92,7 @@ def _conclusion(made: Investigation) -> Iterable[str]:
         if one.id != cause.id and one.verdict.value in ("confirmed", "likely")
     ]
     if also:
-        yield f"not excluded: {', '.join(also)}."
+        yield f"it takes part, or may: {', '.join(also)}."
     if made.options:
         yield f"best way out: {made.options[0].title}."
 

@@ -130,7 +130,27 @@ class Settling:
         for one in batch:
             tally[one.verdict.outcome] = tally.get(one.verdict.outcome, 0) + 1
         self._log("settled", rows=len(batch), lost=len(answer.lost) or None, **tally)
+        self._tell_holds(batch, answer)
         self._on_answer(answer)
+
+    def _tell_holds(self, batch: list[Settlement], answer: SettleAnswer) -> None:
+        """One line a hold, by the batch whose answers brought it about."""
+        for number, template in answer.held:
+            cause = next(
+                (
+                    one
+                    for one in batch
+                    if one.reason
+                    and one.row.number_id == number
+                    and template in (None, one.row.template)
+                ),
+                None,
+            )
+            if cause is not None:
+                campaign, code = cause.row.campaign_id, cause.verdict.code
+                self._log(
+                    "held", level="warning", campaign=campaign, code=code, reason=cause.reason
+                )
 
     async def _give_evidence(self, batch: list[Settlement], lost: frozenset[str]) -> None:
         # The claim was given up while the answer was on its way. Writing with it is refused, but
