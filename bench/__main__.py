@@ -26,6 +26,9 @@ from bench import contacts, table
 from bench.commands import Run, measure_commands, show_commands
 from bench.idle import Idle, measure_idle
 from bench.meter import Figures
+from bench.pace import Pace, measure_pace
+from bench.queue_cost import Cost as QueueFigures
+from bench.queue_cost import Crowd, QueueCost, show_queue_cost
 from bench.surroundings import (
     Certificate,
     Lite,
@@ -44,7 +47,7 @@ from bench.variants import RAMP_MESSAGES, ROW_CONNECTIONS, Spec
 from wacampaign.store.rest import RestTransport
 
 _BARE, _WORKER = "bare loop of POSTs", "worker over psycopg"
-VARIANTS = ("bare", "postgres", "supabase", "rows", "sizes", "idle", "commands")
+VARIANTS = ("bare", "postgres", "supabase", "rows", "sizes", "database", "pace", "idle", "commands")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Amounts:
     row_messages: int
     sizes: tuple[int, ...]
     sends_a_size: int
+    crowd_rows: int
+    pace_rows: int
     rounds: int
     idle_seconds: float
     starts: int
@@ -63,8 +68,21 @@ class Amounts:
     latency_ms: float
 
 
-FULL = Amounts(30_000, 20_000, 10_000, (10_000, 100_000, 1_000_000), 10_000, 3, 20.0, 4, 400, 150)
-QUICK = Amounts(6_000, 4_000, 3_000, (4_000, 40_000), 4_000, 1, 5.0, 1, 400, 150)
+FULL = Amounts(
+    30_000,
+    20_000,
+    10_000,
+    (10_000, 100_000, 1_000_000),
+    10_000,
+    1_000_000,
+    4_800,
+    3,
+    20.0,
+    4,
+    400,
+    150,
+)
+QUICK = Amounts(6_000, 4_000, 3_000, (4_000, 40_000), 4_000, 100_000, 1_600, 1, 5.0, 1, 400, 150)
 
 
 class Bench:
@@ -109,7 +127,9 @@ class Bench:
         return figures
 
     @contextmanager
-    def _filled(self, rows: int, *, ours: bool = True) -> Iterator[tuple[str, list[str]]]:
+    def _filled(
+        self, rows: int, *, ours: bool = True, start: bool = True
+    ) -> Iterator[tuple[str, list[str]]]:
         database = self.server.new_database()
         campaigns = contacts.fill(database, rows)
         if not ours:
@@ -118,7 +138,8 @@ class Bench:
                     connection.execute(
                         f"drop trigger wacampaign_count_{what} on public.send_queue".encode()
                     )
-        contacts.change_status(database, campaigns, "start")
+        if start:
+            contacts.change_status(database, campaigns, "start")
         try:
             yield database, campaigns
         finally:
@@ -185,6 +206,34 @@ class Bench:
                 if turn + 1 < turns:
                     contacts.change_status(database, campaigns, "pause")
 
+    def queue_cost(self, report: Report) -> None:
+        """What the database's functions cost, without a worker."""
+        for rows in (min(self.amounts.sizes), self.amounts.crowd_rows):
+            report.say(f"the queue's functions, {rows:,} rows")
+            with self._measured() as queue:
+                queue.fill(rows)
+                # Some rows are left: no lane runs dry.
+                report.queue.append(queue.messages(min(20_000, rows // 2)))
+        for campaigns, orphans in ((1, 0), (1, 50_000), (500, 0), (500, 50_000)):
+            orphans = min(orphans, self.amounts.crowd_rows // 4)
+            report.say(f"claims, {campaigns} campaigns, {orphans:,} orphans")
+            with self._measured() as queue:
+                queue.fill(self.amounts.crowd_rows, campaigns)
+                queue.orphan(orphans)
+                report.crowds.append(
+                    Crowd(self.amounts.crowd_rows, campaigns, orphans, queue.claims(20))
+                )
+
+    @contextmanager
+    def _measured(self) -> Iterator[QueueCost]:
+        database = self.server.new_database()
+        queue = QueueCost(database)
+        try:
+            yield queue
+        finally:
+            queue.connection.close()
+            self.server.drop(database)
+
     def idle(self, server: Lite | None, database: str) -> Idle:
         """`wacampaign run-worker` with nothing to do, then a start."""
         home = Path(tempfile.mkdtemp(dir=self.folder))
@@ -197,6 +246,25 @@ class Bench:
                 api.control,
                 seconds=self.amounts.idle_seconds,
                 starts=self.amounts.starts,
+            )
+
+    def pace(self, workers: int) -> Pace:
+        """Several workers on one number while every core burns."""
+        rows = self.amounts.pace_rows
+        home = Path(tempfile.mkdtemp(dir=self.folder))
+        with (
+            self._filled(4 * rows, start=False) as (database, campaigns),
+            sandbox(self.certificate, self.amounts.latency_ms) as api,
+        ):
+            return measure_pace(
+                database,
+                campaigns,
+                workers,
+                rows,
+                os.cpu_count() or 1,
+                environment(self.certificate, home, api.url) | database_environment(database),
+                home,
+                api.control,
             )
 
     def idle_both(self, *, with_rest: bool) -> dict[str, Idle]:
@@ -215,6 +283,9 @@ class Report:
     def __init__(self) -> None:
         self.rounds: dict[str, list[Figures]] = {}
         self.commands: list[Run] = []
+        self.paces: list[Pace] = []
+        self.queue: list[QueueFigures] = []
+        self.crowds: list[Crowd] = []
 
     def say(self, what: str) -> None:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
@@ -249,6 +320,12 @@ def run(bench: Bench, chosen: list[str], report: Report) -> dict[str, Idle]:
                 report.took(name, measure())
     if "sizes" in chosen:
         bench.sizes(report)
+    if "database" in chosen:
+        bench.queue_cost(report)
+    if "pace" in chosen:
+        for workers in (2, 3):
+            report.say(f"{workers} workers while every core burns")
+            report.paces.append(bench.pace(workers))
     if "commands" in chosen:
         report.say("commands")
         report.commands = measure_commands(bench.server, max(bench.amounts.sizes))
@@ -284,6 +361,11 @@ def show(amounts: Amounts, machine: str, report: Report, idle: dict[str, Idle]) 
             f"Idle worker over {name}: {one.share:.2f} % of a core, {one.memory_mb:.0f} MB; "
             f"start → first POST: {starts} ms"
         )
+    show_queue_cost(report.queue, report.crowds)
+    if report.paces:
+        print("\n| pace | fullest second | average | |\n|---|---|---|---|")
+        for pace in report.paces:
+            print(pace.line)
     if report.commands:
         show_commands(report.commands, max(amounts.sizes))
     bare, worker = report.rounds.get(_BARE), report.rounds.get(_WORKER)

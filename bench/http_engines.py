@@ -146,14 +146,18 @@ async def with_aiohttp(base: str, ca: str, in_flight: int) -> AsyncIterator[Post
 
 
 @asynccontextmanager
-async def with_sender(base: str, ca: str, in_flight: int) -> AsyncIterator[Post]:
+async def with_sender(
+    base: str,
+    ca: str,
+    in_flight: int,  # noqa: ARG001 - it opens what it needs
+) -> AsyncIterator[Post]:
     from wacampaign.meta.send import MessageSender
 
-    async with MessageSender(base, "v25.0", limit_in_flight=in_flight, ca_file=ca) as sender:
+    async with MessageSender(base, "v25.0", ca_file=ca) as sender:
 
         async def post() -> int:
-            status, _ = await sender.post("100000000000001", "sandbox-token", REQUEST_BODY)
-            return status
+            answer = await sender.post("100000000000001", "sandbox-token", REQUEST_BODY)
+            return answer.status
 
         yield post
 

@@ -16,9 +16,11 @@ import psycopg
 import trustme
 
 from tests.servers import (
+    INSTALLED_POSTGRES,
     NODE_MODULES,
     SECRET_KEY,
     PostgresServer,
+    installed_postgres_server,
     lite_server,
     postgres_server,
 )
@@ -113,8 +115,13 @@ class Postgres:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """The tests' server, but as durable as PostgreSQL is by default."""
-    with postgres_server() as server:
+    """The tests' server, but as durable as PostgreSQL is by default.
+
+    The one that WACAMPAIGN_TEST_POSTGRES gives (an address of its superuser), when it is set: a
+    distribution's compiles queries (JIT), the wheel's cannot.
+    """
+    given = installed_postgres_server() if os.environ.get(INSTALLED_POSTGRES) else postgres_server()
+    with given as server:
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
             for name in ("fsync", "synchronous_commit"):
                 connection.execute(f"alter system reset {name}".encode())

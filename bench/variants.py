@@ -63,13 +63,11 @@ async def bare(spec: Spec) -> Meter:
     from wacampaign.meta.send import MessageSender
 
     meter = Meter(spec.servers)
-    async with MessageSender(
-        spec.api_url, "v25.0", limit_in_flight=spec.in_flight, ca_file=spec.authority
-    ) as sender:
+    async with MessageSender(spec.api_url, "v25.0", ca_file=spec.authority) as sender:
 
         async def send(i: int) -> None:
-            status, _ = await sender.post(NUMBERS[i % len(NUMBERS)], TOKEN, _body(i))
-            assert status == 200, status
+            answer = await sender.post(NUMBERS[i % len(NUMBERS)], TOKEN, _body(i))
+            assert answer.status == 200, answer
 
         await _run_all(spec, meter, send, calls_a_message=0)
     return meter
@@ -96,9 +94,7 @@ async def row_by_row(spec: Spec) -> Meter:
             kwargs={"autocommit": True},
             open=False,
         ) as pool,
-        MessageSender(
-            spec.api_url, "v25.0", limit_in_flight=spec.in_flight, ca_file=spec.authority
-        ) as sender,
+        MessageSender(spec.api_url, "v25.0", ca_file=spec.authority) as sender,
     ):
 
         async def run(statement: str, *values: object) -> Any:
@@ -118,9 +114,9 @@ async def row_by_row(spec: Spec) -> Meter:
             row = await run(_READ, ids[i])
             assert row is not None and row[0] == "running"
             await run(_TAKE, ids[i])
-            status, answer = await sender.post(row[1], row[2], _body(i, row[3]))
-            assert status == 200, status
-            await run(_WRITE, json.loads(answer)["messages"][0]["id"], ids[i])
+            answer = await sender.post(row[1], row[2], _body(i, row[3]))
+            assert answer.status == 200, answer
+            await run(_WRITE, json.loads(answer.body)["messages"][0]["id"], ids[i])
 
         await _run_all(spec, meter, send, calls_a_message=3)
     return meter

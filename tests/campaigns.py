@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
+
 from wacampaign.core.outcome import Outcome, Verdict
 from wacampaign.core.ports import ClaimedRow, Settlement
 from wacampaign.store.store import Store
@@ -130,3 +132,18 @@ async def counts(store: Store, campaign_id: str) -> dict[str, int]:
     campaign: dict[str, Any] = (await store.stats([campaign_id]))["campaigns"][0]
     found: dict[str, int] = campaign["counts"]
     return found
+
+
+def as_found(sql: psycopg.Connection[Any], statement: str, params: Any = None) -> Any:
+    """Executes what another program wrote before there was a guard: a database may hold that."""
+    with sql.transaction():
+        for table in ("send_queue", "campaigns"):
+            sql.execute(f"alter table {table} disable trigger user".encode())
+        # The counts are kept all the same.
+        sql.execute("alter table send_queue enable trigger wacampaign_count_update")
+        sql.execute("alter table campaigns enable trigger wacampaign_campaign_started")
+        result = sql.execute(statement.encode(), params)
+        rows = result.fetchall() if result.description else result.rowcount
+        for table in ("send_queue", "campaigns"):
+            sql.execute(f"alter table {table} enable trigger user".encode())
+    return rows

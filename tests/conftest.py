@@ -9,7 +9,14 @@ import psycopg
 import pytest
 from hypothesis import settings
 
-from tests.servers import SECRET_KEY, PostgresServer, lite_server, postgres_server
+from tests.servers import (
+    SECRET_KEY,
+    NoInstalledPostgresError,
+    PostgresServer,
+    installed_postgres_server,
+    lite_server,
+    postgres_server,
+)
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.rest import RestTransport
 from wacampaign.store.store import Store
@@ -19,16 +26,58 @@ settings.register_profile("wacampaign", deadline=None)
 settings.load_profile("wacampaign")
 
 
+#: Folders and modules whose tests run on both servers: what they test is decided in the database,
+#: or hangs on its pace. (All workers' tests twice would be ten minutes more.)
+ON_BOTH_SERVERS = frozenset(
+    {"store", "database", "test_chaos", "test_nights", "test_pace", "test_transports"}
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which servers a test runs on."""
+    if "postgres" in metafunc.fixturenames:
+        path = metafunc.definition.path
+        both = not ON_BOTH_SERVERS.isdisjoint({path.parent.name, path.stem})
+        servers = ["embedded", "installed"] if both else ["embedded"]
+        metafunc.parametrize("postgres", servers, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Over REST on the wheel's server only: what REST adds is the same on every server, and each of
+    these tests starts a server of Node's, which costs two seconds."""
+    dropped = [item for item in items if "installed" in item.name and "supabase" in item.name]
+    items[:] = [item for item in items if item not in dropped]
+    config.hook.pytest_deselected(items=dropped)
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(request: pytest.FixtureRequest) -> PostgresServer:
+    """The wheel's server, or a distribution's with its defaults where there is one."""
+    server: PostgresServer = request.getfixturevalue(f"{request.param}_postgres")
+    return server
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def installed_postgres() -> Iterator[PostgresServer]:
+    try:
+        with installed_postgres_server() as server:
+            yield server
+    except NoInstalledPostgresError as none:
+        pytest.skip(str(none))
+
+
 @pytest.fixture
-def database(postgres: PostgresServer) -> str:
+def database(postgres: PostgresServer) -> Iterator[str]:
     """The address of a fresh, migrated database."""
-    return postgres.new_database()
+    url = postgres.new_database()
+    yield url
+    postgres.drop_database(url)
 
 
 @pytest.fixture

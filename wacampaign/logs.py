@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
 from wacampaign.core import masking
+from wacampaign.core.shown_text import HARMFUL, json_text
+from wacampaign.problems import Problem
 
 LogFormat = Literal["logfmt", "json"]
 
@@ -51,8 +53,8 @@ _CUT_ID: Final = re.compile(r"[0-9a-f]{6,8}")
 _PHONE_INT_MIN: Final = 10**9
 _MEASURES: Final = ("_ms", "_bytes", "_seconds", "_total")
 _RESERVED: Final = frozenset({"at", "level", "event", "schema_version"})
-_BARE: Final = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\xa0\ud800-\udfff\u2028\u2029]+")
-_ESCAPED: Final = re.compile(r"[\"\\\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+_BARE: Final = re.compile(rf"[^\s\"=\\\xa0{HARMFUL}]+")
+_ESCAPED: Final = re.compile(rf"[\"\\{HARMFUL}]")
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _FIELDS: Final = "wacampaign_fields"
 
@@ -196,7 +198,7 @@ class NdjsonFormatter(_EventFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, without its end."""
         line = {"schema_version": SCHEMA_VERSION, "at": _stamp(record), **self.fields(record)}
-        return json.dumps(line, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return json_text(line, separators=(",", ":"), allow_nan=False)
 
 
 def _is_id(key: str, value: str) -> bool:
@@ -254,6 +256,8 @@ def _stamp(record: logging.LogRecord) -> str:
 def _error(error: BaseException, depth: int = 0) -> str:
     """Kind and text of `error`, of its parts if it is a group, and of what caused it."""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, Problem) and error.suggestion != error.default_suggestion:
+        text += f" → {error.suggestion}"
     if depth > 4:
         return text
     if isinstance(error, BaseExceptionGroup):

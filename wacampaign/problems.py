@@ -61,6 +61,20 @@ class ConfirmationRequired(Refused):
     default_suggestion = "run it again with --yes, or look first with --dry-run"
 
 
+class Declined(Refused):
+    """The question was not answered with yes: nothing was changed."""
+
+    code = "declined"
+    default_suggestion = "run it again and answer y, or look first with --dry-run"
+
+
+class NotWritable(Usage):
+    """A file that the command line names cannot be written."""
+
+    # A usage error as Typer has it for a path: another name or place on the command line helps.
+    code = "not_writable"
+
+
 class Unreachable(Problem):
     """The database or the Cloud API cannot be reached."""
 

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
 
-from wacampaign.core.masking import mask_phone
+from wacampaign.core.cells import cell, solid
+from wacampaign.core.masking import hide_secrets, mask_phone
+from wacampaign.database_address import read_database_address
 from wacampaign.problems import Misconfigured
 
 Store = Literal["postgres", "supabase", "embedded"]
@@ -27,6 +29,7 @@ DEFAULT_API_VERSION: Final = "v25.0"
 DEFAULT_IN_DOUBT_MINUTES: Final = 10.0
 #: Minutes; a week. More is a mistyped unit.
 IN_DOUBT_MINUTES_MAX: Final = 7 * 24 * 60.0
+_VERSION: Final = re.compile(r"v\d{1,3}\.\d{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,36 @@ def load_settings(
             values["store"] = "postgres"
         elif "supabase_url" in values:
             values["store"] = "supabase"
-    return Settings(**values, env_file=file, sources=sources)
+    _take_version_from_url(values, sources)
+    settings = Settings(**values, env_file=file, sources=sources)
+    _hide_all(settings)
+    return settings
+
+
+def _take_version_from_url(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """An API address that ends in a version says which; only a flag says it louder."""
+    address, slash, last = values.get("api_url", "").rpartition("/")
+    if slash and _VERSION.fullmatch(last):
+        values["api_url"] = address
+        if sources.get("api_version") != "flag":
+            values["api_version"], sources["api_version"] = last, sources["api_url"]
+
+
+def _hide_all(settings: Settings) -> None:
+    """Whatever text a secret of ours turns up in, it is masked there."""
+    secrets = [
+        settings.supabase_key,
+        settings.access_token,
+        settings.app_secret,
+        settings.webhook_verify_token,
+    ]
+    if settings.database_url is not None:
+        address = read_database_address(settings.database_url)
+        password = address.password
+        # A local database's password is often its user's name, and no secret.
+        if password is not None and password not in (address.user, address.database):
+            secrets += [password, quote(password, safe="")]
+    hide_secrets(*filter(None, secrets))
 
 
 def _find(
@@ -137,11 +169,11 @@ def _find(
 ) -> tuple[str, str, str] | None:
     """Setting name, text and source of the strongest source that is not blank."""
     given = overrides.get(field_name)
-    if given is not None and (text := str(given).strip()):
+    if given is not None and (text := cell(str(given))):
         return names[0], text, "flag"
     for source, mapping in (("environment", environ), (".env", from_file)):
         for name in names:
-            if text := (mapping.get(name) or "").strip():
+            if text := cell(mapping.get(name) or ""):
                 return name, text, source
     return None
 
@@ -195,20 +227,17 @@ def _read_supabase_url(text: str) -> str:
 
 
 def _read_database_url(text: str) -> str:
-    if "[YOUR-PASSWORD]" in text:
-        raise ValueError("still has the placeholder [YOUR-PASSWORD] in it")
-    if not text.startswith(("postgres://", "postgresql://")):
-        raise ValueError("must start with postgresql://")
-    try:
-        urlsplit(text).port  # noqa: B018 - reading it checks it
-    except ValueError:
-        raise ValueError(
-            "is no valid URL: percent-encode special characters in the password"
-        ) from None
-    return text
+    """The address, well formed, whatever other program it was written for."""
+    return read_database_address(text).url()
+
+
+def _unbroken(text: str) -> str:
+    """A key or token without what a page or terminal put into it; a space between words stays."""
+    return " ".join(map(solid, text.split(" ")))
 
 
 def _read_secret(text: str) -> str:
+    text = _unbroken(text)
     # Inside a header white space or a letter beyond ASCII would fail each request, obscurely.
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("has white space or characters in it that no key or token has")
@@ -216,7 +245,7 @@ def _read_secret(text: str) -> str:
 
 
 def _read_supabase_key(text: str) -> str:
-    _read_secret(text)
+    text = _read_secret(text)
     if text.startswith("sb_publishable_"):
         raise ValueError(
             "is the publishable key, which may not read the queue; the secret key starts with "
@@ -253,7 +282,7 @@ def key_kind(key: str) -> str:
 
 
 def _read_version(text: str) -> str:
-    if not re.fullmatch(r"v\d{1,3}\.\d{1,2}", text):
+    if not _VERSION.fullmatch(text):
         raise ValueError("must look like v25.0")
     return text
 
@@ -269,7 +298,7 @@ def _read_phone(text: str) -> str:
 
 
 def _read_urls(text: str) -> tuple[str, ...]:
-    urls = tuple(url.strip() for url in text.split(",") if url.strip())
+    urls = tuple(url for one in text.split(",") if (url := cell(one)))
     if not all(re.match(r"[A-Za-z][A-Za-z0-9+.-]*://\S", url) for url in urls):
         raise ValueError("must be URLs (name://…) with commas between them")
     return urls
@@ -308,11 +337,7 @@ def _shown_urls(urls: tuple[str, ...]) -> str:
 
 
 def _shown_database_url(url: str) -> str:
-    parts = urlsplit(url)
-    user = f"{parts.username}:***@" if parts.password else f"{parts.username}@"
-    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-    # The query may hold a password too.
-    return urlunsplit((parts.scheme, (user if parts.username else "") + host, parts.path, "", ""))
+    return read_database_address(url).shown()
 
 
 class _Known(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
 
 pytestmark = pytest.mark.usefixtures("seeded")
@@ -31,7 +32,7 @@ def test_a_sound_campaign(
 def test_rows_left_by_a_completion_are_lost(
     wacampaign: Wacampaign, sql: psycopg.Connection[Any]
 ) -> None:
-    sql.execute("update campaigns set status = 'completed'")
+    as_found(sql, "update campaigns set status = 'completed'")
     done = wacampaign("audit", "market_1")
     assert done.exit_code == 3
     assert "NOT OK: 1 of 1 campaigns have a finding" in done.stdout
@@ -56,7 +57,7 @@ def test_each_kind_of_finding_is_named(
     wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
 ) -> None:
     sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
-    sql.execute("update campaigns set status = 'completed', total_contacts = 23, total_sent = 9")
+    as_found(sql, "update campaigns set status = 'completed', total_contacts = 23, total_sent = 9")
     sql.execute(
         "update send_queue set phone = '447700900001' where id in"
         " (select id from send_queue order by id limit 2)"
@@ -84,7 +85,7 @@ def test_totals_that_the_old_backend_left_are_put_right(
     wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
 ) -> None:
     sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
-    sql.execute("update campaigns set status = 'completed'")
+    as_found(sql, "update campaigns set status = 'completed'")
     done = wacampaign("audit", "market_1")
     assert done.exit_code == 0
     command = f"restart-stuck {seeded.campaign_id[:8]}"
@@ -93,3 +94,39 @@ def test_totals_that_the_old_backend_left_are_put_right(
         wacampaign(*command.split(), "--yes").stdout
     )
     assert "attention" not in wacampaign("audit", "market_1").stdout
+
+
+def test_what_other_programs_did_is_told_with_who_and_when(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("set application_name = 'whatsapp-cron'")
+    sql.execute(
+        "update send_queue set status = 'sent' where id in (select id from send_queue limit 8)"
+    )
+    sql.execute("update campaigns set total_sent = 8")
+    for _ in range(2):
+        sql.execute("update send_queue set status = 'ready' where status = 'sent'")
+    sql.execute("update campaigns set status = 'completed'")
+    short_id = seeded.campaign_id[:8]
+    kept = "16 rows kept as they are, not sent to ready: postgres, whatsapp-cron, 2 times, last at "
+    done = wacampaign("audit", "market_1")
+    assert done.exit_code == 0
+    assert f"  {short_id} attention: {kept}" in done.stdout
+    assert f"  {short_id} attention: not completed, as 12 rows were left: postgres, " in done.stdout
+    stats = wacampaign("queue-stats").stdout
+    assert f"  ! {kept}" in stats
+    (one,) = json.loads(wacampaign("queue-stats", "--json").stdout)["campaigns"]
+    assert [(o["kind"], o["rows"], o["times"]) for o in one["others"]] == [
+        ("completion_kept_back", 12, 1),
+        ("kept_back", 16, 2),
+    ]
+
+    sql.execute("delete from send_queue where status = 'sent'")
+    done = wacampaign("audit", "market_1")
+    assert done.exit_code == 3
+    assert f"  {short_id} 8 rows lost: deleted from the queue" in done.stdout
+    assert f"  {short_id} 8 rows (sent) deleted: postgres, whatsapp-cron, last at " in done.stdout
+    (one,) = json.loads(wacampaign("audit", "market_1", "--json").stdout)["campaigns"]
+    assert (one["lost"], one["deleted"], one["ok"]) == (8, 8, False)
+    stats = wacampaign("queue-stats").stdout
+    assert "! 8 rows (sent) deleted: postgres, whatsapp-cron, last at " in stats

@@ -112,7 +112,7 @@ def test_csv_never_overwrites_and_leaves_nothing_half(
     assert done.exit_code == 6
     assert "failed-2.csv" in done.stderr
     assert file.read_text() == "mine"
-    assert wacampaign("failures", failed, "--csv", str(tmp_path / "no" / "f.csv")).exit_code == 6
+    assert wacampaign("failures", failed, "--csv", str(tmp_path / "no" / "f.csv")).exit_code == 2
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -120,7 +120,7 @@ def test_csv_never_overwrites_and_leaves_nothing_half(
     monkeypatch.setattr(failed_csv, "harmless", full)
     other = tmp_path / "other.csv"
     done = wacampaign("failures", failed, "--csv", str(other))
-    assert done.exit_code == 6
+    assert done.exit_code == 2
     assert "No space left" in done.stderr
     assert not other.exists()
 

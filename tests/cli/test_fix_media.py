@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.campaigns import add_campaign, add_number
+from tests.campaigns import add_campaign, add_number, as_found
 from tests.cli.conftest import Seeded, Wacampaign
 from tests.database.backends import EARLY
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate, wait_until
@@ -167,7 +167,7 @@ def test_the_recipients_own_media_are_refused(
 def test_completed_runs_again_only_with_restart(
     wacampaign: Wacampaign, market: str, sandbox: SandboxProcess, sql: Connection
 ) -> None:
-    sql.execute("update campaigns set status = 'completed', end_time = now()")
+    as_found(sql, "update campaigns set status = 'completed', end_time = now()")
     media_id = sandbox.control.put_media(FIRST, VIDEO, "video/mp4")
 
     def status() -> Any:
@@ -280,7 +280,7 @@ def test_on_the_early_backends_tables(
         else:
             environment["DATABASE_URL"] = early_database
         sql = stack.enter_context(psycopg.connect(early_database, autocommit=True))
-        rows = add_campaign_of_the_early_backend(sql)
+        rows = add_campaign_of_the_early_backend(sql, early_database)
         before = snapshot(sql)
         done = wacampaign("fix-media", "early", "--upload", "--code", "135000", "--yes")
         assert done.exit_code == 0, done.stdout + done.stderr
@@ -295,9 +295,9 @@ def test_on_the_early_backends_tables(
         assert snapshot(sql) == before
 
 
-def add_campaign_of_the_early_backend(sql: Connection) -> int:
+def add_campaign_of_the_early_backend(sql: Connection, url: str) -> int:
     """Ten rows as the old backend leaves them; how many failed with 135000."""
-    asyncio.run(_number_and_campaign(sql.info.dsn))
+    asyncio.run(_number_and_campaign(url))
     sql.execute(
         "update templates set components = %s, language = 'en'",
         (json.dumps(template(OLD)["components"]),),

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.campaigns import as_found
 from tests.cli.conftest import Wacampaign
 from tests.cli.test_fix_media import (
     FIRST,
@@ -213,7 +214,7 @@ def test_of_two_templates_only_the_one_with_a_header(
     assert "the template hello is PAUSED" in done.stdout
     assert media_of(sql)[OLD] == 18
     # What gets it going keeps the choice of rows.
-    sql.execute("update campaigns set status = 'completed'")
+    as_found(sql, "update campaigns set status = 'completed'")
     done = wacampaign("fix-media", market, "--upload", file, "--code", "135000", "--yes")
     assert done.stdout.splitlines()[-1].endswith("--code 135000 --restart")
 

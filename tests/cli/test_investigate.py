@@ -205,6 +205,19 @@ def test_probes_need_a_yes_and_go_to_the_test_phone_only(
     assert after.fetchone() == rows_before
 
 
+def test_a_probe_that_a_gateway_answers_is_no_evidence(
+    wacampaign: Wacampaign, sandbox: SandboxProcess
+) -> None:
+    sandbox.control.clear_faults()
+    sandbox.control.add_fault("gateway", status=404)
+    done = wacampaign(*COMMAND, "--test-to", TEST_PHONE, "--yes", "--json")
+    assert done.exit_code == 3, done.output
+    answer = json.loads(done.stdout)
+    probes = [(p["accepted"], p["unanswered"]) for p in answer["probes"]]
+    assert probes and set(probes) == {(False, "in doubt")}
+    assert "probe:" not in json.dumps(answer["hypotheses"])
+
+
 def test_the_setting_alone_is_no_reason_to_refuse(
     wacampaign: Wacampaign, sandbox: SandboxProcess
 ) -> None:

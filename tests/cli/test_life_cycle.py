@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli.life_cycle import ACTIONS
 
@@ -22,7 +23,7 @@ def status_of(sql: psycopg.Connection[Any], campaign: str) -> str:
 
 
 def set_status(sql: psycopg.Connection[Any], campaign: str, status: str) -> None:
-    sql.execute("update campaigns set status = %s where id = %s", (status, campaign))
+    as_found(sql, "update campaigns set status = %s where id = %s", (status, campaign))
 
 
 def test_without_a_terminal_it_needs_yes(

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli import monitor_feed
 from wacampaign.cli.campaign_object import Stats, read_stats
@@ -45,6 +46,8 @@ CAMPAIGN: dict[str, Any] = {
     },
     "holds": [],
     "never_enqueued": 0,
+    "deleted": 0,
+    "others": [],
     "start_time": "2026-11-23T14:20:00+00:00",
     "end_time": None,
     "scheduled_start_time": None,
@@ -243,7 +246,7 @@ def test_it_ends_with_the_campaign(
 ) -> None:
     def finish() -> None:
         sql.execute("update send_queue set status = 'sent'")
-        sql.execute("update campaigns set status = 'completed', end_time = now()")
+        as_found(sql, "update campaigns set status = 'completed', end_time = now()")
 
     timer = threading.Timer(1.5, finish)
     timer.start()

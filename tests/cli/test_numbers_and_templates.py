@@ -145,8 +145,8 @@ def test_list_of_numbers(wacampaign: Wacampaign, sql: SQL) -> None:
     assert "number add" in done.stderr
     wacampaign(*ADD, "--yes", "--rate", "80")
     sql.execute(
-        "insert into wacampaign_buckets (whatsapp_number_id, rate, rate_changed_at)"
-        " select id, 10, clock_timestamp() from whatsapp_numbers"
+        "insert into wacampaign_buckets (key, rate, rate_changed_at)"
+        " select phone_number_id, 10, clock_timestamp() from whatsapp_numbers"
     )
     heads, line = (row.split("\t") for row in wacampaign("number", "list").stdout.splitlines())
     found = dict(zip(heads, line, strict=True))
@@ -254,3 +254,14 @@ def test_list_of_templates_tells_what_each_needs(wacampaign: Wacampaign) -> None
     }
     answer = json.loads(wacampaign("templates", "list", "--json").stdout)
     assert len(answer["templates"]) == 6
+
+
+def test_ids_that_were_pasted_are_entered_as_they_are_meant(
+    wacampaign: Wacampaign, sql: SQL
+) -> None:
+    words = ("number", "add", f"\ufeff{DEMO_PHONE_NUMBER_ID}\n", "--waba")
+    done = wacampaign(*words, f"\u00a0{DEMO_WABA_ID}\u200b", "--yes")
+    assert done.exit_code == 0, done.output
+    assert sql.execute("select phone_number_id, waba_id from whatsapp_numbers").fetchall() == [
+        (DEMO_PHONE_NUMBER_ID, DEMO_WABA_ID)
+    ]

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from wacampaign.cli.plan import Plan, Step, agreed
-from wacampaign.problems import ConfirmationRequired
+from wacampaign.problems import ConfirmationRequired, Declined
 
 PLAN = Plan(
     title="mend market_1",
@@ -34,7 +34,13 @@ def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 )
 def test_a_person_is_asked(monkeypatch: pytest.MonkeyPatch, typed: str, wanted: bool) -> None:
     answer(monkeypatch, typed)
-    assert agreed(PLAN, yes=False, dry_run=False) is wanted
+    if wanted:
+        assert agreed(PLAN, yes=False, dry_run=False)
+        return
+    with pytest.raises(Declined) as no:
+        agreed(PLAN, yes=False, dry_run=False)
+    assert "nothing was changed" in no.value.message
+    assert no.value.exit_code == 6
 
 
 def test_the_plan_has_its_steps_five_samples_and_the_next_command(

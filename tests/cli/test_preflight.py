@@ -312,6 +312,19 @@ def test_a_test_message_that_meta_refuses(wacampaign: Wacampaign, paused: Paused
     assert "not sent, as a check above failed" in done.stdout
 
 
+@pytest.mark.parametrize(("status", "wording"), [(404, "html"), (503, "graph")])
+def test_a_test_message_that_a_gateway_answers_may_have_been_sent(
+    wacampaign: Wacampaign, paused: Paused, status: int, wording: str
+) -> None:
+    """It said "Meta refused the test message", and the message was on the phone."""
+    paused.meta.add_fault("gateway", status=status, wording=wording)
+    done = wacampaign("preflight", "market_1", "--test-to", "+447700900123", "--yes")
+    assert "may or may not have been sent: HTTP" in done.stdout
+    assert "look at the phone" in done.stdout
+    assert "Meta refused" not in done.output
+    assert paused.meta.totals()["accepted"] == 1
+
+
 def test_create_and_start_in_one(
     wacampaign: Wacampaign, paused: Paused, sql: SQL, tmp_path: Path
 ) -> None:
@@ -338,7 +351,7 @@ def test_start_at_a_time(wacampaign: Wacampaign, paused: Paused, sql: SQL) -> No
         assert done.exit_code == 2
         assert why in done.stderr
     done = wacampaign("start", "market_1", "--at", "2099-05-01T09:30:00+05:30", "--dry-run")
-    assert "1 campaign: paused → scheduled" in done.stdout
+    assert "1 campaign: paused → paused until its time" in done.stdout
     assert events(sql) == []
     for said in ("scheduled: market_1", "already: nothing was changed"):
         done = wacampaign("start", "market_1", "--at", "2099-05-01T09:30:00+05:30", "--yes")
@@ -346,8 +359,42 @@ def test_start_at_a_time(wacampaign: Wacampaign, paused: Paused, sql: SQL) -> No
         assert said in done.stdout
         assert "(2099-05-01T04:00:00Z)" in done.stdout
     assert sql.execute(
-        "select status, is_scheduled, scheduled_start_time = '2099-05-01 04:00+00' from campaigns"
-    ).fetchone() == ("scheduled", True, True)
+        "select status, is_scheduled, scheduled_start_time, pause_reason from campaigns"
+    ).fetchone() == (
+        "paused",
+        False,
+        None,
+        "starts at 2099-05-01 04:00 UTC (wacampaign start --at)",
+    )
     assert events(sql) == ["scheduled"]
     shown = wacampaign("queue-stats", "market_1").stdout
     assert "starts by itself at 2099-05-01" in shown
+    assert "2099-05-01" in wacampaign("monitor", "market_1", "--once").stdout
+    stats = json.loads(wacampaign("queue-stats", "market_1", "--json").stdout)
+    assert stats["campaigns"][0]["scheduled_start_time"].startswith("2099-05-01T04:00:00")
+    assert "starts at" in wacampaign("preflight", "market_1").stdout
+
+
+def test_a_time_is_changed_and_taken_away(wacampaign: Wacampaign, paused: Paused, sql: SQL) -> None:
+    assert paused.campaign_id
+    state = "select status, pause_reason, wacampaign_starts_at(id)::text from campaigns"
+    for year in ("2098", "2099"):
+        done = wacampaign("start", "market_1", "--at", f"{year}-05-01T04:00Z", "--yes")
+        assert done.exit_code == 0, done.output
+        assert sql.execute(state).fetchone() == (
+            "paused",
+            f"starts at {year}-05-01 04:00 UTC (wacampaign start --at)",
+            f"{year}-05-01 04:00:00+00",
+        )
+    for said in ("paused: market_1", "nothing was changed"):
+        done = wacampaign("pause", "market_1", "--yes")
+        assert done.exit_code == 0, done.output
+        assert said in done.stdout
+    status, reason, at = sql.execute(state).fetchone() or ("", "", "")
+    assert (status, at) == ("paused", None)
+    assert reason.startswith("paused by ")
+    assert wacampaign("start", "market_1", "--at", "2099-05-01T04:00Z", "--yes").exit_code == 0
+    assert wacampaign("start", "market_1", "--yes").exit_code == 0
+    assert sql.execute(state).fetchone() == ("running", None, None)
+    assert events(sql) == ["scheduled", "scheduled", "paused", "scheduled", "started"]
+    assert wacampaign("start", "market_1", "--at", "2099-05-01T04:00Z", "--yes").exit_code == 6

@@ -124,7 +124,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     )
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.startswith("-- 2026")
+    assert done.stdout.startswith("-- ")
 
 
 def test_a_terminal_without_unicode_is_served_too() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli.campaign_object import read_stats
 from wacampaign.core.error_table import explain
@@ -68,12 +69,12 @@ def test_a_live_worker_is_listed(wacampaign: Wacampaign) -> None:
 def test_rows_in_doubt_are_an_attention_note_also_when_completed(
     wacampaign: Wacampaign, sql: psycopg.Connection[Any]
 ) -> None:
-    sql.execute("update send_queue set status = 'sent'")
     sql.execute(
         "update send_queue set status = 'processing', in_doubt_since = now() where id in"
         " (select id from send_queue order by id limit 4)"
     )
-    sql.execute("update campaigns set status = 'completed'")
+    sql.execute("update send_queue set status = 'sent' where status = 'ready'")
+    as_found(sql, "update campaigns set status = 'completed'")
     one = campaign(wacampaign, "market_1")
     assert one["attention"] == "4 in doubt"
     assert "! 4 in doubt" in wacampaign("queue-stats", "market_1").stdout
@@ -83,9 +84,19 @@ def test_rows_in_doubt_are_an_attention_note_also_when_completed(
 def test_the_incident_of_rows_left_behind_is_red(
     wacampaign: Wacampaign, sql: psycopg.Connection[Any]
 ) -> None:
-    sql.execute("update campaigns set status = 'completed'")
+    as_found(sql, "update campaigns set status = 'completed'")
     done = wacampaign("queue-stats", "market_1")
     assert "! completed, but 20 rows never sent" in done.stdout
+
+
+@pytest.mark.usefixtures("seeded")
+def test_counts_that_somebody_wrote_to_are_red(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update wacampaign_counts set n = -5 where status = 'ready'")
+    done = wacampaign("queue-stats", "market_1")
+    assert "! the kept counts are not those of the rows" in done.stdout
+    assert "wacampaign db migrate" in done.stdout
 
 
 @pytest.mark.usefixtures("live_worker")
@@ -179,6 +190,8 @@ def test_eta(status: str, ready: int, rate: float, eta: int | None) -> None:
         "number": {"display_name": None, "rate": 80, "configured_rate": 80, "is_active": True},
         "holds": [],
         "never_enqueued": 0,
+        "deleted": 0,
+        "others": [],
         "start_time": None,
         "end_time": None,
         "scheduled_start_time": None,

@@ -9,6 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli import restart_stuck
 from wacampaign.core.outcome import Outcome, Verdict
@@ -30,9 +31,10 @@ def ended_early(seeded: Seeded, sql: Connection) -> Seeded:
         "update send_queue set status = 'sent' where id in"
         " (select id from send_queue order by id limit 3)"
     )
-    sql.execute(
+    as_found(
+        sql,
         "update campaigns set status = 'completed', total_sent = 3, start_time = now(),"
-        " end_time = now() + interval '9 seconds'"
+        " end_time = now() + interval '9 seconds'",
     )
     return seeded
 
@@ -48,7 +50,7 @@ def in_states(sql: Connection) -> dict[str, int]:
 
 
 def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restart_stuck, "_at_terminal", lambda: True)
+    monkeypatch.setattr(restart_stuck, "at_terminal", lambda: True)
 
 
 def test_found_without_being_told_where(
@@ -137,17 +139,16 @@ def test_doubts_are_held_unless_a_person_says_otherwise(
     assert "4 rows in doubt: the request went out and no answer came" in held.stdout
     assert "4 in doubt are held: nobody knows if they were sent" in held.stdout
     assert in_states(sql) == {"processing": 4, "sent": 16}
-    assert held.stdout.splitlines()[-1] == (
-        f"→ wacampaign restart-stuck {short_id} --in-doubt resend --dry-run"
-    )
+    assert held.stdout.splitlines()[-1] == f"→ wacampaign audit {short_id}"
 
     assert wacampaign("restart-stuck", "--in-doubt", "resend").exit_code == 6
     at_terminal(monkeypatch)
     for typed in ("y\n", "3\n", "\n"):
         asked = wacampaign("restart-stuck", "--in-doubt", "resend", input=typed)
-        assert asked.exit_code == 0
+        assert asked.exit_code == 6
         assert "Some of these people may get the message twice" in asked.stdout
-        assert asked.stderr == "Type the number of rows to resend (4): nothing was changed\n"
+        assert asked.stderr.startswith("Type the number of rows to resend (4): error: ")
+        assert "nothing was changed\n" in asked.stderr
     assert in_states(sql) == {"processing": 4, "sent": 16}
     done = wacampaign("restart-stuck", "--in-doubt", "resend", input="4\n")
     assert done.exit_code == 0
@@ -255,3 +256,47 @@ def test_a_hold_that_was_repaired(wacampaign: Wacampaign, sql: Connection) -> No
     assert "1 hold: standing → lifted" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("→ wacampaign monitor ")
     assert status(sql) == "running"
+
+
+def test_doubts_alone_are_completed_without_a_worker(
+    wacampaign: Wacampaign, seeded: Seeded, sql: Connection
+) -> None:
+    """Only a worker asked the completion guard: without one it was `running` for ever."""
+    short_id = seeded.campaign_id[:8]
+    sql.execute(DOUBT.format(4).encode())
+    sql.execute("update send_queue set status = 'sent' where status = 'ready'")
+    sql.execute("update campaigns set total_sent = 16")
+    early = wacampaign("restart-stuck", short_id, "--yes")
+    assert early.exit_code == 0
+    assert 'completes with the note "4 in doubt" in ' in " ".join(early.stdout.split())
+    assert status(sql) == "running"
+    stats = wacampaign("queue-stats").stdout
+    assert (
+        f'completes it with the note "4 in doubt"\n    → wacampaign restart-stuck {short_id}'
+        in (stats)
+    )
+
+    sql.execute("update send_queue set in_doubt_since = now() - interval '11 minutes'")
+    done = wacampaign("restart-stuck", short_id, "--yes")
+    assert done.exit_code == 0
+    assert 'running → completed, with the note "4 in doubt"' in done.stdout
+    assert "completed: 16 sent, 0 failed, attention: 4 in doubt" in done.stdout
+    assert status(sql) == "completed"
+    again = wacampaign("restart-stuck", short_id, "--yes")
+    assert "nothing was changed" in again.stdout
+
+
+def test_a_paused_campaign_with_pending_rows_needs_one_run(
+    wacampaign: Wacampaign, seeded: Seeded, sql: Connection
+) -> None:
+    sql.execute(
+        "select wacampaign_hold('template', id, whatsapp_number_id, 'hello', 132015, 'paused',"
+        " null, gen_random_uuid()) from campaigns"
+    )
+    sql.execute("update wacampaign_holds set lifted_at = now()")
+    sql.execute("update send_queue set status = 'pending'")
+    assert status(sql) == "paused"
+    done = wacampaign("restart-stuck", seeded.campaign_id[:8], "--yes")
+    assert done.exit_code == 0, done.stdout
+    assert status(sql) == "running"
+    assert in_states(sql) == {"ready": 20}

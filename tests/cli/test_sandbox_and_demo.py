@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from wacampaign.demo import play
+
 
 @contextmanager
 def started(*words: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
@@ -119,6 +121,24 @@ def test_demo_proves_itself_and_leaves_nothing(folder: Path) -> None:
     assert "Traceback" not in err
     assert processes_of(folder) == []
     assert left_in(folder) == [".env"]
+
+
+def test_a_demo_interrupted_at_its_first_line_has_its_last_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The signal that comes before the next statement after the first line is printed."""
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if len(said) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(play, "_say", say)
+    with pytest.raises(KeyboardInterrupt):
+        play.play(10)
+    assert said[0].startswith("starting an embedded")
+    assert "interrupted: every process was ended" in said[-1]
 
 
 @pytest.mark.parametrize(

@@ -128,19 +128,20 @@ def test_old_codes_are_their_successors() -> None:
         assert ERRORS[old] == ERRORS[new].named(old)
 
 
-def test_answers_without_a_known_code_go_by_status() -> None:
-    assert lookup(None, 429).handling is Handling.SLOW_NUMBER
+def test_refusals_without_a_known_code_go_by_status() -> None:
     assert lookup(999999, 429).handling is Handling.SLOW_NUMBER
-    assert lookup(999999, 500).handling is Handling.RETRY
     assert lookup(999999, 400).handling is Handling.COUNT_PAUSE
-    assert lookup(999999, 400, is_transient=True).handling is Handling.RETRY
-    assert lookup(None, 404).scope is Scope.NUMBER
-    assert lookup(131026, 500, is_transient=True) is ERRORS[131026]
+    assert lookup(131026, 500) is ERRORS[131026]
 
 
-@given(st.none() | st.integers(), st.integers(), st.booleans())
-def test_lookup_never_fails(code: int | None, status: int, is_transient: bool) -> None:
-    entry = lookup(code, status, is_transient=is_transient)
+@pytest.mark.parametrize("status", [404, 429, 500])
+def test_a_row_that_failed_without_a_code_may_have_been_sent(status: int) -> None:
+    assert not lookup(None, status).retryable
+
+
+@given(st.none() | st.integers(), st.integers())
+def test_lookup_never_fails(code: int | None, status: int) -> None:
+    entry = lookup(code, status)
     assert isinstance(entry, ErrorEntry)
     assert entry.code == (-1 if code is None else code)
 

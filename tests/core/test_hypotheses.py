@@ -129,6 +129,18 @@ def probe(title: str, accepted: bool) -> Probe:
     return Probe(title, "102", "t2", None, accepted, "accepted" if accepted else "135000")
 
 
+@pytest.mark.parametrize("unanswered", ["in doubt", "not sent"])
+def test_a_probe_without_an_answer_of_metas_proves_nothing(unanswered: str) -> None:
+    """A gateway's 404 was evidence that the payload itself is refused."""
+    base = World().evidence()
+    silent = replace(probe(SAME_PAYLOAD, False), unanswered=unanswered)
+    beside = [probe(OTHER_NUMBER, True)]
+    assert judge(replace(base, probes=(silent, *beside))) == judge(
+        replace(base, probes=tuple(beside))
+    )
+    assert silent.result == unanswered
+
+
 def test_the_night() -> None:
     found = World().evidence()
     assert verdicts(found)["media_host_differs"] is Verdict.CONFIRMED

@@ -18,6 +18,8 @@ def connect() -> Iterator[Callable[..., Connection]]:
 
 
 @pytest.fixture
-def empty_database(postgres: PostgresServer) -> str:
+def empty_database(postgres: PostgresServer) -> Iterator[str]:
     """The address of a database with nothing in it."""
-    return postgres.new_database("template1")
+    url = postgres.new_database("template1")
+    yield url
+    postgres.drop_database(url)

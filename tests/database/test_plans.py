@@ -236,3 +236,18 @@ def test_a_claim_costs_the_same_in_a_long_queue_as_in_a_short_one(postgres: Post
     short, long = pages
     # The indexes of the long one are a level deeper.
     assert long < 2 * short, pages
+
+
+def test_no_call_is_compiled(sql: Connection) -> None:
+    """A default installation compiles what the planner takes for dear: a second for each claim.
+
+    Functions that these call inherit the setting.
+    """
+    settings = dict(
+        sql.execute(
+            "select substr(proname, 12)::text, coalesce(proconfig, '{}') from pg_proc"
+            " where proname like 'wacampaign\\_%' and pronamespace = 'public'::regnamespace"
+        ).fetchall()
+    )
+    called = {*FUNCTIONS, "count_rows"} - {"schema_version"}
+    assert {name for name in called if "jit=off" not in settings[name]} == set()

@@ -33,10 +33,12 @@ _LEFT_OUT = "…"
 #: What differs from run to run, and what stands for it in a comparison.
 _VOLATILE = (
     (
-        re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+\d\d:\d\d| UTC)?)?"),
+        re.compile(
+            r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+\d\d:\d\d| [A-Z]{3,4}\b)?)?"
+        ),
         "TIME",
     ),
-    (re.compile(r"\b\d\d:\d\d(:\d\d)?\b"), "TIME"),
+    (re.compile(r"\b\d\d:\d\d(:\d\d)?\b( [A-Z]{3,4}\b)?"), "TIME"),
     (re.compile(r"\bR[0-9a-f]{6}\b|(?<=--undo )[0-9a-f]{8}\b"), "REPAIR"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "ID"),
     (re.compile(r"(?<=worker=)[0-9a-f]{8}\b"), "ID"),

@@ -35,8 +35,13 @@ decides, never the HTTP status: some final errors come as 500, and throttling co
 - A wait or a hold uses up no retry.
 - "leave the recipient out" and "no marketing for 24 h" are for you to heed: the worker does not
   keep such recipients out of other campaigns.
-- "no answer" is no code: the row is [in doubt](../how-to/what-to-do-with-rows-in-doubt.md). 20 in a
-  row hold the number for 60 s.
+- A code counts only where it is certain that Meta wrote it: with `fbtrace_id`, with headers that
+  only Meta sets, or with a `type` of Meta's (not as HTTP 5xx, and not for codes with which the
+  worker sends the message again).
+- Everything else that comes back, and no answer at all, is no code: the row is
+  [in doubt](../how-to/what-to-do-with-rows-in-doubt.md). So it is with an unknown code as HTTP 5xx.
+  20 in a row hold the number for 60 s (HTTP 429: 5 in a row); 5 redirects, 4xx or answers without a
+  message id in a row hold it until a person resumes.
 - CAMPAIGN stands for the campaign's id.
 """
 
@@ -48,10 +53,9 @@ _SECTIONS: Final = (
     ("Token and permissions", PERMISSIONS),
 )
 _UNKNOWN_TITLES: Final = {
-    Unknown.THROTTLED: "HTTP 429",
-    Unknown.TRANSIENT: "HTTP 5xx, or Meta says it passes",
-    Unknown.PERMANENT: "any other code of Meta's",
-    Unknown.FOREIGN: "a refusal without a code of Meta's",
+    Unknown.THROTTLED: "any other code of Meta's, HTTP 429",
+    Unknown.PERMANENT: "any other code of Meta's, HTTP 4xx",
+    Unknown.FOREIGN: "none: a row that another program failed",
 }
 
 

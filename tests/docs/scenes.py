@@ -205,9 +205,10 @@ def zero_zero(rig: Rig) -> None:
     _campaign(rig, _account(rig))
     _sql(
         rig,
-        "update send_queue set status = 'sent', whatsapp_message_id = 'wamid.old.' || phone",
-        "update send_queue set status = 'failed', whatsapp_message_id = null,"
+        "update send_queue set status = 'failed',"
         " error_message = '(#131026) Message undeliverable' where id in (" + _FIRST.format(4) + ")",
+        "update send_queue set status = 'sent', whatsapp_message_id = 'wamid.old.' || phone"
+        " where status = 'ready'",
         "update campaigns set total_sent = 0, total_failed = 0",
     )
 
@@ -236,11 +237,10 @@ def taken(rig: Rig) -> None:
     _sql(
         rig,
         "update send_queue set status = 'processing' where id in (" + _FIRST.format(40) + ")",
-        "update send_queue set status = 'sent', whatsapp_message_id = 'wamid.old.' || phone"
-        " where status = 'ready'",
-        # Put back by their age, though Meta had accepted them.
-        "update send_queue set status = 'ready' where id in (select id from send_queue"
-        " where status = 'sent' order by id limit 25)",
+        "update send_queue set whatsapp_message_id = 'wamid.old.' || phone where status = 'ready'",
+        # 25 were put back by their age before there was a guard, though Meta had accepted them.
+        "update send_queue set status = 'sent' where status = 'ready' and id not in (select id"
+        " from send_queue where status = 'ready' order by id limit 25)",
         "update campaigns set total_sent = 260",
     )
 
@@ -291,8 +291,8 @@ def throttled(rig: Rig) -> None:
     _live_worker(rig)
     _sql(
         rig,
-        "insert into wacampaign_buckets (whatsapp_number_id, rate, rate_changed_at)"
-        " select id, 25, now() from whatsapp_numbers on conflict (whatsapp_number_id)"
+        "insert into wacampaign_buckets (key, rate, rate_changed_at)"
+        " select phone_number_id, 25, now() from whatsapp_numbers on conflict (key)"
         " do update set rate = 25, rate_changed_at = now()",
     )
 

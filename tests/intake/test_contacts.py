@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wacampaign.core.cells import cell
 from wacampaign.intake import Contact, Fault, FileChanged, Survey, UnfitFile, contacts, survey
 from wacampaign.intake.values import value_fault
 from wacampaign.problems import Refused, Usage
@@ -322,9 +323,9 @@ def test_whatever_csv_writes_is_read_back(
         path.write_bytes(out.getvalue().encode(codec))
         surveyed, got = both(path, 3)
         assert surveyed.layout.delimiter == delimiter
-        good = [r for r in written if not any(value_fault(v.strip()) for v in r[1:])]
+        good = [r for r in written if not any(value_fault(cell(v)) for v in r[1:])]
         assert [[c.phone, *c.variables] for c in got[:-1]] == [
-            [p, one.strip(), two.strip()] for p, one, two in good
+            [p, cell(one), cell(two)] for p, one, two in good
         ]
         assert surveyed.rows == len(rows) + 1
         left_out = {r[1] for r in rejected(surveyed)} if surveyed.rejected else set[str]()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-from wacampaign.core.ports import MaybeSent, NotSent
+from wacampaign.core.ports import HttpAnswer, MaybeSent, NotSent, Unconnected, Withheld
 from wacampaign.meta.send import (
     ANSWER_LIMIT,
     CancelledBeforeSending,
@@ -38,7 +38,7 @@ NUMBER = "100000000000001"
 TOKEN = "sandbox-token"
 
 
-async def post(server: FaultServer, body: bytes = b"{}", **settings: object) -> tuple[int, bytes]:
+async def post(server: FaultServer, body: bytes = b"{}", **settings: object) -> HttpAnswer:
     async with MessageSender(server.base_url, "v25.0", **settings) as sender:  # type: ignore[arg-type]
         return await sender.post(NUMBER, TOKEN, body)
 
@@ -57,7 +57,7 @@ async def obliging(
 def test_the_request_on_the_wire(run: Run) -> None:
     async def work() -> None:
         async with serving(obliging) as server:
-            assert await post(server, b'{"to":"+447700900123"}') == (200, ACCEPTED)
+            assert await post(server, b'{"to":"+447700900123"}') == HttpAnswer(200, ACCEPTED)
             [request] = server.arrived
             assert request.line == f"POST /v25.0/{NUMBER}/messages HTTP/1.1"
             assert request.body == b'{"to":"+447700900123"}'
@@ -90,7 +90,7 @@ def test_every_status_is_an_answer(run: Run, status: str) -> None:
 
     async def work() -> None:
         async with serving(behaviour) as server:
-            assert await post(server) == (int(status[:3]), b"{}")
+            assert await post(server) == HttpAnswer(int(status[:3]), b"{}")
 
     run(work())
 
@@ -131,7 +131,7 @@ def test_cookies_are_not_kept(run: Run) -> None:
 def test_tls_with_its_own_authority(run: Run, authority: trustme.CA, ca_file: str) -> None:
     async def work() -> None:
         async with serving(obliging, server_context(authority)) as server:
-            assert await post(server, ca_file=ca_file) == (200, ACCEPTED)
+            assert await post(server, ca_file=ca_file) == HttpAnswer(200, ACCEPTED)
 
     run(work())
 
@@ -154,21 +154,95 @@ def test_each_number_and_token_has_its_own_request(run: Run) -> None:
     run(work())
 
 
-def test_the_limit_holds(run: Run) -> None:
+def test_no_request_waits_for_anothers_connection(run: Run) -> None:
+    """With a limit, 400 hanging requests kept all others from a connection, for 5 s each."""
+
     async def behaviour(server, reader, writer):  # type: ignore[no-untyped-def]
-        while True:
-            await server.read(reader)
-            await asyncio.sleep(0.01)
-            writer.write(answer())
+        request = await server.read(reader)
+        if request.line.startswith("POST /v25.0/1/"):
+            await asyncio.sleep(30)
+        writer.write(answer(request.body))
 
     async def work() -> None:
         async with (
             serving(behaviour) as server,
-            MessageSender(server.base_url, "v25.0", limit_in_flight=3) as sender,
+            MessageSender(server.base_url, "v25.0", connect_timeout_s=2) as sender,
         ):
-            await asyncio.gather(*(sender.post(NUMBER, TOKEN, b"%d" % n) for n in range(20)))
-            assert server.connections == 3
-            assert sorted(server.bodies, key=int) == [b"%d" % n for n in range(20)]
+            hanging = [asyncio.create_task(sender.post("1", TOKEN, b"%d" % n)) for n in range(450)]
+            while len(server.arrived) < 450:  # noqa: ASYNC110 - no event tells it
+                await asyncio.sleep(0.01)
+            assert await sender.post("2", TOKEN, b"other") == HttpAnswer(200, b"other")
+            for task in hanging:
+                task.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
+
+    run(work())
+
+
+@pytest.mark.parametrize("mark", ["X-FB-Trace-ID: abc", "x-fb-rev: 1", "Facebook-API-Version: v25"])
+def test_an_answer_with_the_headers_of_metas_servers_is_from_meta(run: Run, mark: str) -> None:
+    async def behaviour(server, reader, writer):  # type: ignore[no-untyped-def]
+        await server.read(reader)
+        writer.write(answer(b"{}", "502 Bad Gateway", mark))
+        await server.read(reader)
+        writer.write(answer(b"{}", "502 Bad Gateway", "X-Request-ID: abc"))
+
+    async def work() -> None:
+        async with (
+            serving(behaviour) as server,
+            MessageSender(server.base_url, "v25.0") as sender,
+        ):
+            assert await sender.post(NUMBER, TOKEN, b"1") == HttpAnswer(502, b"{}", True)
+            assert await sender.post(NUMBER, TOKEN, b"2") == HttpAnswer(502, b"{}", False)
+
+    run(work())
+
+
+def test_what_is_only_informational_is_no_answer(run: Run) -> None:
+    async def behaviour(server, reader, writer):  # type: ignore[no-untyped-def]
+        await server.read(reader)
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(answer())
+
+    async def work() -> None:
+        async with serving(behaviour) as server:
+            assert await post(server) == HttpAnswer(200, ACCEPTED)
+
+    run(work())
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_an_answer_that_never_has_a_body(run: Run, status: str) -> None:
+    async def behaviour(server, reader, writer):  # type: ignore[no-untyped-def]
+        while True:
+            await server.read(reader)
+            writer.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
+
+    async def work() -> None:
+        async with (
+            serving(behaviour) as server,
+            MessageSender(server.base_url, "v25.0", timeout_s=1) as sender,
+        ):
+            for n in range(2):
+                got = await sender.post(NUMBER, TOKEN, b"%d" % n)
+                assert got == HttpAnswer(int(status[:3]), b"")
+            assert server.connections == 1
+
+    run(work())
+
+
+def test_a_body_without_a_length_ends_with_its_connection(run: Run) -> None:
+    async def behaviour(server, reader, writer):  # type: ignore[no-untyped-def]
+        await server.read(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nthe ")
+        await asyncio.sleep(0.05)
+        writer.write(b"rest")
+
+    async def work() -> None:
+        async with serving(behaviour) as server:
+            assert await post(server) == HttpAnswer(200, b"the rest")
 
     run(work())
 
@@ -268,22 +342,41 @@ def test_tls_handshake_that_fails(run: Run, behaviour: Behaviour) -> None:
     run(work())
 
 
-def test_no_connection_free_in_time(run: Run) -> None:
+def test_withheld_at_the_last_instant(run: Run) -> None:
+    """Nothing leaves, and the connection that was made for it carries the next one."""
+
     async def work() -> None:
         async with (
-            serving(silent) as server,
-            MessageSender(
-                server.base_url, "v25.0", limit_in_flight=1, connect_timeout_s=0.2, timeout_s=1
-            ) as sender,
+            serving(obliging) as server,
+            MessageSender(server.base_url, "v25.0") as sender,
         ):
-            first = asyncio.create_task(sender.post(NUMBER, TOKEN, b"1"))
-            await asyncio.sleep(0.05)
-            with pytest.raises(NotSent):
-                await sender.post(NUMBER, TOKEN, b"2")
-            with pytest.raises(MaybeSent):
-                await first
+            with pytest.raises(Withheld):
+                await sender.post(NUMBER, TOKEN, b"never", lambda: False)
+            assert await sender.post(NUMBER, TOKEN, b"next", lambda: True)
+            with pytest.raises(Withheld):
+                await sender.post(NUMBER, TOKEN, b"never", lambda: False)
+            assert await sender.post(NUMBER, TOKEN, b"last")
+            assert server.bodies == [b"next", b"last"]
+            assert server.connections == 1
 
     run(work())
+
+
+def test_the_last_instant_is_after_the_connection_was_made(run: Run, full_backlog: int) -> None:
+    asked: list[bool] = []
+
+    def may_leave() -> bool:
+        asked.append(True)
+        return True
+
+    async def work() -> None:
+        url = f"http://127.0.0.1:{full_backlog}"
+        async with MessageSender(url, "v25.0", connect_timeout_s=0.2) as sender:
+            with pytest.raises(Unconnected):
+                await sender.post(NUMBER, TOKEN, b"never", may_leave)
+
+    run(work())
+    assert asked == []
 
 
 @pytest.mark.parametrize("token", ["", "sandbox token", "sandbox\r\nX-Injected: 1", "sandbøx"])
@@ -332,6 +425,13 @@ async def half_a_chunk(server, reader, writer):  # type: ignore[no-untyped-def]
 
 async def never_answers(server, reader, writer):  # type: ignore[no-untyped-def]
     await server.read(reader)
+    await asyncio.sleep(30)
+
+
+async def never_ends_its_body(server, reader, writer):  # type: ignore[no-untyped-def]
+    # Without a length, the end of the connection would be the end of the body.
+    await server.read(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + ACCEPTED)
     await asyncio.sleep(30)
 
 
@@ -387,6 +487,7 @@ async def endless_headers(server, reader, writer):  # type: ignore[no-untyped-de
         half_a_body,
         half_a_chunk,
         never_answers,
+        never_ends_its_body,
         answers_drop_by_drop,
         garbage,
         ssh,
@@ -541,11 +642,11 @@ def test_an_answer_nobody_asked_for_is_not_taken_for_ones_own(run: Run) -> None:
             serving(behaviour) as server,
             MessageSender(server.base_url, "v25.0") as sender,
         ):
-            assert await sender.post(NUMBER, TOKEN, b"1") == (200, b"1")
+            assert await sender.post(NUMBER, TOKEN, b"1") == HttpAnswer(200, b"1")
             await asyncio.sleep(0.15)
             with pytest.raises(NotSent):
                 await sender.post(NUMBER, TOKEN, b"2")
-            assert await sender.post(NUMBER, TOKEN, b"3") == (200, b"3")
+            assert await sender.post(NUMBER, TOKEN, b"3") == HttpAnswer(200, b"3")
             assert server.bodies == [b"1", b"3"]
 
     run(work())
@@ -565,7 +666,7 @@ def test_an_answer_before_the_request(run: Run) -> None:
                 await asyncio.sleep(0.05)
                 assert server.bodies == []
             else:
-                assert got == (200, b"too early")
+                assert got == HttpAnswer(200, b"too early")
 
     run(work())
 
@@ -593,15 +694,13 @@ def test_at_most_once_while_connections_break(
         tls = server_context(authority) if secure else None
         outcomes: dict[bytes, str] = {}
         async with serving(behaviour, tls) as server:
-            async with MessageSender(
-                server.base_url, "v25.0", limit_in_flight=8, ca_file=ca_file
-            ) as sender:
+            async with MessageSender(server.base_url, "v25.0", ca_file=ca_file) as sender:
 
                 async def work_through(numbers: Iterator[int]) -> None:
                     for n in numbers:
                         body = b"message %d" % n
                         try:
-                            assert await sender.post(NUMBER, TOKEN, body) == (200, body)
+                            assert await sender.post(NUMBER, TOKEN, body) == HttpAnswer(200, body)
                             outcomes[body] = "sent"
                         except NotSent:
                             outcomes[body] = "not sent"

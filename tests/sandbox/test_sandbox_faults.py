@@ -46,6 +46,27 @@ def test_the_incident_in_its_own_words(send: Send, control: SandboxControl) -> N
     }
 
 
+@pytest.mark.parametrize("status", [302, 404, 429, 502, 503, 504])
+def test_a_gateway_takes_the_message_and_answers_in_metas_place(
+    send: Send, control: SandboxControl, status: int
+) -> None:
+    for n, wording in enumerate(("html", "json", "graph"), start=1):
+        control.clear_faults()
+        control.add_fault("gateway", status=status, wording=wording)
+        answer = send(recipient=f"15550100{n:03}")
+        assert answer.status_code == status
+        assert "fbtrace_id" not in answer.text
+        assert answer.text.startswith("<html>") is (wording == "html")
+        totals = control.totals()
+        assert (totals["accepted"], totals["answers_dropped"]) == (n, n)
+
+
+@pytest.mark.parametrize("wrong", [{"status": 200}, {"wording": "xml"}, {"status": "502"}])
+def test_a_gateway_that_no_gateway_is(control: SandboxControl, wrong: dict[str, object]) -> None:
+    with pytest.raises(ControlRefused):
+        control.add_fault("gateway", **wrong)
+
+
 def test_http_statuses_that_mislead() -> None:
     assert {code: CODES[code][0] for code in (3, 131045, 134102, 132001)} == {
         3: 500,

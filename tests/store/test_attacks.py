@@ -108,7 +108,7 @@ def test_proof_that_a_row_never_left_comes_after_its_campaign_completed(
             f"update send_queue set in_doubt_since = {ELEVEN_MINUTES_AGO} "
             "where in_doubt_since is not null"
         )
-        sql.execute(f"update campaigns set last_settled_at = {ELEVEN_MINUTES_AGO}")
+        sql.execute(f"update wacampaign_runs set last_settled_at = {ELEVEN_MINUTES_AGO}")
         assert (await store.complete(campaign, "test")).completed
         (row,) = claim.rows
         told = await store.recover(await worker(store), [Evidence(row.id, row.claim_id, "unsent")])

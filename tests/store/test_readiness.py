@@ -276,20 +276,30 @@ def test_schedule_and_who_may_not_be(open_test_store: OpenStore, sql: Connection
         at = in_future(hours=1)
         assert await ready.schedule(campaign, at, "me")
         assert not await ready.schedule(campaign, at, "me")
-        assert sql.execute(
+        status, is_scheduled, reason = sql.execute(
             "select status, is_scheduled, pause_reason from campaigns where id = %s", (campaign,)
-        ).fetchone() == ("scheduled", True, None)
+        ).fetchone() or ("", "", "")
+        assert (status, is_scheduled) == ("paused", False)
+        assert reason.startswith("starts at ")
         assert await ready.due_campaigns(None) == []
         with pytest.raises(Problem, match="over"):
             await ready.schedule(campaign, in_future(hours=-1), "me")
         with pytest.raises(Refused, match="running"):
             await ready.schedule(await add_campaign(store, number, 1, first_phone=9), at, "me")
-        # The backend's cron would enqueue its contacts once more.
+        # The backend's own, all of whose contacts are in the queue: its cron does not see it.
         sql.execute(
             "insert into campaign_contacts (campaign_id, phone) values (%s, '1')", (campaign,)
         )
+        assert await ready.schedule(campaign, in_future(hours=2), "me")
+        # Its cron would enqueue the contacts of these once more.
+        sql.execute("update campaigns set status = 'scheduled' where id = %s", (campaign,))
         with pytest.raises(Refused, match="backend"):
-            await ready.schedule(campaign, in_future(hours=2), "me")
+            await ready.schedule(campaign, in_future(hours=3), "me")
+        sql.execute(
+            "update campaigns set status = 'paused', total_contacts = 3 where id = %s", (campaign,)
+        )
+        with pytest.raises(Refused, match="backend"):
+            await ready.schedule(campaign, in_future(hours=3), "me")
 
     run(open_test_store, scenario)
 
@@ -300,6 +310,70 @@ def due(sql: Connection, campaign: str) -> None:
         " scheduled_start_time = now() - interval '1 second' where id = %s",
         (campaign,),
     )
+
+
+def come(sql: Connection, campaign: str) -> None:
+    """Its time, set with `start --at`, has come."""
+    sql.execute(
+        "update wacampaign_schedule set start_at = now() - interval '1 second'"
+        " where campaign_id = %s",
+        (campaign,),
+    )
+
+
+#: What the backend's cron does to every campaign whose time it sees.
+CRON = (
+    "update campaigns set status = 'running' where status = 'scheduled'"
+    " and scheduled_start_time <= now()",
+    "update campaigns set status = 'failed' where status = 'scheduled'",
+    "update campaigns set status = 'running' where is_scheduled or scheduled_start_time <= now()",
+)
+
+
+def test_the_backends_scheduler_does_not_see_our_time(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        ready = ReadinessStore(store)
+        campaign = await add_campaign(store, await add_number(store), 2, start=False, name="m")
+        status = "select status from campaigns where id = %s"
+        await ready.schedule(campaign, in_future(hours=1), "me")
+        assert await ready.due_campaigns(None) == []
+        come(sql, campaign)
+        for statement in CRON:
+            assert sql.execute(statement).rowcount == 0
+        assert sql.execute(status, (campaign,)).fetchone() == ("paused",)
+        assert await ready.due_campaigns(None) == [(campaign, "m")]
+        assert await ready.due_campaigns([]) == []
+        assert await ready.start_scheduled(campaign, "worker")
+        assert sql.execute(status, (campaign,)).fetchone() == ("running",)
+        assert not await ready.start_scheduled(campaign, "worker")
+        # Paused by the backend's UI: it stays so, its time is over.
+        sql.execute("update campaigns set status = 'paused' where id = %s", (campaign,))
+        assert await ready.due_campaigns(None) == []
+
+    run(open_test_store, scenario)
+
+
+@pytest.mark.parametrize("decided", ["running", "failed", "completed"])
+def test_whoever_decides_otherwise_takes_the_time_away(
+    open_test_store: OpenStore, sql: Connection, decided: str
+) -> None:
+    async def scenario(store: Store) -> None:
+        ready = ReadinessStore(store)
+        campaign = await add_campaign(store, await add_number(store), 2, start=False)
+        await ready.schedule(campaign, in_future(hours=1), "me")
+        if decided == "completed":  # which the guard lets nobody say while rows are left
+            sql.execute(
+                "update send_queue set status = 'failed' where campaign_id = %s", (campaign,)
+            )
+        for status in (decided, "paused"):
+            sql.execute("update campaigns set status = %s where id = %s", (status, campaign))
+        come(sql, campaign)
+        assert await ready.due_campaigns(None) == []
+        assert not await ready.start_scheduled(campaign, "worker")
+
+    run(open_test_store, scenario)
 
 
 def test_due_is_what_is_complete_and_whose_time_has_come(
@@ -330,14 +404,19 @@ def test_due_is_what_is_complete_and_whose_time_has_come(
     run(open_test_store, scenario)
 
 
+@pytest.mark.parametrize("scheduled_by", ["ours", "the backend or an earlier version"])
 @pytest.mark.parametrize("failure", [None, "token: it was refused"])
 def test_of_several_workers_one_starts_or_pauses(
-    open_test_store: OpenStore, sql: Connection, failure: str | None
+    open_test_store: OpenStore, sql: Connection, failure: str | None, scheduled_by: str
 ) -> None:
     async def scenario(store: Store) -> None:
         campaign = await add_campaign(store, await add_number(store), 2, start=False, name="m")
-        due(sql, campaign)
         ready = ReadinessStore(store)
+        if scheduled_by == "ours":
+            await ready.schedule(campaign, in_future(hours=1), "me")
+            come(sql, campaign)
+        else:
+            due(sql, campaign)
         done = await asyncio.gather(
             *(ready.start_scheduled(campaign, f"worker {n}", failure) for n in range(4))
         )
@@ -349,7 +428,7 @@ def test_of_several_workers_one_starts_or_pauses(
             kind
             for (kind,) in sql.execute(
                 "select kind from wacampaign_events where campaign_id = %s"
-                " and kind not in ('created', 'filled')",
+                " and kind not in ('created', 'filled', 'scheduled')",
                 (campaign,),
             )
         ]

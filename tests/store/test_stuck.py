@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import add_campaign, add_number, counts, phone
+from tests.campaigns import add_campaign, add_number, as_found, counts, phone
 from tests.database.backends import CAMPAIGNS, make_backend
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate
 from wacampaign.core.ports import Evidence
@@ -61,6 +61,8 @@ async def look(store: Store, campaign: str) -> StuckCampaign:
     return one
 
 
+#: A person's plan of this moment: whatever is in doubt was seen.
+NOW = "infinity"
 DOUBT = "status = 'processing', in_doubt_since = now(), in_doubt_cause = 'no_answer'"
 DOUBT += ", claim_id = gen_random_uuid(), claimed_at = now()"
 
@@ -69,7 +71,7 @@ def test_two_operators_restart_it_once(open_test_store: OpenStore, sql: Connecti
     async def scenario(store: Store) -> None:
         campaign = await add_campaign(store, await add_number(store), 12)
         set_rows(sql, campaign, 5, "status = 'sent'")
-        sql.execute("update campaigns set status = 'completed', end_time = now(), total_sent = 5")
+        as_found(sql, "update campaigns set status = 'completed', end_time = now(), total_sent = 5")
         database = StuckCampaigns(store)
         seen = await look(store, campaign)
         assert seen.kinds == [Kind.COMPLETED_WITH_ROWS_LEFT]
@@ -83,7 +85,7 @@ def test_two_operators_restart_it_once(open_test_store: OpenStore, sql: Connecti
         ((n, _),) = events(sql, campaign, "restarted")
         assert n == 7
         # It completes once more meanwhile: what was seen before is not what is there.
-        sql.execute("update campaigns set status = 'completed', end_time = now()")
+        as_found(sql, "update campaigns set status = 'completed', end_time = now()")
         assert not (await database.restart(campaign, seen.token, "c", "again"))["changed"]
         with pytest.raises(NoSuchCampaign):
             await database.restart(str(uuid4()), seen.token, "c", "again")
@@ -198,16 +200,16 @@ def test_a_person_decides_about_doubts(open_test_store: OpenStore, sql: Connecti
         campaign = await add_campaign(store, await add_number(store), 6)
         ids = set_rows(sql, campaign, 4, DOUBT)
         set_rows(sql, campaign, 2, "status = 'sent'")
-        sql.execute("update campaigns set status = 'completed', end_time = now(), total_sent = 2")
+        as_found(sql, "update campaigns set status = 'completed', end_time = now(), total_sent = 2")
         database = StuckCampaigns(store)
         assert (await look(store, campaign)).kinds == [Kind.IN_DOUBT]
         # Somebody saw three: a fourth is not his to decide about.
-        few = await database.resolve_doubt(campaign, "resend", 3, "test")
+        few = await database.resolve_doubt(campaign, "resend", 3, "test", seen_at=NOW)
         assert (few["rows"], few["found"]) == (0, 4)
         assert (await counts(store, campaign))["in_doubt"] == 4
 
         sql.execute("update send_queue set status = 'sent' where id = %s", (ids[0],))
-        done = await database.resolve_doubt(campaign, "assume_sent", 4, "test")
+        done = await database.resolve_doubt(campaign, "assume_sent", 4, "test", seen_at=NOW)
         assert done["rows"] == 3
         audit = await store.audit(campaign)
         assert (audit["accepted"], audit["assumed_sent"], audit["in_doubt"]) == (6, 3, 0)
@@ -221,9 +223,9 @@ def test_a_person_decides_about_doubts(open_test_store: OpenStore, sql: Connecti
         assert told["sent"] == 1
         assert (await store.audit(campaign))["assumed_sent"] == 2
 
-        set_rows_back = "update send_queue set " + DOUBT + " where id = any(%s::uuid[])"
-        sql.execute(set_rows_back.encode(), (ids[2:],))
-        done = await database.resolve_doubt(campaign, "resend", 2, "test")
+        # Two are in doubt once more, as in a database without a guard.
+        as_found(sql, "update send_queue set " + DOUBT + " where id = any(%s::uuid[])", (ids[2:],))
+        done = await database.resolve_doubt(campaign, "resend", 2, "test", seen_at=NOW)
         assert (done["rows"], done["reopened"]) == (2, True)
         left = await counts(store, campaign)
         assert (left["ready"], left["in_doubt"], left["sent"]) == (2, 0, 4)
@@ -234,8 +236,10 @@ def test_a_person_decides_about_doubts(open_test_store: OpenStore, sql: Connecti
         set_rows(sql, campaign, 1, DOUBT)
         await store.set_status(campaign, "cancel", "test")
         with pytest.raises(Refused):
-            await database.resolve_doubt(campaign, "resend", 1, "test")
-        assert (await database.resolve_doubt(campaign, "assume_sent", 1, "test"))["rows"] == 1
+            await database.resolve_doubt(campaign, "resend", 1, "test", seen_at=NOW)
+        assert (await database.resolve_doubt(campaign, "assume_sent", 1, "test", seen_at=NOW))[
+            "rows"
+        ] == 1
 
     run(open_test_store, scenario)
 
@@ -313,7 +317,7 @@ def test_pauses_of_persons_and_of_others_holds(database: str, sql: Connection) -
         assert one.kinds == [Kind.CAUSE_GONE]
         assert "lifted since" in " ".join(one.evidence)
         # Nobody has started this one, and it is being written.
-        sql.execute("update campaigns set status = 'completed'")
+        as_found(sql, "update campaigns set status = 'completed'")
         young = await add_campaign(store, number, 3, total=9, start=False)
         assert [o.id for o in examine(await StuckCampaigns(store).look(), "hold")] == [held, mine]
         sql.execute(
@@ -330,7 +334,9 @@ def test_fewer_rows_than_contacts_but_not_of_what_was_cleared_away(
     async def scenario(store: Store) -> None:
         campaign = await add_campaign(store, await add_number(store), 5)
         sql.execute("update send_queue set status = 'sent'")
-        sql.execute("update campaigns set status = 'completed', total_contacts = 8, total_sent = 5")
+        as_found(
+            sql, "update campaigns set status = 'completed', total_contacts = 8, total_sent = 5"
+        )
         one = await look(store, campaign)
         assert (one.kinds, one.changes) == ([Kind.COMPLETED_WITH_FEWER_ROWS], [])
         audit = await store.audit(campaign)
@@ -408,7 +414,9 @@ def test_a_database_in_its_early_form(open_early_store: tuple[OpenStore, Connect
         assert (before["accepted"], before["in_doubt"], before["left_behind"]) == (20, 20, 40)
         await database.mend_rows(done.id, "test")
         assert (await database.restart(done.id, done.token, "test", "why"))["left"] == 40
-        assert (await database.resolve_doubt(done.id, "assume_sent", 20, "test"))["rows"] == 20
+        assert (await database.resolve_doubt(done.id, "assume_sent", 20, "test", seen_at=NOW))[
+            "rows"
+        ] == 20
         after = await store.audit(done.id)
         assert (after["status"], after["accepted"], after["assumed_sent"]) == ("running", 40, 20)
         assert after["count_drift"] == 0

@@ -37,6 +37,8 @@ class Rig:
             "WACAMPAIGN_HOME": str(home),
             "WHATSAPP_API_URL": sandbox.url,
             "PYTHONUNBUFFERED": "1",
+            # For programs of the tests; the worker's folder is another.
+            "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         self.workers: list[subprocess.Popen[bytes]] = []
         self.logs: list[Path] = []
@@ -95,12 +97,20 @@ class Rig:
         return self.ask(lambda store: store.audit(campaign_id))
 
     def start_worker(
-        self, *arguments: str, preexec_limit: int | None = None, **environment: str
+        self,
+        *arguments: str,
+        module: str | None = None,
+        preexec_limit: int | None = None,
+        program: tuple[str, ...] = ("-m", "wacampaign"),
+        **environment: str,
     ) -> subprocess.Popen[bytes]:
         """`wacampaign run-worker` as a process of its own; its log is kept.
 
+        `module`: another program of the tests instead, which makes its own worker.
+        `program`: what Python runs instead of wacampaign, with the same arguments.
         `preexec_limit`: bytes beyond which no file of the process may grow.
         """
+        started = (*program, "run-worker") if module is None else ("-m", module)
 
         def limit() -> None:
             assert preexec_limit is not None
@@ -111,7 +121,7 @@ class Rig:
         self.logs.append(log)
         with log.open("wb") as out:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "wacampaign", "run-worker", *arguments],
+                [sys.executable, *started, *arguments],
                 env=self.environment | environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,

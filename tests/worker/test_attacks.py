@@ -19,8 +19,10 @@ from wacampaign.core.ports import ClaimedRow, Settlement
 from wacampaign.core.settling import Settling
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
+from wacampaign.worker import dead_journals as reading
 from wacampaign.worker import journal as journal_module
-from wacampaign.worker.journal import WorkerJournal, dead_journals, journal_folder
+from wacampaign.worker.dead_journals import dead_journals
+from wacampaign.worker.journal import WorkerJournal, journal_folder
 from wacampaign.worker.recovery import recover_journals
 
 LATE = Verdict(Outcome.IN_DOUBT, text="no answer, may have been sent")
@@ -86,19 +88,20 @@ def test_an_answer_cut_by_a_full_disk_does_not_swallow_the_next_beginning(
     journal = WorkerJournal(tmp_path, uuid4())
     first, second = rows_of_nobody(2)
     journal.begun([first])
-    real_write = os.write
+    real_write = os.pwrite
 
-    def full(fd: int, data: bytes) -> int:
+    def full(fd: int, data: bytes, offset: int) -> int:
         if len(data) > 40:
-            return real_write(fd, data[:40])
+            return real_write(fd, data[:40], offset)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr(os, "write", full)
+        disk.setattr(os, "pwrite", full)
         journal.answered(first, Verdict(Outcome.SENT, wamid="wamid.first"))
     journal.begun([second])
     journal.close(settled=False)
     (dead,) = dead_journals(tmp_path)
+    dead.read()
     assert dead.begun == {(first.id, first.claim_id), (second.id, second.claim_id)}
 
 
@@ -118,7 +121,7 @@ def test_after_a_loss_of_power_a_missing_beginning_proves_nothing(
         next(journal_folder(tmp_path).glob("*.journal")).write_bytes(flushed)
         await store.reap([str(lost)])
         with monkeypatch.context() as machine:
-            machine.setattr(journal_module, "boot_id", lambda: "the boot after that")
+            machine.setattr(reading, "boot_id", lambda: "the boot after that")
             await recover_journals(tmp_path, store, await worker(store), log)
         left = await counts(store, campaign)
         assert (left["sent"], left["in_doubt"], left["ready"]) == (6, 9, 0)
@@ -153,7 +156,7 @@ def test_a_worker_on_another_machine_that_shares_the_folder_is_left_alone(
         journal.begun(rows[:4])
         with monkeypatch.context() as machine:
             machine.setattr(fcntl, "flock", lambda *_: None)
-            machine.setattr(journal_module, "boot_id", lambda: "another machine")
+            machine.setattr(reading, "boot_id", lambda: "another machine")
             assert await recover_journals(tmp_path, store, await worker(store), log) == 0
         assert (await counts(store, campaign))["processing"] == 10
         assert len(list(journal_folder(tmp_path).glob("*.journal"))) == 1

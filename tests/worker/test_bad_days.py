@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 from pathlib import Path
@@ -49,16 +50,17 @@ def test_a_second_signal_ends_at_once_and_says_what_is_in_doubt(rig: Rig) -> Non
     worker.send_signal(signal.SIGINT)
     assert rig.finished(worker, 10) == 130
     log = rig.log_of(worker)
-    assert "messages were on the wire and are in doubt" in log
+    (told,) = map(int, re.findall(r"(\d+) messages were on the wire and are in doubt", log))
     assert "in doubt: row " in log
     # The next worker reads the journal: what hung is in doubt, the rest is sent.
     rig.sandbox.control.clear_faults()
-    hung = rig.sandbox.control.totals()["hung"]
+    # The API knows only of what has come: some may still be on their way.
+    assert 20 <= rig.sandbox.control.totals()["hung"] <= told
     second = rig.start_worker("--until-idle")
     assert rig.finished(second) == 0
     counts = rig.stats(campaign)["counts"]
-    assert counts["in_doubt"] == hung
-    assert counts["sent"] == 1_000 - hung
+    assert counts["in_doubt"] == told
+    assert counts["sent"] == 1_000 - told
     assert rig.sandbox.control.repeated() == []
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend_cron import backend_cron
 from tests.lossy import lossy_postgres
 from tests.servers import wait_until
 from tests.worker.rig import Rig
@@ -49,7 +50,12 @@ def test_twenty_kills_and_lost_answers(rig: Rig) -> None:
     # One answer of the API in fifty is lost after the message was accepted, and one in twelve
     # of the (far fewer) answers of the database, after it did what was asked.
     rig.sandbox.control.add_fault("drop_answer", every=50)
-    with lossy_postgres(rig.database, one_in=12, seed=7) as (lossy_url, way):
+    # One in twenty is answered by a gateway in Meta's place, after it passed the message on.
+    rig.sandbox.control.add_fault("gateway", every=20, status=502, wording="graph")
+    with (
+        backend_cron(rig.database) as cron,
+        lossy_postgres(rig.database, one_in=12, seed=7) as (lossy_url, way),
+    ):
         environment = {"DATABASE_URL": lossy_url}
         campaign = rig.campaign(number, ROWS)
         workers = [rig.start_worker(**environment) for _ in range(2)]
@@ -85,6 +91,9 @@ def test_twenty_kills_and_lost_answers(rig: Rig) -> None:
         lost_answers = totals["answers_dropped"]
         assert lost_answers > 50
         assert way.lost >= 5
+    # The backend's statements found rows of ours each time, were not failed, and not followed.
+    assert cron.runs >= 10
+    assert cron.rows > 0
 
     counts = rig.stats(campaign)["counts"]
     assert counts["failed"] == 0

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.campaigns import add_campaign, add_number
 from tests.servers import SECRET_KEY, wait_until
 from tests.worker.rig import Rig
+from wacampaign.settings import Settings
+from wacampaign.store.postgres import PostgresTransport
+from wacampaign.store.readiness import ReadinessStore
+from wacampaign.store.store import Store
+from wacampaign.worker.scheduled import ScheduledStarts
 
 SQL = psycopg.Connection[Any]
 NUMBER = "874163789109558"
 
 
 def due(sql: SQL, campaign: str) -> None:
+    """As the backend or an earlier version scheduled it."""
     sql.execute(
         "update campaigns set status = 'scheduled', pause_reason = null, is_scheduled = true,"
         " scheduled_start_time = now() - interval '1 second' where id = %s",
+        (campaign,),
+    )
+
+
+def come(sql: SQL, campaign: str) -> None:
+    """As `start --at` schedules it, and its time has come."""
+    sql.execute("select wacampaign_schedule(%s, '2099-01-01T00:00:00Z', 'me')", (campaign,))
+    sql.execute(
+        "update wacampaign_schedule set start_at = now() - interval '1 second'"
+        " where campaign_id = %s",
         (campaign,),
     )
 
@@ -29,9 +49,15 @@ def state(sql: SQL, campaign: str) -> Any:
     ).fetchone()
 
 
-@pytest.mark.parametrize("transport", ["postgres", "supabase"])
+@pytest.mark.parametrize(
+    ("transport", "schedule"), [("postgres", due), ("postgres", come), ("supabase", come)]
+)
 def test_what_is_due_is_started_or_paused_once_by_one_of_two_workers(
-    rig: Rig, sql: SQL, transport: str, request: pytest.FixtureRequest
+    rig: Rig,
+    sql: SQL,
+    transport: str,
+    schedule: Callable[[SQL, str], None],
+    request: pytest.FixtureRequest,
 ) -> None:
     environment = {}
     if transport == "supabase":
@@ -50,17 +76,23 @@ def test_what_is_due_is_started_or_paused_once_by_one_of_two_workers(
         (bad,),
     )
     for campaign in (good, bad, later):
-        due(sql, campaign)
-    sql.execute(
-        "update campaigns set scheduled_start_time = now() + interval '1 hour' where id = %s",
-        (later,),
-    )
+        schedule(sql, campaign)
+    for table, column, key in (
+        ("campaigns", "scheduled_start_time", "id"),
+        ("wacampaign_schedule", "start_at", "campaign_id"),
+    ):
+        sql.execute(
+            f"update {table} set {column} = now() + interval '1 hour'"
+            f" where {key} = %s and {column} is not null".encode(),
+            (later,),
+        )
     workers = [rig.start_worker(**environment) for _ in range(2)]
     wait_until(lambda: state(sql, good)[0] == "completed", 30, "good is sent")
-    wait_until(lambda: state(sql, bad)[0] == "paused", 30, "bad is paused")
+    wait_until(lambda: (state(sql, bad)[1] or "").startswith("not started"), 30, "bad is paused")
+    assert state(sql, bad)[0] == "paused"
     reason = state(sql, bad)[1]
     assert reason.startswith("not started at its time: variables: 1 of 5 rows cannot be sent")
-    assert state(sql, later)[0] == "scheduled"
+    assert state(sql, later)[0] == ("scheduled" if schedule is due else "paused")
     kinds = [
         (campaign, kind)
         for campaign, kind in sql.execute(
@@ -91,3 +123,47 @@ def test_a_worker_for_other_campaigns_starts_none(rig: Rig, sql: SQL) -> None:
     assert state(sql, other)[0] == "scheduled"
     worker.send_signal(signal.SIGTERM)
     assert rig.finished(worker) == 0
+
+
+def test_a_campaign_whose_preflight_raises_keeps_no_other_from_starting(
+    database: str, sql: SQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[tuple[str, Any]] = []
+
+    def log(event: str, **fields: Any) -> None:
+        logged.append((event, fields.get("name")))
+
+    async def preflight(*given: Any) -> Any:
+        campaign_id = given[-1]
+        if campaign_id == broken:
+            raise ValueError("its template has no components")
+        return SimpleNamespace(failures=(), summary="1 ok")
+
+    async def scenario() -> None:
+        nonlocal broken
+        store = Store(PostgresTransport(database))
+        try:
+            ready = ReadinessStore(store)
+            number = await add_number(store)
+            names = ("broken", "good")
+            broken, good = [
+                await add_campaign(store, number, 1, name=name, start=False, first_phone=n)
+                for n, name in enumerate(names)
+            ]
+            for n, campaign in enumerate((broken, good)):
+                await ready.schedule(campaign, "2099-01-01T00:00:00Z", "me")
+                sql.execute(
+                    "update wacampaign_schedule set start_at = now() - %s * interval '1 second'"
+                    " where campaign_id = %s",
+                    (9 - n, campaign),
+                )
+            await ScheduledStarts(store, Settings(), log, "worker").look()
+            assert [state(sql, one)[0] for one in (broken, good)] == ["paused", "running"]
+            assert await ready.due_campaigns(None) == [(broken, "broken")]
+        finally:
+            await store.close()
+
+    broken = ""
+    monkeypatch.setattr("wacampaign.senders.preflight.run_preflight", preflight)
+    asyncio.run(scenario())
+    assert logged == [("schedule_failed", "broken"), ("scheduled_start", "good")]

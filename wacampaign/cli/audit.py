@@ -10,7 +10,8 @@ import typer
 from wacampaign.cli.database import FINDING
 from wacampaign.cli.known_outcomes import settle_what_is_known
 from wacampaign.cli.options import AsJson, Campaigns, EnvFile, StoreFlag
-from wacampaign.cli.output import print_json, say
+from wacampaign.cli.other_writers import deleted, kept_back
+from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import show_next
 from wacampaign.cli.session import read_settings, resolve_campaigns, with_store
 from wacampaign.cli.wording import rows
@@ -26,6 +27,8 @@ _MORE: Final = (
     "total_contacts",
     "failed",
     "never_enqueued",
+    "deleted",
+    "others",
     "left_behind",
     "twice_by_row",
     "unowned",
@@ -106,27 +109,37 @@ def _print_audits(audits: Sequence[Mapping[str, Any]]) -> None:
         for line in lines:
             cells = [line[0].ljust(widths[0])]
             cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-            print("  ".join(cells))
-    print(_verdict(audits))
+            tell("  ".join(cells))
+    tell(_verdict(audits))
     for one in audits:
         for text in _findings(one):
-            print(f"  {one['id'][:8]} {text}")
+            tell(f"  {one['id'][:8]} {text}")
     show_next(_next_command(audits))
 
 
 def _next_command(audits: Sequence[Mapping[str, Any]]) -> str:
     if any(one["count_drift"] for one in audits):
         return "wacampaign db migrate"
-    for field in ("left_behind", "never_enqueued", "duplicates", "ids_shared", "in_doubt"):
+    for field in _FOR:
         for one in audits:
             if one[field]:
-                short_id = one["id"][:8]
-                restart = field in ("left_behind", "in_doubt")
-                return f"wacampaign {'restart-stuck' if restart else 'queue-stats'} {short_id}"
+                return _FOR[field] + f" {one['id'][:8]}" + _HARMLESS.get(field, "")
     for one in audits:
         if _totals_differ(one):
             return f"wacampaign restart-stuck {one['id'][:8]}"
     return "wacampaign queue-stats"
+
+
+#: The next command by what was found, worst first; for doubts the one that sends nothing.
+_FOR: Final = {
+    "left_behind": "wacampaign restart-stuck",
+    "never_enqueued": "wacampaign queue-stats",
+    "deleted": "wacampaign queue-stats",
+    "duplicates": "wacampaign queue-stats",
+    "ids_shared": "wacampaign queue-stats",
+    "in_doubt": "wacampaign restart-stuck",
+}
+_HARMLESS: Final = {"in_doubt": " --in-doubt hold"}
 
 
 def _verdict(audits: Sequence[Mapping[str, Any]]) -> str:
@@ -148,6 +161,9 @@ def _findings(audit: Mapping[str, Any]) -> list[str]:
         found.append(
             f"{n:,} of {audit['total_contacts']:,} contacts lost: never put into the queue"
         )
+    if n := audit["deleted"]:
+        found.append(f"{rows(n)} lost: deleted from the queue")
+        found += deleted(audit["others"])
     if n := audit["left_behind"]:
         found.append(f"{rows(n)} lost: it says completed, and left them behind")
     if n := audit["twice_by_row"]:
@@ -166,6 +182,9 @@ def _findings(audit: Mapping[str, Any]) -> list[str]:
         found.append(f"attention: {n:,} of the accepted have no message id to prove it")
     if n := audit["recipients_repeated"]:
         found.append(f"attention: recipients that are in more than one accepted row: {n:,}")
+    if not audit["deleted"]:
+        found += [f"attention: {text} (and replaced since)" for text in deleted(audit["others"])]
+    found += [f"attention: {text}" for text in kept_back(audit["others"])]
     if _totals_differ(audit):
         found.append(
             f"attention: the campaign shows {audit['total_sent_shown']:,} sent and"
@@ -177,4 +196,6 @@ def _findings(audit: Mapping[str, Any]) -> list[str]:
 
 def _totals_differ(audit: Mapping[str, Any]) -> bool:
     shown = audit["total_sent_shown"], audit["total_failed_shown"]
-    return audit["rows"] > 0 and shown != (audit["accepted"], audit["failed"])
+    return (
+        audit["rows"] > 0 and audit["totals_due"] and shown != (audit["accepted"], audit["failed"])
+    )

@@ -90,6 +90,8 @@ def _campaign(
         "number": number,
         "holds": [{**hold, "reason": shown(hold["reason"])} for hold in given["holds"]],
         "never_enqueued": int(given["never_enqueued"]),
+        "deleted": int(given["deleted"]),
+        "others": given["others"],
         "start_time": given["start_time"],
         "end_time": given["end_time"],
         "scheduled_start_time": given["scheduled_start_time"],

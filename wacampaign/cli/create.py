@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 import typer
 
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import print_json, say
+from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import SAMPLES_SHOWN, Plan, Step, agreed, show_next
 from wacampaign.cli.preflight import NotReady, SkipPreflight, check_before_start, set_running
 from wacampaign.cli.progress import progress_bar
 from wacampaign.cli.session import actor, read_settings, with_store
 from wacampaign.cli.wording import contact_count
+from wacampaign.core.cells import cell
 from wacampaign.problems import Problem, Refused, Unreachable
 
 if TYPE_CHECKING:
@@ -93,11 +94,15 @@ def create(
     Example: wacampaign create --csv offer.csv --number 200000000000001 --template demo_text
     """
     settings = read_settings(env_file, store)
-    templates = [one.strip() for text in template for one in text.split(",") if one.strip()]
+    templates = [one for text in template for one in map(cell, text.split(",")) if one]
     sender, choice, namesakes = _look(settings, number, templates, name or csv.stem)
     surveyed = _survey(csv, choice.columns, default_region, allow_repeats, write=not dry_run)
     if surveyed.accepted == 0:
-        raise Refused(f"nobody in {csv.name} can be sent to: {_first_reasons(surveyed)}")
+        where = f"look into {surveyed.rejected_file}, " if surveyed.rejected_file else ""
+        raise Refused(
+            f"nobody in {csv.name} can be sent to: {_first_reasons(surveyed)}",
+            f"{where}correct {csv.name}, then run the same command again",
+        )
     from wacampaign.intake.enqueue import new_campaign
 
     campaign = new_campaign(surveyed, sender.id, choice.names, name)
@@ -105,19 +110,23 @@ def create(
     # With --json, stdout is for the one object.
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
         goes_on = agreed(plan, yes=yes, dry_run=dry_run)
+    live_workers = 0
     if goes_on:
         _fill(settings, campaign)
         if start:
-            _start(settings, campaign, unchecked=skip_preflight)
+            live_workers = _start(settings, campaign, unchecked=skip_preflight)
     if as_json:
         status = ("running" if start else "paused") if goes_on else None
         print_json(_as_json(campaign, sender, status))
     elif goes_on:
         short_id = str(campaign.id)[:8]
-        print(f"created: {campaign.name} ({short_id}), {contact_count(surveyed.accepted)}")
-        if start:
-            print("started: workers send it from now on")
+        tell(f"created: {campaign.name} ({short_id}), {contact_count(surveyed.accepted)}")
+        if start and live_workers:
+            tell("started: workers send it from now on")
             show_next(f"wacampaign monitor {short_id}")
+        elif start:
+            tell("started, but no worker is alive: nothing is sent until one runs")
+            show_next("wacampaign run-worker")
         else:
             show_next(f"wacampaign start {short_id}")
 
@@ -237,7 +246,8 @@ def _fill(settings: Settings, campaign: NewCampaign) -> None:
             if interrupted:
                 raise KeyboardInterrupt
             interrupted = True
-            say("\nstopping after the rows on their way; Ctrl-C again stops at once")
+            say("")
+            say("stopping after the rows on their way; Ctrl-C again stops at once")
             if task is not None:
                 task.cancel()
 
@@ -280,14 +290,17 @@ def _unfinished(problem: Problem, filling: Filling | None) -> Problem:
     return problem
 
 
-def _start(settings: Settings, campaign: NewCampaign, *, unchecked: bool) -> None:
-    async def work(store: Store) -> None:
+def _start(settings: Settings, campaign: NewCampaign, *, unchecked: bool) -> int:
+    """Starts it; how many workers are alive to send it."""
+
+    async def work(store: Store) -> int:
         await set_running(store, str(campaign.id), unchecked=unchecked)
+        return sum(1 for worker in (await store.stats([]))["workers"] if worker["alive"])
 
     try:
         if not unchecked:
             check_before_start(settings, str(campaign.id), campaign.name, sys.stderr)
-        with_store(settings, work)
+        return with_store(settings, work)
     except NotReady as problem:
         problem.changed = True
         problem.message += f"; it is created ({campaign.id}), complete and paused"

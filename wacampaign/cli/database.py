@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import print_json
+from wacampaign.cli.output import print_json, tell, tell_text
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
+from wacampaign.cli.progress import progress_bar
 from wacampaign.cli.session import read_settings
-from wacampaign.problems import Misconfigured, Problem, Refused, SchemaMissing
+from wacampaign.problems import Misconfigured, NotWritable, Problem, SchemaMissing, Usage
 from wacampaign.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def migrate(
 ) -> None:
     """Bring the database's schema up to date, over a direct connection.
 
-    Adds tables, columns, indexes and functions; removes and renames nothing. May be run again at
-    any time. Over REST alone, use `db sql`.
+    Adds tables, columns, indexes and functions; removes and renames nothing. Readers and writers go
+    on meanwhile: locks are short, indexes are made concurrently. May be run again at any time, also
+    after it was cut. Over REST alone, use `db sql`.
 
     Example: wacampaign db migrate --dry-run
     """
@@ -45,7 +47,7 @@ def migrate(
     url = _direct_url(read_settings(env_file, store))
     found = schema.check(url)
     if not found:
-        print(f"the schema is up to date ({schema.expected_version()}): nothing was changed")
+        tell(f"the schema is up to date ({schema.expected_version()}): nothing was changed")
         show_next("wacampaign queue-stats")
         return
     files = schema.migrations()
@@ -61,8 +63,9 @@ def migrate(
     )
     if not agreed(plan, yes=yes, dry_run=dry_run):
         return
-    left = schema.migrate(url)
-    print(f"applied {len(files)} migrations: version {schema.expected_version()}")
+    with progress_bar("applying") as bar:
+        left = schema.migrate(url, bar and (lambda done, of, _: bar(done, of)))
+    tell(f"applied {len(files)} migrations: version {schema.expected_version()}")
     if left:
         problem = Problem(
             f"{len(left)} differences are left, the first: {left[0].text}", "wacampaign db check"
@@ -83,30 +86,48 @@ def sql(
             show_default=False,
         ),
     ] = None,
+    psql: Annotated[
+        bool,
+        typer.Option(
+            "--psql",
+            help="Print steps for psql, which block nobody on a database that is in use.",
+        ),
+    ] = False,
 ) -> None:
     """Print all migrations, for Supabase's SQL editor. Works without a database.
 
+    For a new or small database, in one transaction; on one with a filled queue the printed SQL
+    refuses and changes nothing. There, use `db migrate`, or --psql.
+
     Example: wacampaign db sql > wacampaign.sql
+
+    Example: wacampaign db sql --psql > steps.sql
 
     Example: wacampaign db sql --output-dir supabase/migrations
     """
-    from wacampaign.store.schema import migrations
+    from wacampaign.store import schema_steps
+    from wacampaign.store.schema import LOCK_SECONDS, migrations
 
+    if psql and output_dir is not None:
+        raise Usage("--psql and --output-dir exclude each other", "wacampaign db sql --psql")
+    if psql:
+        tell_text(schema_steps.for_psql(migrations(), LOCK_SECONDS))
+        return
     if output_dir is None:
-        for migration in migrations():
-            print(f"-- {migration.file_name}\n\n{migration.sql.rstrip()}\n")
+        tell_text(schema_steps.for_editor(migrations()))
         return
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
         for migration in migrations():
             path = output_dir / migration.file_name
-            if path.is_file() and path.read_text("utf-8") == migration.sql:
-                print(f"unchanged {path}")
+            text = schema_steps.for_deployment(migration)
+            if path.is_file() and path.read_text("utf-8") == text:
+                tell(f"unchanged {path}")
             else:
-                path.write_text(migration.sql, "utf-8")
-                print(f"written {path}")
+                path.write_text(text, "utf-8")
+                tell(f"written {path}")
     except OSError as error:
-        raise Refused(
+        raise NotWritable(
             f"{error.filename or output_dir} cannot be written: {error.strerror}",
             "wacampaign db sql > wacampaign.sql",
         ) from None
@@ -146,13 +167,13 @@ def check(as_json: AsJson = False, env_file: EnvFile = None, store: StoreFlag = 
         )
     elif found:
         for one in found[:SHOWN_MAX]:
-            print(one.text)
+            tell(one.text)
         if len(found) > SHOWN_MAX:
-            print(f"and {len(found) - SHOWN_MAX} more")
-        print(f"{len(found)} differences ({name}; looked at: {looked})")
+            tell(f"and {len(found) - SHOWN_MAX} more")
+        tell(f"{len(found)} differences ({name}; looked at: {looked})")
         show_next(fix)
     else:
-        print(f"as it should be: version {schema.expected_version()} ({name}; looked at: {looked})")
+        tell(f"as it should be: version {schema.expected_version()} ({name}; looked at: {looked})")
         show_next("wacampaign queue-stats")
     if found:
         raise typer.Exit(FINDING)

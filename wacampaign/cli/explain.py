@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wacampaign.cli.options import AsJson
-from wacampaign.cli.output import print_json
+from wacampaign.cli.output import print_json, tell
 from wacampaign.cli.plan import show_next
 from wacampaign.core.error_table import ERRORS, ErrorEntry, lookup
 
@@ -36,7 +36,7 @@ def explain(
     if as_json:
         print_json(_as_json(entry, known))
         return
-    print(f"{code} {entry.title if known else 'is not in the error table'}")
+    tell(f"{code} {entry.title if known else 'is not in the error table'}")
     again = "may help once the cause is gone" if entry.retryable else "does not help"
     for name, text in (
         ("concerns", str(entry.scope)),
@@ -46,7 +46,7 @@ def explain(
         ("retry-failed", again),
         ("you", entry.next_step),
     ):
-        print(f"  {name:<13} {text}")
+        tell(f"  {name:<13} {text}")
     if code == 135000:
         show_next("wacampaign investigate-135000 CAMPAIGN")
     else:

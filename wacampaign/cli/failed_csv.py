@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
 
-from wacampaign.problems import Refused
+from wacampaign.problems import NotWritable, Refused
 from wacampaign.spreadsheet import harmless
 
 HEADINGS: Final = ("phone", "template", "code", "text", "time")
@@ -19,7 +19,8 @@ class FailedCsv:
     """A new file `phone,template,code,text,time`; of a run that fails nothing is left.
 
     Use as a context manager. UTF-8 with BOM, as spreadsheets need; readable by its owner alone,
-    as it may hold phones. Raises `Refused` when the file exists already or cannot be written.
+    as it may hold phones. Raises `Refused` when the file exists already, `NotWritable` when it
+    cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,8 +69,8 @@ class FailedCsv:
         if kind is not None:
             self.path.unlink(missing_ok=True)
 
-    def _unwritable(self, error: OSError) -> Refused:
-        return Refused(
+    def _unwritable(self, error: OSError) -> NotWritable:
+        return NotWritable(
             f"{self.path} cannot be written: {error.strerror or error}",
             "give --csv a name in a folder that can be written",
         )

@@ -11,12 +11,13 @@ import typer
 
 from wacampaign.cli.failed_csv import FailedCsv
 from wacampaign.cli.options import AsJson, Campaign, EnvFile, ShowNumbers, StoreFlag
-from wacampaign.cli.output import print_json, say
+from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import SAMPLES_SHOWN, show_next
 from wacampaign.cli.session import CampaignName, read_settings, resolve_campaign, with_store
 from wacampaign.cli.wording import rows
 from wacampaign.core.error_table import lookup
 from wacampaign.core.masking import mask_phone, mask_secrets, mask_tokens
+from wacampaign.core.moments import local_time
 
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
@@ -77,23 +78,17 @@ def _failure(given: Mapping[str, Any], short_id: str, show_numbers: bool) -> Fai
     code = int(given["code"])
     # 0 is Meta's AuthException, too, but that never fails a row: it is kept until a person resumes.
     entry = lookup(None if code == NO_CODE else code, 400)
-    step = entry.next_step
-    if code == NO_CODE:
-        step = (
-            "read the rows' texts with wacampaign failures CAMPAIGN --code 0; when they say that "
-            "nothing was sent: wacampaign retry-failed CAMPAIGN --code 0"
-        )
     return Failure(
         code=code,
         count=int(given["count"]),
         accepted=int(given["accepted"]),
-        title="No code of Meta's" if code == NO_CODE else entry.title,
+        title=entry.title,
         handling=str(entry.handling),
         scope=str(entry.scope),
         # Without a code nobody knows whether the message left: a timeout of another sender's.
-        retryable=entry.retryable and code != NO_CODE,
+        retryable=entry.retryable,
         worker_action=entry.worker_action,
-        next_step=step.replace("CAMPAIGN", short_id),
+        next_step=entry.next_step.replace("CAMPAIGN", short_id),
         text=masked_text(given["text"], show_numbers=show_numbers),
     )
 
@@ -169,7 +164,8 @@ def failures(
     else:
         _print(found, code, wanted, samples)
     if csv is not None:
-        say(f"written: {csv}, {rows(written)}")
+        masked = "" if show_numbers else "; phones are masked, --show-numbers writes them whole"
+        say(f"written: {csv}, {rows(written)}{masked}")
 
 
 async def _export(
@@ -221,27 +217,29 @@ def _print(
 ) -> None:
     if not failed:
         which = "" if code is None else f" with code {code}"
-        print(f"{campaign}: no row has failed{which}")
+        tell(f"{campaign}: no row has failed{which}")
         show_next(f"wacampaign queue-stats {campaign.short_id}")
         return
-    print(f"{campaign} {campaign.status}: {rows(sum(one.count for one in failed))} failed")
+    tell(f"{campaign} {campaign.status}: {rows(sum(one.count for one in failed))} failed")
     for one in failed:
-        print()
+        tell()
         again = "may be tried again" if one.retryable else "not tried again by itself"
         label = f"{one.code} {one.title}" if one.code != NO_CODE else one.title
-        print(f"  {label}: {rows(one.count)}, {one.handling} ({one.scope}), {again}")
+        tell(f"  {label}: {rows(one.count)}, {one.handling} ({one.scope}), {again}")
         if one.accepted:
-            print(f"    {rows(one.accepted)} accepted first and failed later: never sent again")
+            tell(f"    {rows(one.accepted)} accepted first and failed later: never sent again")
         if one.text:
-            print(f"    for example: {one.text}")
+            tell(f"    for example: {one.text}")
         if one.code != NO_CODE:
-            print(f"    the worker {one.worker_action}")
-        print(f"    you: {one.next_step}")
+            tell(f"    the worker {one.worker_action}")
+        tell(f"    you: {one.next_step}")
     if samples:
-        print("\n  the first rows:")
+        tell()
+        tell("  the first rows:")
     for row in samples:
-        print(f"    {row['phone']}  {row['template']}  {row['at'] or '-'}  {row['text'] or '-'}")
-    print()
+        at = local_time(row["at"]) if row["at"] else "-"
+        tell(f"    {row['phone']}  {row['template']}  {at}  {row['text'] or '-'}")
+    tell()
     cause_unknown = next((f for f in failed if _INVESTIGATE in f.next_step), None)
     if cause_unknown is not None:
         # Trying again what nobody understands only fails again.

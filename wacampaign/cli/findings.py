@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from wacampaign.cli.wording import clock, duration, rows
+from wacampaign.cli.other_writers import deleted, kept_back
+from wacampaign.cli.wording import duration, rows
 from wacampaign.core.error_table import Handling, lookup
+from wacampaign.core.moments import local_clock
 
 Severity = Literal["red", "yellow"]
 
@@ -39,22 +41,34 @@ class Finding:
 
 
 def attention(campaign: Mapping[str, Any]) -> str | None:
-    """The note that stays until it is resolved: "4 in doubt"."""
+    """The note that stays until it is resolved: "4 in doubt, 2 deleted"."""
     doubt: int = campaign["counts"]["in_doubt"]
-    return f"{doubt:,} in doubt" if doubt else None
+    gone: int = campaign["deleted"]
+    notes = [f"{n:,} {word}" for n, word in ((doubt, "in doubt"), (gone, "deleted")) if n]
+    return ", ".join(notes) or None
 
 
 def find(campaign: Mapping[str, Any]) -> list[Finding]:
     """Everything that is wrong, red before yellow."""
     short_id = campaign["id"][:8]
     found = [
+        *_counts(campaign),
         *_status(campaign, short_id),
         *_holds(campaign, short_id),
         *_errors(campaign, short_id),
         *_doubt(campaign, short_id),
+        *_others(campaign, short_id),
         *_pace(campaign, short_id),
     ]
     return sorted(found, key=lambda one: one.severity != "red")
+
+
+def _counts(campaign: Mapping[str, Any]) -> list[Finding]:
+    """Counts that cannot be: somebody wrote to them, or restored a backup without triggers."""
+    if min(campaign["counts"].values()) >= 0:
+        return []
+    text = "the kept counts are not those of the rows, so rows may be left unsent"
+    return [Finding("red", text, "wacampaign db migrate")]
 
 
 def _status(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
@@ -80,6 +94,12 @@ def _status(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
                 f"wacampaign audit {short_id}",
             )
         )
+        if status == "running" and not left + counts["processing"]:
+            text = "nothing else is left of it, and with contacts missing it never completes"
+            found.append(Finding("red", text, f"wacampaign cancel {short_id}"))
+    if status == "running" and (n := counts["pending"]):
+        text = f"{rows(n)} pending, which no worker takes"
+        found.append(Finding("red", text, f"wacampaign restart-stuck {short_id}"))
     if status == "running" and not campaign["live_workers"]:
         found.append(
             Finding("red", "no live worker: nothing is being sent", "wacampaign run-worker")
@@ -92,15 +112,15 @@ def _status(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
                 "set whatsapp_numbers.is_active to true",
             )
         )
-    if status == "scheduled":
-        at = campaign["scheduled_start_time"]
-        when = f"starts by itself at {clock(at)}" if at else "scheduled, without a time"
+    at = campaign["scheduled_start_time"]
+    if status == "scheduled" or (status == "paused" and at):
+        when = f"starts by itself at {local_clock(at)}" if at else "scheduled, without a time"
         if campaign["live_workers"]:
             found.append(Finding("yellow", when, f"wacampaign preflight {short_id}"))
         else:
             text = f"{when}, if a worker runs then: none is alive"
             found.append(Finding("yellow", text, "wacampaign run-worker"))
-    if status == "paused" and not _told_by_a_hold(campaign):
+    if status == "paused" and not at and not _told_by_a_hold(campaign):
         reason = _without_step(campaign["pause_reason"] or "")
         found.append(
             Finding(
@@ -138,7 +158,7 @@ def _holds(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
         what = f"template {hold['template']}" if hold["template"] else "the number"
         code = f" ({hold['code']})" if hold["code"] else ""
         if hold["until"]:
-            text = f"{what} waits until {clock(hold['until'])}{code}: {hold['reason']}"
+            text = f"{what} waits until {local_clock(hold['until'])}{code}: {hold['reason']}"
             found.append(Finding("yellow", text, f"wacampaign monitor {short_id}"))
             continue
         reason = _without_step(hold["reason"] or "")
@@ -192,11 +212,30 @@ def _errors(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
 
 
 def _doubt(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
-    note = attention(campaign)
-    if note is None:
+    counts = campaign["counts"]
+    if not counts["in_doubt"]:
         return []
+    note = f"{counts['in_doubt']:,} in doubt"
     text = f"{note}: may or may not have been sent; no machine sends them again"
-    return [Finding("yellow", text, f"wacampaign restart-stuck {short_id} --dry-run")]
+    found = [Finding("yellow", text, f"wacampaign audit {short_id}")]
+    left = ("pending", "ready", "retry_later", "processing")
+    over = not any(counts[name] for name in left) and not campaign["never_enqueued"]
+    if campaign["status"] == "running" and over and not campaign["live_workers"]:
+        text = (
+            "nothing else is left: ten minutes after the last of them a worker, or this command,"
+            f' completes it with the note "{note}"'
+        )
+        found.append(Finding("yellow", text, f"wacampaign restart-stuck {short_id}"))
+    return found
+
+
+def _others(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
+    """What other programs did to its rows, or tried to."""
+    audit = f"wacampaign audit {short_id}"
+    found = []
+    if campaign["deleted"]:
+        found += [Finding("red", text, audit) for text in deleted(campaign["others"])]
+    return found + [Finding("yellow", text, audit) for text in kept_back(campaign["others"])]
 
 
 def _pace(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from wacampaign.cli.output import say
+from wacampaign.cli.output import say, tell
 from wacampaign.problems import AccessRefused, Busy, Problem, Refused, Unreachable
 
 if TYPE_CHECKING:
@@ -259,10 +259,10 @@ async def _refuse_unasked(api: CloudApi, media_id: str, sender: KnownNumber) -> 
 def _refuse_unusable(report: MediaReport, template: str) -> None:
     if report.usable:
         return
-    print(f"not fit for the header of {template}: {_short(report.media)}")
+    tell(f"not fit for the header of {template}: {_short(report.media)}")
     for finding in report.findings:
         if finding.severity != "ok":
-            print(f"  {finding.severity} {finding.code}: {finding.text} ({finding.evidence})")
+            tell(f"  {finding.severity} {finding.code}: {finding.text} ({finding.evidence})")
     say("nothing was changed: give another file or URL")
     from wacampaign.cli.plan import show_next
 

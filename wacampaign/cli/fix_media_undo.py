@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from wacampaign.cli.fix_media_plan import arrow_for_samples, shown_medium, wrapped
-from wacampaign.cli.output import arrow, say
+from wacampaign.cli.output import arrow, say, tell
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
 from wacampaign.cli.progress import progress_bar
 from wacampaign.cli.session import CampaignName, actor, resolve_campaign, with_store
 from wacampaign.cli.wording import rows
+from wacampaign.core.cells import solid
 from wacampaign.core.masking import mask_phone
 from wacampaign.problems import Problem, Refused, Usage
 
@@ -49,9 +50,9 @@ def undo(settings: Settings, text: str, repair: str, *, yes: bool, dry_run: bool
     campaign, repair_id = found.campaign, found.repair["id"]
     short = f"R{repair_id[:6]}"
     if not found.count("restorable"):
-        print(f"nothing was changed: repair {short} of {campaign} has no row to give back")
+        tell(f"nothing was changed: repair {short} of {campaign} has no row to give back")
         for line in _left(found):
-            print(f"  {line}")
+            tell(f"  {line}")
         if found.repair["undo_begun"] and not found.repair["undone"]:
             with_store(settings, lambda opened: _finish(opened, repair_id))
         show_next(f"wacampaign queue-stats {campaign.short_id}")
@@ -85,9 +86,9 @@ def undo(settings: Settings, text: str, repair: str, *, yes: bool, dry_run: bool
         now = found
         if done != found.count("restorable"):  # workers went on in the meantime
             now = _Found(campaign, found.repair, await repairs.undo_survey(repair_id))
-        print(f"undone: {rows(done)} of {campaign} are as before repair {short}")
+        tell(f"undone: {rows(done)} of {campaign} are as before repair {short}")
         for line in _left(now, 0 if now is found else done):
-            print(line)
+            tell(line)
         show_next(f"wacampaign queue-stats {campaign.short_id}")
 
     try:
@@ -151,7 +152,7 @@ async def _finish(opened: Store, repair_id: str) -> None:
 
 
 async def _resolve(repairs: Any, campaign: CampaignName, text: str) -> Mapping[str, Any]:
-    wanted = text.strip().removeprefix("R").removesuffix("…").lower()
+    wanted = solid(text).removeprefix("R").removesuffix("…").lower()
     listed = f"wacampaign fix-media {campaign.short_id} --undo REPAIR"
     if len(wanted) < _BEGINNING_MIN:
         raise Usage(f"the beginning of a repair's id needs {_BEGINNING_MIN} characters", listed)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from wacampaign.cli.fix_media_choice import Wish, upload_missing
 from wacampaign.cli.fix_media_plan import Found, next_command, targets_of
-from wacampaign.cli.output import arrow, say
+from wacampaign.cli.output import arrow, say, tell
 from wacampaign.cli.plan import show_next
 from wacampaign.cli.progress import progress_bar
 from wacampaign.cli.session import actor, with_store
@@ -53,7 +53,7 @@ def carry_out(
         say("interrupted: no row was changed")
         raise
     if uploaded:
-        print(f"uploaded: {uploaded} to Meta", flush=True)
+        tell(f"uploaded: {uploaded} to Meta")
     for i, one in enumerate(work):
         try:
             _repair(settings, one, wish, restart=restart, command=command(one))
@@ -100,11 +100,11 @@ def _repair(settings: Settings, one: Found, wish: Wish, *, restart: bool, comman
                     )
                 raise
             before = f" ({begun.rows:,} of them before it was interrupted)" if begun.rows else ""
-            print(f"repaired: {rows(in_all)} of {campaign}{before}")
-            print(f"to undo it: wacampaign fix-media {campaign.short_id} --undo {begun.id[:8]}")
+            tell(f"repaired: {rows(in_all)} of {campaign}{before}")
+            tell(f"to undo it: wacampaign fix-media {campaign.short_id} --undo {begun.id[:8]}")
         restarted = restart and await repairs.restart(campaign.id, who)
         if restarted:
-            print(f"the campaign was {campaign.status}, and runs again")
+            tell(f"the campaign was {campaign.status}, and runs again")
         show_next(next_command(one, restart=restarted, command=command))
 
     try:
@@ -149,7 +149,7 @@ def finish_interrupted(settings: Settings, one: Found, wish: Wish) -> None:
             is_open = not (repair["finished"] or repair["closed"] or repair["undo_begun"])
             if is_open and repair["command"] == wish.command and repair["actor"] == actor():
                 n = await repairs.finish(repair["id"], actor())
-                print(f"repair R{repair['id'][:6]}, which was interrupted, is complete: {rows(n)}")
+                tell(f"repair R{repair['id'][:6]}, which was interrupted, is complete: {rows(n)}")
 
     with_store(settings, act)
 
@@ -157,7 +157,7 @@ def finish_interrupted(settings: Settings, one: Found, wish: Wish) -> None:
 def say_unchanged(one: Found) -> None:
     """There was nothing to do, and why."""
     campaign: Any = one.campaign
-    print(f"nothing was changed: no row of {campaign} would get another medium")
+    tell(f"nothing was changed: no row of {campaign} would get another medium")
     if left := sum(lane["no_media"] for lane in one.survey["lanes"]):
-        print(f"{rows(left)} left out: var1 is neither a URL nor a media id")
+        tell(f"{rows(left)} left out: var1 is neither a URL nor a media id")
     show_next(f"wacampaign queue-stats {campaign.short_id}")

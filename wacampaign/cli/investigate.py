@@ -13,11 +13,11 @@ import typer
 from wacampaign.cli.campaign_object import read_stats
 from wacampaign.cli.investigate_screen import print_investigation
 from wacampaign.cli.options import AsJson, Campaign, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import print_json, say
+from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
 from wacampaign.cli.session import CampaignName, actor, read_settings, resolve_campaign, with_store
 from wacampaign.core.masking import mask_phone
-from wacampaign.problems import ConfirmationRequired, NoSuchCampaign, Usage
+from wacampaign.problems import ConfirmationRequired, Declined, NoSuchCampaign, Usage
 from wacampaign.settings import Settings
 
 if TYPE_CHECKING:
@@ -253,6 +253,9 @@ def _may_send(
             raise
         say("no test message was sent: that needs --yes where there is no terminal")
         return False
+    except Declined:  # the database's evidence is worth having without them
+        say("no test message was sent")
+        return False
 
 
 # --- output ----------------------------------------------------------------------------------
@@ -272,10 +275,10 @@ def _nothing_failed(found: _Looked, code: int, *, as_json: bool) -> None:
             }
         )
         return
-    print(f"{campaign}: no row has failed with {code}, so there is nothing to look into")
+    tell(f"{campaign}: no row has failed with {code}, so there is nothing to look into")
     other = next((e["code"] for e in found.shown["errors"] if e["code"] not in (0, code)), None)
     if other is not None:
-        print(f"rows have failed with {other}")
+        tell(f"rows have failed with {other}")
         show_next(f"wacampaign investigate-135000 {campaign.short_id} --code {other}")
     else:
         show_next(f"wacampaign queue-stats {campaign.short_id}")

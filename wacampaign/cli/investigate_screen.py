@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from wacampaign.cli.output import speaks_unicode
+from wacampaign.cli.output import speaks_unicode, tell
 from wacampaign.cli.plan import show_next
 from wacampaign.cli.wording import rows
+from wacampaign.core.moments import told_locally
 
 if TYPE_CHECKING:
     from wacampaign.core.investigation.model import Beside, Hypothesis, Investigation, Probe
@@ -45,18 +46,20 @@ def print_investigation(made: Investigation, short_id: str) -> None:
         f"{name} ({short_id}): {rows(made.failed)} failed with {made.code} {made.code_title}",
         width,
     )
-    print()
+    tell()
     for line in _conclusion(made):
         _write(line, width)
     if made.beside:
-        print()
+        tell()
         _compare(made.beside, width)
     if made.probes:
-        print("\ntest messages")
+        tell()
+        tell("test messages")
         for probe in made.probes:
             _write(_probe(probe), width, "  ", "    ")
     _facts(made, width)
-    print("\nhypotheses")
+    tell()
+    tell("hypotheses")
     for one in made.hypotheses:
         _hypothesis(one, width)
     for title, texts in (
@@ -65,17 +68,19 @@ def print_investigation(made: Investigation, short_id: str) -> None:
         ("not looked at", made.not_checked),
     ):
         if texts:
-            print(f"\n{title}")
+            tell()
+            tell(title)
             for text in texts:
                 _write(text, width, "  - ", "    ")
     if made.options:
-        print("\noptions, best first")
+        tell()
+        tell("options, best first")
         for option in made.options:
             _write(f"{option.id:<2} {option.title}", width, "  ", "     ")
-            print(f"     {option.command}")
+            tell(f"     {option.command}")
             if option.why:
                 _write(option.why, width, "     ", "     ")
-        print()
+        tell()
     show_next(_next(made, short_id))
 
 
@@ -111,7 +116,7 @@ def _compare(columns: Sequence[Beside], width: int) -> None:
         cells = [textwrap.wrap(value, room) or [""] for value in values]
         for n in range(max(map(len, cells))):
             parts = [(cell[n] if n < len(cell) else "").ljust(room) for cell in cells]
-            print(f"{label if n == 0 else '':<{_LABEL}}  {'  '.join(parts)}".rstrip())
+            tell(f"{label if n == 0 else '':<{_LABEL}}  {'  '.join(parts)}".rstrip())
 
 
 def _facts(made: Investigation, width: int) -> None:
@@ -119,18 +124,20 @@ def _facts(made: Investigation, width: int) -> None:
     when = [one for one in made.timeline if one.kind == "message"]
     facts = [one for one in made.facts if one.about not in ("media", "payload")]
     if when:
-        print("\nwhen")
+        tell()
+        tell("when")
         for moment in when:
             _write(f"{moment.at}  {moment.text}", width, "  ", "    ")
     if facts:
-        print("\nlooked up")
+        tell()
+        tell("looked up")
         for fact in facts:
             mark = {True: "ok  ", False: "BAD ", None: "-   "}[fact.ok]
             _write(f"{fact.text} ({fact.source})", width, f"  {mark}", "      ")
 
 
 def _hypothesis(one: Hypothesis, width: int) -> None:
-    print(f"  {one.id:<19} {_words(one)}")
+    tell(f"  {one.id:<19} {_words(one)}")
     kept = _SHOWN.get(one.verdict.value, _SHOWN_OF_OTHERS)
     for text in [text for text in one.evidence if text][:kept]:
         _write(text, width, "      ", "      ")
@@ -138,8 +145,7 @@ def _hypothesis(one: Hypothesis, width: int) -> None:
 
 def _probe(one: Probe) -> str:
     media = f", media {one.media}" if one.media else ""
-    result = "accepted" if one.accepted else "refused"
-    what = f"{result}: {one.title} ({one.template}, number {one.number}{media})"
+    what = f"{one.result}: {one.title} ({one.template}, number {one.number}{media})"
     return what if one.accepted and one.answer == "accepted" else f"{what}: {one.answer}"
 
 
@@ -160,13 +166,13 @@ def _write(text: str, width: int, first: str = "", rest: str = "") -> None:
     """One paragraph, wrapped; long words stay whole, as people copy them."""
     if not speaks_unicode(sys.stdout):
         text = text.replace("…", "...")
-    print(
-        textwrap.fill(
-            text,
-            width,
-            initial_indent=first,
-            subsequent_indent=rest,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
+    text = told_locally(text)
+    for line in textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        tell(line)

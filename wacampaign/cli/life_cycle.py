@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from wacampaign.cli.options import Campaign, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.output import tell
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
 from wacampaign.cli.preflight import SkipPreflight, check_before_start, set_running
 from wacampaign.cli.session import (
@@ -63,10 +64,11 @@ def start(
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
-    """Start a campaign that is paused or scheduled, or schedule it.
+    """Start a campaign that is paused or scheduled, now or at a time.
 
     Its preflight is made first, and refuses with exit code 3 what cannot go well. Workers take
-    its rows from now on. What it waits for is shown by `queue-stats`.
+    its rows from now on. With --at it stays paused, and a worker starts it then; `start`, `pause`,
+    `cancel` or another --at change that. What it waits for is shown by `queue-stats`.
 
     Example: wacampaign start Bajaj_market_2
 
@@ -102,9 +104,10 @@ def pause(
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
-    """Pause a running campaign.
+    """Pause a running campaign, or one that `start --at` would start.
 
-    No row is taken any more. What workers hold at that moment may still go out.
+    No row is taken any more. What workers hold at that moment may still go out. A time that it was
+    to start at is forgotten.
 
     Example: wacampaign pause Bajaj_market_2
     """
@@ -162,10 +165,12 @@ def _change(
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     campaign, before = with_store(settings, look)
     held = action is _RESUME and any(hold["until"] is None for hold in before["holds"])
-    if campaign.status == action.status and not held:
+    # A paused campaign that starts by itself: pausing it takes its time away.
+    timed = action is _PAUSE and campaign.status == "paused" and before["scheduled_start_time"]
+    if campaign.status == action.status and not held and not timed:
         _say_unchanged(action, campaign)
         return
-    if campaign.status not in action.allowed and not held:
+    if campaign.status not in action.allowed and not held and not timed:
         raise Refused(
             f"{campaign} is {campaign.status}, so it cannot be {action.done}",
             f"wacampaign queue-stats {campaign.short_id}",
@@ -184,10 +189,10 @@ def _change(
             _say_unchanged(action, campaign)
             return
         after = await campaign_state(opened, campaign)
-        print(f"{action.done}: {campaign}")
+        tell(f"{action.done}: {campaign}")
         if answer.get("holds_lifted"):
-            print(f"holds lifted: {answer['holds_lifted']:,}")
-        print(_guarantee(action, after["counts"]))
+            tell(f"holds lifted: {answer['holds_lifted']:,}")
+        tell(_guarantee(action, after["counts"]))
         show_next(_next_command(action, campaign, live_workers=after["live_workers"]))
 
     with_store(settings, act)
@@ -234,5 +239,5 @@ def _next_command(action: _Action, campaign: CampaignName, *, live_workers: int)
 
 def _say_unchanged(action: _Action, campaign: CampaignName) -> None:
     now = "cancelled or failed" if action is _CANCEL else action.status
-    print(f"{campaign} is {now} already: nothing was changed")
+    tell(f"{campaign} is {now} already: nothing was changed")
     show_next(f"wacampaign queue-stats {campaign.short_id}")

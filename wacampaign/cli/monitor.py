@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from wacampaign.cli.gate import reader_gone
 from wacampaign.cli.monitor_feed import Feed
 from wacampaign.cli.monitor_lines import change_lines, progress_line
 from wacampaign.cli.options import AsJson, EnvFile, OptionalCampaign, ShowNumbers, StoreFlag
-from wacampaign.cli.output import print_json, say, stdout_console
+from wacampaign.cli.output import print_json, say, stdout_console, tell
 from wacampaign.cli.session import read_settings, resolve_campaigns, with_store
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _print_progress(stats: Stats, *, as_json: bool) -> None:
         if as_json:
             print_json({"at": stats.at, **one}, one_line=True)
         else:
-            print(progress_line(stats.at, one), flush=True)
+            tell(progress_line(stats.at, one))
 
 
 async def _write_lines(feed: Feed, seconds: float, *, as_json: bool) -> None:
@@ -124,9 +125,11 @@ async def _write_lines(feed: Feed, seconds: float, *, as_json: bool) -> None:
                 due = now + seconds
             if not as_json:
                 for line in changes:
-                    print(line, flush=True)
+                    tell(line)
             before = stats
             if feed.over:
                 return
+        if reader_gone():
+            return
         await asyncio.sleep(feed.wait_seconds)
         await feed.tick()

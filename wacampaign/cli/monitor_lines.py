@@ -26,6 +26,7 @@ def progress_line(at: str, campaign: Mapping[str, Any]) -> str:
         "rate_per_second": campaign["rate_per_second"],
         "limit_per_second": campaign["number"]["rate"],
         "eta": _eta(at, campaign["eta_seconds"]),
+        "starts_at": campaign["scheduled_start_time"],
         **{name: counts[name] for name in COUNTS},
         "oldest_ready_seconds": campaign["oldest_ready_seconds"],
         "workers": campaign["live_workers"],

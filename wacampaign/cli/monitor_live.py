@@ -16,6 +16,7 @@ from rich.live import Live
 from wacampaign.cli.monitor_feed import Feed
 from wacampaign.cli.monitor_screen import View, frame
 from wacampaign.cli.output import speaks_unicode
+from wacampaign.core.turns import wait_for
 
 #: Seconds between two frames when nothing happens: the age of what is shown must go on.
 FRAME_SECONDS: Final = 1.0
@@ -45,10 +46,7 @@ async def watch(feed: Feed, console: Console) -> None:
         ):
             while not left.is_set() and not looking.done():
                 live.update(_draw(feed, console, footer="q quit"), refresh=True)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(FRAME_SECONDS):
-                        await changed.wait()
-                changed.clear()
+                await wait_for(changed, FRAME_SECONDS)
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)

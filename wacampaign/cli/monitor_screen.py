@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from rich.text import Text
 
 from wacampaign.cli.campaign_object import COUNTS, Stats, findings_of
 from wacampaign.cli.queue_stats import STATUS_STYLES
-from wacampaign.cli.wording import clock, duration, seconds_clock
+from wacampaign.cli.wording import duration
+from wacampaign.core.moments import local_clock, seconds_clock
+from wacampaign.core.shown_text import every_line
 
 #: From this width (columns) errors come with what to do, and workers stand beside the queue whole.
 WIDE: Final = 120
@@ -48,7 +50,11 @@ class _Block:
 
 def frame(view: View, width: int, height: int) -> list[Text]:
     """The lines of one frame, at most `height` of at most `width` columns."""
-    campaigns = view.stats.campaigns
+    # Cleaned before it is measured.
+    stats = view.stats
+    clean = replace(stats, campaigns=every_line(stats.campaigns), workers=every_line(stats.workers))
+    view = replace(view, stats=clean)
+    campaigns = clean.campaigns
     if len(campaigns) == 1:
         blocks = _one_campaign(view, campaigns[0], width)
     else:
@@ -210,12 +216,14 @@ def _pace(view: View, campaign: Mapping[str, Any], width: int) -> Text:
 def _eta(view: View, campaign: Mapping[str, Any]) -> str:
     status, eta = campaign["status"], campaign["eta_seconds"]
     if status != "running":
-        return f"ended {clock(campaign['end_time'])}" if campaign["end_time"] else "not running"
+        return (
+            f"ended {local_clock(campaign['end_time'])}" if campaign["end_time"] else "not running"
+        )
     if eta is None:
         return "ETA -"
     if eta == 0:
         return "last rows on their way"
-    return f"ETA {clock(view.stats.at, plus_seconds=eta)} ({duration(eta)})"
+    return f"ETA {local_clock(view.stats.at, plus_seconds=eta)} ({duration(eta)})"
 
 
 def _chart(view: View, campaign: Mapping[str, Any], cells: int) -> str:
@@ -265,7 +273,7 @@ def _workers(view: View, *, wide: bool) -> list[Text]:
             continue
         text = f"   {worker['host']} pid {worker['pid']}  {worker['in_flight']:,} in flight"
         if wide:
-            since = clock(worker["started_at"])
+            since = local_clock(worker["started_at"])
             text += f"  beat {beat} ago  since {since}  {worker['id'][:8]}  v{worker['version']}"
         lines.append(Text(text))
     return lines

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, ShowNumbers, StoreFlag, Yes
-from wacampaign.cli.output import arrow, print_json, say
+from wacampaign.cli.output import arrow, print_json, say, tell
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
 from wacampaign.cli.session import actor, read_settings, with_store
 from wacampaign.cli.tables import print_table
+from wacampaign.core.cells import solid
 from wacampaign.problems import AccessRefused, Misconfigured, Usage
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def add(
 
     Example: wacampaign number add 200000000000001 --waba 100000000000001 --rate 80
     """
+    phone_number_id, waba = solid(phone_number_id), solid(waba)
     for what, text in (("PHONE_NUMBER_ID", phone_number_id), ("--waba", waba)):
         if not (text.isascii() and text.isdigit()):
             raise Usage(f"{what} must be an id of Meta's: digits only", "wacampaign number add -h")
@@ -119,11 +121,11 @@ def add(
         templates = len(entry.sync.kept) if entry.sync else None
         print_json({"added": added, "number": _as_json(number, False), "synced": templates})
         return
-    print(f"{'added' if added else 'updated'}: {number.label}, {phone_number_id}")
+    tell(f"{'added' if added else 'updated'}: {number.label}, {phone_number_id}")
     if entry.sync is None:
         show_next(f"wacampaign templates sync --number {phone_number_id}")
     else:
-        print(f"templates: {len(entry.sync.kept):,} synced")
+        tell(f"templates: {len(entry.sync.kept):,} synced")
         show_next(f"wacampaign templates list --number {phone_number_id}")
 
 
@@ -269,7 +271,7 @@ def _ask_token() -> str:
     from getpass import getpass
 
     try:
-        token = "".join(getpass("access token (not shown): ", stream=sys.stderr).split())
+        token = solid(getpass("access token (not shown): ", stream=sys.stderr))
     except EOFError:
         token = ""
     if not token:

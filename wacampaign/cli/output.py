@@ -1,12 +1,17 @@
-"""What goes to stdout, and what a stream can show."""
+"""What goes to stdout, and what a stream can show.
+
+All text of the command line goes through this module (a test looks for other ways out): a line
+with `tell` or `say`, data with `print_json` or `tell_cells`, colours with `tell_styled`.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from wacampaign.core.shown_text import json_text, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,27 +26,71 @@ def print_json(fields: Mapping[str, Any], *, one_line: bool = False) -> None:
     Indented for people on a terminal; always one line where lines are a stream (`one_line`).
     """
     pretty = not one_line and sys.stdout.isatty()
-    print(
-        json.dumps(
-            {"schema_version": SCHEMA_VERSION, **fields},
-            ensure_ascii=not speaks_unicode(sys.stdout),
-            allow_nan=False,
-            indent=2 if pretty else None,
-        ),
-        flush=True,
+    text = json_text(
+        {"schema_version": SCHEMA_VERSION, **fields},
+        ensure_ascii=not speaks_unicode(sys.stdout),
+        allow_nan=False,
+        indent=2 if pretty else None,
     )
+    print(text, flush=True)
 
 
-def say(text: str) -> None:
-    """A message for people, beside the data: on stderr."""
-    print(text, file=sys.stderr, flush=True)
+def tell(line: str = "", *, stream: TextIO | None = None) -> None:
+    """One line for people, on stdout unless `stream` says otherwise.
+
+    A line break in a name or an answer does not make it two.
+    """
+    print(one_line(line), file=stream or sys.stdout, flush=True)
+
+
+def tell_cells(cells: Sequence[str]) -> None:
+    """One line for programs, on stdout: the cells with tabs between them."""
+    print("\t".join(map(one_line, cells)))
+
+
+def tell_styled(parts: Iterable[tuple[str, str]]) -> None:
+    """One line for people, on stdout: texts, each with its style (empty: none)."""
+    clean = [(one_line(text), style) for text, style in parts]
+    if not sys.stdout.isatty():  # no colours: nothing that takes 50 ms to import
+        print("".join(text for text, _ in clean))
+        return
+    from rich.text import Text
+
+    stdout_console().print(Text.assemble(*clean))
+
+
+def tell_text(text: str) -> None:
+    """Text of our own, of several lines, on stdout as it stands."""
+    print(text)
+
+
+def say(line: str) -> None:
+    """A message for people, beside the data: on stderr, on one line."""
+    print(one_line(line), file=sys.stderr, flush=True)
+
+
+def ask(question: str) -> str:
+    """What a person answers at the terminal, without blanks around it; empty at the end of input.
+
+    The question goes to stderr.
+    """
+    print(one_line(question), end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        print(file=sys.stderr)  # nobody pressed Enter
+    return answer.strip()
+
+
+def at_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def stdout_console() -> Console:
     """Rich on stdout: colour on a terminal only, nothing wrapped or guessed at."""
-    from rich.console import Console
+    from wacampaign.cli.gate import console
 
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return console(sys.stdout, markup=False, emoji=False, soft_wrap=True)
 
 
 def speaks_unicode(stream: TextIO) -> bool:
@@ -53,14 +102,3 @@ def speaks_unicode(stream: TextIO) -> bool:
 def arrow(stream: TextIO) -> str:
     """What stands before the next command."""
     return "→" if speaks_unicode(stream) else "->"
-
-
-def silence_stdout() -> None:
-    """Points stdout at nothing, so that Python's flush at exit does not fail once more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass  # not a real descriptor: nothing is flushed there at exit
-    finally:
-        os.close(nowhere)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wacampaign.cli.output import arrow, say
-from wacampaign.problems import ConfirmationRequired
+from wacampaign.cli.output import arrow, ask, at_terminal, tell
+from wacampaign.problems import ConfirmationRequired, Declined
 
 #: Samples that are shown where rows change.
 SAMPLES_SHOWN: Final = 5
@@ -46,38 +46,36 @@ class Plan:
 def agreed(plan: Plan, *, yes: bool, dry_run: bool) -> bool:
     """Prints the plan and returns whether it may be carried out.
 
-    `dry_run`: never. `yes`: without asking. Otherwise a person at the terminal is asked; without
-    a terminal `ConfirmationRequired` is raised. Nothing has been changed yet in any case.
+    `dry_run`: never. `yes`: without asking. Otherwise a person at the terminal is asked: another
+    answer than yes raises `Declined`; without a terminal `ConfirmationRequired` is raised. Nothing
+    has been changed yet in any case.
     """
     show_plan(plan)
     if dry_run:
-        print("dry run: nothing was changed", flush=True)
+        tell("dry run: nothing was changed")
         return False
     if yes:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not at_terminal():
         raise ConfirmationRequired()
-    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+    if ask("Go on? [y/N] ").lower() in ("y", "yes"):
         return True
-    say("nothing was changed")
-    return False
+    raise Declined()
 
 
 def show_plan(plan: Plan) -> None:
     """The plan on stdout: title, steps, samples, notes, next command."""
-    print(f"plan: {plan.title}")
+    tell(f"plan: {plan.title}")
     for step in plan.steps:
-        print(f"  {step}")
+        tell(f"  {step}")
     for sample in plan.samples[:SAMPLES_SHOWN]:
-        print(f"    {sample}")
+        tell(f"    {sample}")
     for note in plan.notes:
-        print(f"  {note}")
+        tell(f"  {note}")
     if plan.next_command:
-        print(f"  afterwards: {plan.next_command}")
-    sys.stdout.flush()
+        tell(f"  afterwards: {plan.next_command}")
 
 
 def show_next(command: str) -> None:
     """The last line of a command that was carried out: what to run next."""
-    print(f"{arrow(sys.stdout)} {command}", flush=True)
+    tell(f"{arrow(sys.stdout)} {command}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TextIO
 import typer
 
 from wacampaign.cli.options import AsJson, Campaign, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import print_json
+from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
 from wacampaign.cli.session import (
     CampaignName,
@@ -18,7 +18,7 @@ from wacampaign.cli.session import (
     resolve_campaign,
     with_store,
 )
-from wacampaign.problems import Misconfigured, Problem, Usage
+from wacampaign.problems import Declined, Misconfigured, Problem, Usage
 
 if TYPE_CHECKING:
     from wacampaign.core.preflight.model import Line, Preflight
@@ -85,7 +85,7 @@ def preflight(
     if not as_json:
         from wacampaign.cli.preflight_screen import show_lines
 
-        print(f"preflight of {named}, {named.status}")
+        tell(f"preflight of {named}, {named.status}")
         show_lines(found.lines)
     if phone is not None:
         # With --json, stdout is for the one object.
@@ -106,7 +106,7 @@ def preflight(
             }
         )
     else:
-        print(found.summary)
+        tell(found.summary)
         show_next(_next_command(named, found, tested=tested))
     if found.failures:
         raise typer.Exit(FINDING)
@@ -191,7 +191,10 @@ def _test(
         steps=(Step(1, "test message", f"template {message.template}", "sent"),),
         notes=(f"from {message.label}; it counts in no campaign and may be charged by Meta",),
     )
-    if not agreed(plan, yes=yes, dry_run=False):
+    try:
+        agreed(plan, yes=yes, dry_run=False)
+    except Declined:  # the checks were made, and are worth their exit code
+        say("no test message was sent")
         return []
 
     async def send(store: Store) -> list[Line]:

@@ -8,8 +8,9 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final, TextIO
 
-from wacampaign.cli.output import arrow
+from wacampaign.cli.output import arrow, tell
 from wacampaign.core.preflight.model import Check, Line, Preflight
+from wacampaign.core.shown_text import one_line
 
 _STYLES: Final = {Check.OK: "green", Check.WARN: "yellow", Check.FAIL: "bold red"}
 #: Columns of verdict and id, each with the space after it.
@@ -24,14 +25,13 @@ def show_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
 
     What several lines in a row have in common, their text or fix, is written once.
     """
-    from rich.console import Console
     from rich.text import Text
+
+    from wacampaign.cli.gate import console as clean_console
 
     stream = stream or sys.stdout
     width = min(shutil.get_terminal_size().columns, _WIDTH_MAX)
-    console = Console(
-        file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True, width=width
-    )
+    console = clean_console(stream, markup=False, emoji=False, soft_wrap=True, width=width)
     room = max(20, width - _VERDICT_WIDTH - _ID_WIDTH)
     margin = " " * (_VERDICT_WIDTH + _ID_WIDTH)
     shown = list(lines)
@@ -39,6 +39,7 @@ def show_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
         before = shown[i - 1] if i else None
         after = shown[i + 1] if i + 1 < len(shown) else None
         told = "as above" if before is not None and before.text == line.text else line.text
+        told = one_line(told)
         verdict = line.verdict.upper() if line.verdict is Check.FAIL else str(line.verdict)
         style = _STYLES.get(line.verdict, "dim")
         first, *rest = textwrap.wrap(told, room, break_on_hyphens=False) or [""]
@@ -50,14 +51,14 @@ def show_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
         alike = alike or (after is not None and (after.text, after.fix) == (line.text, line.fix))
         if line.fix and line.verdict is not Check.OK and not alike:
             sign = f"{arrow(stream)} "
-            for part in textwrap.wrap(line.fix, room - len(sign), break_on_hyphens=False):
+            for part in textwrap.wrap(one_line(line.fix), room - len(sign), break_on_hyphens=False):
                 console.print(Text(f"{margin}{sign}{part}"))
                 sign = " " * len(sign)
 
 
 def show_compact(preflight: Preflight, stream: TextIO | None = None) -> None:
     """One line for all, then only those that are not ok; the same trouble of several once."""
-    print(f"preflight: {preflight.summary}", file=stream or sys.stdout, flush=True)
+    tell(f"preflight: {preflight.summary}", stream=stream)
     skipped: dict[str, list[Line]] = {}
     for line in preflight.having(Check.SKIPPED):
         skipped.setdefault(f"{line.text}\n{line.fix}", []).append(line)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,8 +13,10 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from wacampaign.cli.output import arrow, silence_stdout
+from wacampaign.cli.gate import gated
+from wacampaign.cli.output import arrow, say
 from wacampaign.core.masking import mask_secrets
+from wacampaign.core.shown_text import json_text
 from wacampaign.problems import Problem, Usage
 
 #: Set to anything to see where an unexpected error came from.
@@ -43,11 +45,9 @@ class Program(TyperGroup):
                 args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra
             )
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
-        for stream in (sys.stdout, sys.stderr):
-            # A terminal that cannot show a character shows another; it must not stop a command.
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
-        sys.exit(self._run(words, prog_name or "wacampaign"))
+        with gated():
+            code = self._run(words, prog_name or "wacampaign")
+        sys.exit(code)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Lists the commands under their headings (`rich_help_panel`), in the app's order."""
@@ -82,17 +82,14 @@ class Program(TyperGroup):
             return end.exit_code
         except (KeyboardInterrupt, typer.Abort):
             return INTERRUPTED
-        except BrokenPipeError:
-            # Whoever read our output has seen enough (`| head`).
-            silence_stdout()
-            return 0
         except TyperException as error:
             return report(_usage(error, prog_name), as_json=as_json)
         except Problem as problem:
             return report(problem, as_json=as_json)
         except Exception as error:
             if os.environ.get(DEBUG_SETTING):
-                print(mask_secrets(traceback.format_exc()), file=sys.stderr, end="")
+                for line in mask_secrets(traceback.format_exc()).splitlines():
+                    say(line)
             return report(_unexpected(error), as_json=as_json)
 
 
@@ -106,15 +103,23 @@ def report(problem: Problem, *, as_json: bool) -> int:
             "suggestion": problem.suggestion,
             "changed": problem.changed,
         }
-        text = json.dumps({"error": error})
+        say(json_text({"error": error}, ensure_ascii=True))
     else:
-        text = f"error: {message}\n{arrow(sys.stderr)} {problem.suggestion}"
-    print(text, file=sys.stderr)
+        say(f"error: {message}")
+        say(f"{arrow(sys.stderr)} {problem.suggestion}")
     return problem.exit_code
+
+
+#: Names that people try, and what they mean by it: the likeness of letters misleads (`start`).
+_MEANT: Final = {"status": "queue-stats", "list": "queue-stats", "stats": "queue-stats"}
 
 
 def _usage(error: TyperException, prog_name: str) -> Problem:
     context = getattr(error, "ctx", None)
+    unknown = re.match(r"No such command '(\w+)'", error.format_message())
+    if unknown is not None and unknown[1] in _MEANT and context and context.parent is None:
+        meant = f"{prog_name} {_MEANT[unknown[1]]}"
+        return Usage(f"No such command '{unknown[1]}'", meant)
     command = context.command_path if context is not None else prog_name
     return Usage(error.format_message().rstrip("."), f"{command} --help")
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from wacampaign.core.shown_text import one_line
+
 #: Called with what is done and what there is in all.
 Advance = Callable[[int, int], None]
 
@@ -16,7 +18,6 @@ def progress_bar(title: str) -> Iterator[Advance | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         Progress,
@@ -25,12 +26,14 @@ def progress_bar(title: str) -> Iterator[Advance | None]:
         TimeRemainingColumn,
     )
 
+    from wacampaign.cli.gate import console
+
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
+    with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(one_line(title), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

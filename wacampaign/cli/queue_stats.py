@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from wacampaign.cli.campaign_object import COUNTS, Stats, findings_of, read_stats
 from wacampaign.cli.options import AsJson, Campaigns, EnvFile, ShowNumbers, StoreFlag
-from wacampaign.cli.output import arrow, print_json
+from wacampaign.cli.output import arrow, print_json, tell_styled
 from wacampaign.cli.session import read_settings, resolve_campaigns, with_store
-from wacampaign.cli.wording import clock, contact_count, duration
+from wacampaign.cli.wording import contact_count, duration
+from wacampaign.core.moments import local_clock
 
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
@@ -55,21 +56,8 @@ def queue_stats(
 
 
 def _print_stats(stats: Stats) -> None:
-    _print(_lines(stats))
-
-
-def _print(lines: Iterable[Line]) -> None:
-    if not sys.stdout.isatty():  # no colours: nothing that takes 50 ms to import
-        for line in lines:
-            print("".join(text for text, _ in line))
-        return
-    from rich.text import Text
-
-    from wacampaign.cli.output import stdout_console
-
-    console = stdout_console()
-    for line in lines:
-        console.print(Text.assemble(*line))
+    for line in _lines(stats):
+        tell_styled(line)
 
 
 def _lines(stats: Stats) -> Iterator[Line]:
@@ -127,7 +115,7 @@ def _count_notes(campaign: Mapping[str, Any]) -> dict[str, str]:
 def _pace(campaign: Mapping[str, Any], at: str) -> str:
     if campaign["status"] != "running":
         ended = campaign["end_time"]
-        return f"ended {clock(ended)}" if ended else "not running"
+        return f"ended {local_clock(ended)}" if ended else "not running"
     limit = campaign["number"]["rate"]
     cap = f" (limit {limit:g}/s)" if limit is not None else ""
     eta = campaign["eta_seconds"]
@@ -140,7 +128,7 @@ def _pace(campaign: Mapping[str, Any], at: str) -> str:
         return f"rate {campaign['rate_per_second']:g}/s{cap}, the last rows are on their way"
     return (
         f"rate {campaign['rate_per_second']:g}/s{cap}, "
-        f"done in {duration(eta)}, at {clock(at, plus_seconds=eta)}"
+        f"done in {duration(eta)}, at {local_clock(at, plus_seconds=eta)}"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -11,18 +10,20 @@ import typer
 
 from wacampaign.cli.known_outcomes import has_journals, settle_what_is_known
 from wacampaign.cli.options import Campaigns, DryRun, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import say
+from wacampaign.cli.output import ask, at_terminal, say, tell
 from wacampaign.cli.plan import SAMPLES_SHOWN, agreed, show_next, show_plan
 from wacampaign.cli.session import actor, read_settings, resolve_campaigns, with_store
 from wacampaign.cli.stuck_shown import next_command, plan_of, print_campaign
 from wacampaign.cli.wording import rows
+from wacampaign.core.completion import describe_verdict
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.stuck import InDoubt, StuckCampaign, by_all, examine
-from wacampaign.problems import Busy, ConfirmationRequired, Problem
+from wacampaign.problems import Busy, ConfirmationRequired, Declined, Problem
 
 if TYPE_CHECKING:
     from wacampaign.settings import Settings
     from wacampaign.store.store import Store
+    from wacampaign.store.stuck import StuckCampaigns
 
 #: What a person who has rows sent again is told.
 _TWICE: Final = "Some of these people may get the message twice: nobody knows if it was sent."
@@ -35,6 +36,8 @@ class _Found:
     stuck: Sequence[StuckCampaign]
     samples: Sequence[str]
     live_workers: int
+    #: Whether journals or messages settled rows before anybody was asked.
+    settled: bool = False
 
 
 @dataclass(slots=True)
@@ -69,31 +72,37 @@ def restart_stuck(
 
     Example: wacampaign restart-stuck --dry-run
 
-    Example: wacampaign restart-stuck 5a5c39a6 --in-doubt resend
+    Example: wacampaign restart-stuck 5a5c39a6 --in-doubt hold
     """
     settings = read_settings(env_file, store)
     # Evidence changes rows, too: only where the plan may be carried out.
-    settle = not dry_run and (yes or _at_terminal())
+    settle = not dry_run and (yes or at_terminal())
 
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     found = with_store(
         settings, lambda opened: _look(opened, settings, campaigns, in_doubt, settle=settle)
     )
     if not found.stuck:
-        print("nothing is stuck: nothing was changed")
+        tell("nothing is stuck: nothing was changed")
         show_next("wacampaign queue-stats")
         return
     for one in found.stuck:
         print_campaign(one)
     accepted, doubtful = by_all(found.stuck)
     if not any(one.changes for one in found.stuck):
-        print(f"nothing was changed; {accepted:,} accepted are never touched")
+        tell(f"nothing was changed; {accepted:,} accepted are never touched")
         show_next(next_command(found.stuck, found.live_workers))
         return
-    if not _agreed(found, accepted, doubtful, in_doubt, yes=yes, dry_run=dry_run):
-        return
+    try:
+        if not _agreed(found, accepted, doubtful, in_doubt, yes=yes, dry_run=dry_run):
+            return
+    except Declined as declined:
+        if found.settled:
+            declined.changed = True
+            declined.message = "not restarted; what journals and messages proved stays settled"
+        raise
     done = with_store(settings, lambda opened: _carry_out(opened, found.stuck))
-    print(f"{accepted:,} accepted before were not touched")
+    tell(f"{accepted:,} accepted before were not touched")
     if done.missed:
         busy = Busy(
             "somebody else restarted " + ", ".join(f"{m.name} ({m.short_id})" for m in done.missed),
@@ -102,11 +111,6 @@ def restart_stuck(
         busy.changed = done.changed
         raise busy
     show_next(next_command(found.stuck, found.live_workers))
-
-
-def _at_terminal() -> bool:
-    """Whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 async def _look(
@@ -122,15 +126,17 @@ async def _look(
     database = StuckCampaigns(store)
     ids = await resolve_campaigns(store, texts)
     facts = await database.look(ids)
+    settled = False
     if settle:
         unsure = [
             one["id"]
             for one in facts["campaigns"]
             if any(one["counts"][name] for name in ("in_doubt", "ready", "retry_later", "pending"))
         ]
-        if await settle_what_is_known(store, settings.home, unsure):
+        settled = await settle_what_is_known(store, settings.home, unsure)
+        if settled:
             facts = await database.look(ids)
-    stuck = examine(facts, in_doubt, named=bool(texts))
+    stuck = examine(facts, in_doubt, named=bool(texts), in_doubt_minutes=settings.in_doubt_minutes)
     if not settle and any(one.in_doubt for one in stuck) and has_journals(settings.home):
         say("journals on this machine may know more; they are read with --yes, or after a question")
     samples: list[str] = []
@@ -141,7 +147,7 @@ async def _look(
             samples += await _samples(database, one, "ready", "never sent")
         if one.resolve:
             samples += await _samples(database, one, "in_doubt", "in doubt")
-    return _Found(stuck, samples, facts["live_workers"])
+    return _Found(stuck, samples, facts["live_workers"], settled)
 
 
 async def _samples(database: Any, one: StuckCampaign, what: str, word: str) -> list[str]:
@@ -166,14 +172,11 @@ def _agreed(
     if not resent or yes or dry_run:
         return agreed(plan, yes=yes, dry_run=dry_run)
     show_plan(plan)
-    if not _at_terminal():
+    if not at_terminal():
         raise ConfirmationRequired()
-    question = f"Type the number of rows to resend ({resent}): "
-    print(question, end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().replace(",", "") == str(resent):
+    if ask(f"Type the number of rows to resend ({resent}): ").replace(",", "") == str(resent):
         return True
-    say("nothing was changed")
-    return False
+    raise Declined("the number was not typed: nothing was changed")
 
 
 async def _carry_out(store: Store, stuck: Sequence[StuckCampaign]) -> _Done:
@@ -188,7 +191,7 @@ async def _carry_out(store: Store, stuck: Sequence[StuckCampaign]) -> _Done:
             given_up = await store.reap([])
             done.changed = done.changed or any(given_up.values())
         for one in stuck:
-            if not await _carry_out_one(database, one, done):
+            if not await _carry_out_one(store, database, one, done):
                 done.missed.append(one)
     except Problem as problem:
         problem.changed = done.changed
@@ -198,7 +201,9 @@ async def _carry_out(store: Store, stuck: Sequence[StuckCampaign]) -> _Done:
     return done
 
 
-async def _carry_out_one(database: Any, one: StuckCampaign, done: _Done) -> bool:
+async def _carry_out_one(
+    store: Store, database: StuckCampaigns, one: StuckCampaign, done: _Done
+) -> bool:
     """False when somebody else was quicker."""
     who, quick = actor(), True
     label = f"{one.name} ({one.short_id})"
@@ -210,17 +215,30 @@ async def _carry_out_one(database: Any, one: StuckCampaign, done: _Done) -> bool
         answer = await database.restart(one.id, one.token, who, reason)
         if answer["changed"]:
             done.changed = True
-            print(f"restarted: {label}, {rows(int(answer['left']))} ready")
+            # What was pending is made ready only in a campaign that runs.
+            await database.mend_rows(one.id, who)
+            tell(f"restarted: {label}, {rows(int(answer['left']))} ready")
         else:
             quick = False
     if one.resolve and quick:
-        answer = await database.resolve_doubt(one.id, one.resolve, one.in_doubt, who)
+        answer = await database.resolve_doubt(
+            one.id,
+            one.resolve,
+            one.in_doubt,
+            who,
+            seen_at=one.seen_at,
+            seen_claims=one.seen_claims,
+        )
         if answer["rows"]:
             done.changed = True
             word = "ready again" if one.resolve == "resend" else "counted as sent"
-            print(f"{label}: {rows(answer['rows'])} in doubt {word}")
-        if answer["rows"] < min(one.in_doubt, answer["found"]) or not answer["rows"]:
+            tell(f"{label}: {rows(answer['rows'])} in doubt {word}")
+        if answer["left"] or not answer["rows"]:
             quick = False
-    elif not one.restart and one.changes and quick:
-        print(f"mended: {label}")
+    elif not one.restart and one.changes and quick and not one.complete:
+        tell(f"mended: {label}")
+    if one.complete and quick:
+        verdict = await store.complete(one.id, who)
+        done.changed = done.changed or verdict.completed
+        tell(f"{label}: {describe_verdict(verdict)}")
     return quick

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wacampaign.cli.failures import NO_CODE, Code, Failure, masked_row, read_failures
 from wacampaign.cli.options import Campaign, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.output import tell
 from wacampaign.cli.plan import SAMPLES_SHOWN, Plan, Step, agreed, show_next
 from wacampaign.cli.session import (
     CampaignName,
@@ -78,9 +79,9 @@ def retry_failed(
             _say_unchanged(found, code)
             return
         after = await campaign_state(opened, named)
-        print(f"made ready again: {rows(done)} of {named}")
+        tell(f"made ready again: {rows(done)} of {named}")
         if reopened:
-            print("the campaign was completed, and runs again")
+            tell("the campaign was completed, and runs again")
         show_next(_next_command(named, after))
 
     with_store(settings, act)
@@ -161,10 +162,10 @@ def _label(one: Failure) -> str:
 
 def _next_command(campaign: CampaignName, state: Mapping[str, Any]) -> str:
     """What gets the rows sent; `state` as before (a completed campaign will run) or after."""
+    if state["scheduled_start_time"]:
+        return f"wacampaign queue-stats {campaign.short_id}"
     if state["status"] == "paused" or any(hold["until"] is None for hold in state["holds"]):
         return f"wacampaign resume {campaign.short_id}"
-    if state["status"] == "scheduled":
-        return f"wacampaign queue-stats {campaign.short_id}"
     if state["live_workers"] == 0:
         return "wacampaign run-worker    (no worker is alive)"
     return f"wacampaign monitor {campaign.short_id}"
@@ -174,13 +175,13 @@ def _say_unchanged(found: _Found, code: int | None) -> None:
     campaign = found.campaign
     failed = sum(one.count for one in found.failed)
     if code is not None:
-        print(f"{campaign} has no failed row with code {code} to try again: nothing was changed")
+        tell(f"{campaign} has no failed row with code {code} to try again: nothing was changed")
     elif failed:
-        print(
+        tell(
             f"{campaign}: none of its {failed:,} failed rows may be tried again by itself:"
             " nothing was changed"
         )
     else:
-        print(f"{campaign} has no failed row: nothing was changed")
+        tell(f"{campaign} has no failed row: nothing was changed")
     command = "failures" if failed else "queue-stats"
     show_next(f"wacampaign {command} {campaign.short_id}")

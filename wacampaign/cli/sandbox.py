@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from wacampaign.cli.options import AsJson, EnvFile
-from wacampaign.cli.output import arrow, print_json, say
+from wacampaign.cli.output import arrow, print_json, say, tell
 from wacampaign.cli.session import read_settings
 
 #: A port that nothing usual listens on, always the same: a rehearsal's .env stays right.
@@ -69,7 +69,8 @@ def sandbox(
         webhook={"url": webhook_url, "app_secret": app_secret},
     )
     run_sandbox(options, lambda url: _announce_json(url) if as_json else _announce(url))
-    say("\nthe sandbox has ended; what it accepted is forgotten")
+    say("")
+    say("the sandbox has ended; what it accepted is forgotten")
 
 
 def _announce(url: str) -> None:
@@ -78,17 +79,15 @@ def _announce(url: str) -> None:
 
     say(f"sandbox: {url} (Ctrl-C ends it). For a rehearsal, put into .env of an empty folder:")
     for name, value in _settings(url).items():
-        print(f"{name}={value}")
-    sys.stdout.flush()
+        tell(f"{name}={value}")
     to = arrow(sys.stderr)
-    say(
-        f"and in another terminal, in that folder:\n{to} wacampaign number add "
-        f"{DEMO_PHONE_NUMBER_ID} --waba {DEMO_WABA_ID}"
-    )
+    say("and in another terminal, in that folder:")
+    say(f"{to} wacampaign number add {DEMO_PHONE_NUMBER_ID} --waba {DEMO_WABA_ID}")
     say(
         f"{to} wacampaign create --csv FILE --number {DEMO_PHONE_NUMBER_ID} --template demo_text "
-        f"--start\n{to} wacampaign run-worker --until-idle"
+        "--start"
     )
+    say(f"{to} wacampaign run-worker --until-idle")
     say(f"what it accepted: {url}/_sandbox/totals")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import shlex
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from wacampaign.cli.output import tell
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
 from wacampaign.cli.preflight import check_before_start
 from wacampaign.cli.session import CampaignName, actor, resolve_campaign, with_store
+from wacampaign.core.cells import cell
 from wacampaign.problems import Refused, Usage
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ def schedule(
     settings: Settings, text: str, at: str, *, skip_preflight: bool, yes: bool, dry_run: bool
 ) -> None:
     """Plans, asks, and schedules. The preflight of now shows what would fail then."""
-    start = read_time(at)
+    start = read_time(at, text)
 
     async def find(store: Store) -> CampaignName:
         return await resolve_campaign(store, text)
@@ -34,7 +37,7 @@ def schedule(
         check_before_start(settings, campaign.id, str(campaign))
     plan = Plan(
         title=f"schedule {campaign}",
-        steps=(Step(1, "campaign", campaign.status, "scheduled"),),
+        steps=(Step(1, "campaign", campaign.status, "paused until its time"),),
         notes=(
             f"it starts at {shown(start)}",
             "a worker must run then; its preflight is made once more",
@@ -50,23 +53,37 @@ def schedule(
         return await ReadinessStore(store).schedule(campaign.id, start.isoformat(), actor())
 
     if with_store(settings, act):
-        print(f"scheduled: {campaign}, for {shown(start)}")
+        tell(f"scheduled: {campaign}, for {shown(start)}")
     else:
-        print(f"{campaign} is scheduled for {shown(start)} already: nothing was changed")
+        tell(f"{campaign} is scheduled for {shown(start)} already: nothing was changed")
     show_next(f"wacampaign queue-stats {campaign.short_id}")
 
 
-def read_time(text: str) -> datetime:
-    """A time as people type it; without a zone it is local. Raises `Usage`."""
-    example = 'wacampaign start CAMPAIGN --at "2026-11-25 09:30"'
+def read_time(text: str, campaign: str = "CAMPAIGN") -> datetime:
+    """A time as people type it; without a zone it is local.
+
+    Raises `Usage` for what is no time or is over, suggesting one that is to come.
+    """
+    now = datetime.now().astimezone()
     try:
-        at = datetime.fromisoformat(text.strip())
+        at = datetime.fromisoformat(cell(text))
         at = at.astimezone()
     except (ValueError, OverflowError, OSError):
-        raise Usage(f"--at {text!r} is no time", example) from None
-    if at <= datetime.now(UTC):
-        raise Usage(f"--at {text!r} is over: it means {shown(at)}", example)
+        raise Usage(f"--at {text!r} is no time", _at(campaign, _next(now, 9, 30))) from None
+    if at <= now:
+        again = _at(campaign, _next(now, at.hour, at.minute))
+        raise Usage(f"--at {text!r} is over: it means {shown(at)}", again)
     return at
+
+
+def _next(now: datetime, hour: int, minute: int) -> datetime:
+    """When the clock shows this time next, an hour from now at the earliest."""
+    at = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return at if at > now + timedelta(hours=1) else at + timedelta(days=1)
+
+
+def _at(campaign: str, at: datetime) -> str:
+    return f'wacampaign start {shlex.quote(campaign)} --at "{at:%Y-%m-%d %H:%M}"'
 
 
 def shown(at: datetime) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from wacampaign.core.cells import cell
 from wacampaign.problems import NoSuchCampaign, Usage
 from wacampaign.settings import Settings, load_settings
 
@@ -78,7 +79,7 @@ async def resolve_campaign(store: Store, text: str) -> CampaignName:
 
     Raises `NoSuchCampaign`, or `Usage` naming the candidates when there are several.
     """
-    wanted = text.strip()
+    wanted = cell(text)
     # Looked at again here: an id's beginning may hold no wildcard of the database.
     found = [
         one

@@ -7,9 +7,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from wacampaign.cli.output import tell
 from wacampaign.cli.plan import Plan, Step
 from wacampaign.cli.wording import rows
 from wacampaign.core.masking import mask_secrets
+from wacampaign.core.moments import told_locally
 from wacampaign.core.stuck import Change, Kind, StuckCampaign
 
 #: Columns of a line when the terminal is wider: longer lines are hard to read.
@@ -18,7 +20,7 @@ _WIDEST: Final = 100
 
 def print_campaign(one: StuckCampaign) -> None:
     """Name, kinds, evidence, what would be changed and what not, on stdout."""
-    print(f"{one.name} ({one.short_id}) {one.status}")
+    tell(f"{one.name} ({one.short_id}) {one.status}")
     for kind in one.kinds:
         _print("  ! ", str(kind))
     for text in one.evidence:
@@ -29,21 +31,20 @@ def print_campaign(one: StuckCampaign) -> None:
     _print("  stays:   ", f"{one.accepted:,} accepted are never touched")
     for text in one.keeps:
         _print("  stays:   ", text)
-    print()
+    tell()
 
 
 def _print(begin: str, text: str) -> None:
     width = min(_WIDEST, shutil.get_terminal_size().columns)
-    print(
-        textwrap.fill(
-            text,
-            width,
-            initial_indent=begin,
-            subsequent_indent=" " * len(begin),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
+    for line in textwrap.wrap(
+        told_locally(text),
+        width,
+        initial_indent=begin,
+        subsequent_indent=" " * len(begin),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        tell(line)
 
 
 def _step(change: Change) -> Step:
@@ -98,5 +99,5 @@ def next_command(stuck: Sequence[StuckCampaign], live_workers: int) -> str:
         if Kind.LEFT_UNWRITTEN in one.kinds:
             return f"wacampaign cancel {one.short_id}"
         if one.in_doubt and one.resolve is None:
-            return f"wacampaign restart-stuck {one.short_id} --in-doubt resend --dry-run"
+            return f"wacampaign audit {one.short_id}"
     return f"wacampaign audit {stuck[0].short_id}"

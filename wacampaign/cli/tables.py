@@ -6,6 +6,9 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from wacampaign.cli.output import tell, tell_cells
+from wacampaign.core.shown_text import one_line
+
 
 def print_table(
     headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
@@ -16,10 +19,11 @@ def print_table(
     Where stdout is no terminal: one line a row with tabs between, headings first.
     """
     lines = [list(headings)]
-    lines += [["" if v is None else " ".join(str(v).split()) for v in row] for row in rows]
+    # Cleaned before they are measured.
+    lines += [["" if v is None else one_line(" ".join(str(v).split())) for v in r] for r in rows]
     if not sys.stdout.isatty():
         for line in lines:
-            print("\t".join(line))
+            tell_cells(line)
         return
     widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
     room = shutil.get_terminal_size().columns
@@ -29,4 +33,4 @@ def print_table(
             for heading, cell, width in zip(headings, line, widths, strict=True)
         ]
         text = "  ".join(cells).rstrip()
-        print(text if len(text) <= room else text[: room - 1] + "…")
+        tell(text if len(text) <= room else text[: room - 1] + "…")

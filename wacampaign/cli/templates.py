@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import arrow, print_json, say
+from wacampaign.cli.output import arrow, print_json, say, tell
 from wacampaign.cli.plan import Plan, Step, agreed, show_next
 from wacampaign.cli.session import actor, read_settings, with_store
 from wacampaign.cli.tables import print_table
@@ -194,16 +194,16 @@ def _show_sync(one: _Sync) -> None:
         return
     plan = one.plan
     same = len(plan.kept) - len(plan.new) - len(plan.changed)
-    print(
+    tell(
         f"{one.number.label}: {len(plan.new)} new, {len(plan.changed)} changed, "
         f"{len(plan.gone)} gone, {same} as before"
     )
     for what, names in (("new", plan.new), ("changed", plan.changed), ("gone", plan.gone)):
         if names:
-            print(f"  {what}: {', '.join(names)}")
+            tell(f"  {what}: {', '.join(names)}")
     for template in plan.not_approved:
         reason = f" ({template.rejected_reason})" if template.rejected_reason else ""
-        print(f"  not approved: {template.name} is {template.status}{reason}")
+        tell(f"  not approved: {template.name} is {template.status}{reason}")
 
 
 def _sync_json(one: _Sync) -> dict[str, Any]:

@@ -1,8 +1,6 @@
-"""Numbers, times and spans as people read them."""
+"""Numbers and spans as people read them."""
 
 from __future__ import annotations
-
-from datetime import datetime, timedelta
 
 
 def rows(n: int) -> str:
@@ -28,15 +26,3 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes:02} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
-
-
-def clock(timestamp: str, *, plus_seconds: float = 0) -> str:
-    """The local time of day of an ISO 8601 timestamp; with its date when it is another day."""
-    at = datetime.fromisoformat(timestamp).astimezone() + timedelta(seconds=plus_seconds)
-    today = datetime.now().astimezone().date()
-    return at.strftime("%H:%M" if at.date() == today else "%Y-%m-%d %H:%M")
-
-
-def seconds_clock(timestamp: str) -> str:
-    """The local time of day with seconds."""
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%H:%M:%S")

@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from enum import Enum, auto
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
+from wacampaign.core.claim_size import AHEAD_MS, ClaimSize
 from wacampaign.core.completion import describe_verdict
 from wacampaign.core.hand import Hand
 from wacampaign.core.ports import (
     CampaignWork,
     ClaimAnswer,
-    ClaimedRow,
     DatabaseAway,
     EventLog,
     Queue,
 )
+from wacampaign.core.turns import SHORTEST_SECONDS, wait_for
 
-#: Milliseconds of work claimed ahead: hides a round trip of REST, and is little to lose.
-AHEAD_MS: Final = 1_000
 #: First and doubling pause between looks that found nothing, in seconds; the end of the doubling
 #: is the transport's `idle_poll_seconds`.
 BUSY_POLL_SECONDS: Final = 0.1
+#: Seconds between two looks whether claiming is allowed again (the API or the heartbeat is back).
+BARRED_SECONDS: Final = 1.0
 #: Seconds between two questions to the completion guard about the same state of a campaign; doubles
 #: up to a minute.
 GUARD_SECONDS: Final = 1.0
 GUARD_LONGEST_SECONDS: Final = 60.0
 #: Rows of one claim at most: the database's own limit.
 CLAIM_ROWS: Final = 2_000
+
+
+class _Wake(Enum):
+    """What ends a rest before its time."""
+
+    #: Nothing does.
+    NOTHING = auto()
+    #: A row left, or was answered.
+    ROOM = auto()
+    #: Answers were settled, or the database says that there is work.
+    WORK = auto()
+
+
+class _Rest(NamedTuple):
+    seconds: float
+    wake: _Wake
 
 
 @dataclass(slots=True)
@@ -54,7 +71,7 @@ class Claiming:
         worker_id: UUID,
         hand: Hand,
         log: EventLog,
-        take: Callable[[list[ClaimedRow]], None],
+        take: Callable[[ClaimAnswer], None],
         *,
         campaign_ids: Sequence[str] | None,
         may_claim: Callable[[], bool],
@@ -69,7 +86,7 @@ class Claiming:
         self._kick = asyncio.Event()
         self._asked: dict[str, _Asked] = {}
         self._poll = BUSY_POLL_SECONDS
-        self._pace = _Pace(hand)
+        self._size = ClaimSize(hand)
 
     def kick(self) -> None:
         """Something changed (answers were settled): look again at once."""
@@ -78,41 +95,41 @@ class Claiming:
 
     async def run(self, *, until_idle: bool) -> None:
         """Claims until cancelled, or until no running campaign has work left."""
-        while True:
-            wanted = self._pace.rows_wanted()
-            if wanted <= 0:
-                self._hand.moved.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(BUSY_POLL_SECONDS):
-                        await self._hand.moved.wait()
-                continue
-            if not self._may_claim():
-                await self._sleep(1.0)
-                continue
-            self._kick.clear()
-            try:
-                answer = await self._claim(min(wanted, CLAIM_ROWS))
-                await self._ask_guard(answer)
-            except DatabaseAway as away:
-                self._log("database_away", level="warning", doing="claim", error=away)
-                self._poll = min(self._poll * 2, self._queue.idle_poll_seconds)
-                await self._sleep(self._poll)
-                continue
-            if until_idle and self._idle(answer):
-                return
-            await self._rest(answer, wanted)
+        while (rest := await self._turn(until_idle=until_idle)) is not None:
+            await self._sleep(rest)
+
+    async def _turn(self, *, until_idle: bool) -> _Rest | None:
+        """One look for work; returns the rest that follows it, None at the end of the work."""
+        wanted = self._size.rows_wanted()
+        if wanted <= 0:
+            return _Rest(BUSY_POLL_SECONDS, _Wake.ROOM)
+        if not self._may_claim():
+            return _Rest(BARRED_SECONDS, _Wake.NOTHING)
+        try:
+            answer = await self._claim(min(wanted, CLAIM_ROWS))
+            await self._ask_guard(answer)
+        except DatabaseAway as away:
+            self._log("database_away", level="warning", doing="claim", error=away)
+            self._poll = min(self._poll * 2, self._queue.idle_poll_seconds)
+            return _Rest(self._poll, _Wake.WORK)
+        if until_idle and self._idle(answer):
+            return None
+        return _Rest(self._seconds_to_work(answer, wanted), _Wake.WORK)
 
     async def _claim(self, wanted: int) -> ClaimAnswer:
         # One id until the answer is here: a lost answer is asked for again, not claimed anew.
         claim_id = uuid4()
         pause = BUSY_POLL_SECONDS
         for attempt in range(4):
+            asked = time.monotonic()
             try:
                 answer = await self._queue.claim(
                     self._worker_id,
                     claim_id,
                     wanted,
-                    ahead_ms=AHEAD_MS,
+                    ahead_ms=self._size.ahead_ms,
+                    lead_ms=self._size.lead_ms,
+                    beside_ms=self._size.beside_ms,
                     campaign_ids=self._campaign_ids,
                     stalled=self._hand.stalled_lanes(),
                 )
@@ -122,9 +139,10 @@ class Claiming:
                     raise
                 await asyncio.sleep(pause * random.uniform(0.7, 1.3))
                 pause *= 2
+        self._size.note(time.monotonic() - asked, answer)
+        self._hand.waiting += len(answer.rows)
+        self._take(answer)
         if answer.rows:
-            self._hand.waiting += len(answer.rows)
-            self._take(answer.rows)
             self._log("claimed", level="debug", rows=len(answer.rows), claim=claim_id)
         return answer
 
@@ -137,33 +155,40 @@ class Claiming:
             and all(c.id in self._asked for c in answer.campaigns)
         )
 
-    async def _rest(self, answer: ClaimAnswer, wanted: int) -> None:
+    def _seconds_to_work(self, answer: ClaimAnswer, wanted: int) -> float:
         """Until there may be something to claim."""
         if answer.rows:
             self._poll = BUSY_POLL_SECONDS
             if len(answer.rows) >= wanted:
-                return
+                return 0.0
             # The numbers' slots are the limit: come back when about half of them have passed.
-            await self._sleep(min((answer.next_ms or AHEAD_MS) / 1000, AHEAD_MS / 2000))
-            return
+            return min((answer.next_ms or AHEAD_MS) / 1000, AHEAD_MS / 2000)
         pause = self._poll
         self._poll = min(self._poll * 2, self._queue.idle_poll_seconds)
         if answer.next_ms is not None:
             pause = min(pause, max(0.01, answer.next_ms / 1000))
-        await self._sleep(pause)
+        return pause
 
-    async def _sleep(self, seconds: float) -> None:
-        """Sleeps, but for a kick or the database's wake-up."""
-        if self._kick.is_set():
-            return
-        kicked = asyncio.ensure_future(self._kick.wait())
-        woken = asyncio.ensure_future(self._queue.wait_for_work(seconds))
-        try:
-            await asyncio.wait((kicked, woken), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            kicked.cancel()
-            woken.cancel()
-            await asyncio.gather(kicked, woken, return_exceptions=True)
+    async def _sleep(self, rest: _Rest) -> None:
+        """The one place where this loop waits, between any two turns."""
+        # First and always: what wakes it may be there already, at each turn.
+        await asyncio.sleep(SHORTEST_SECONDS)
+        match rest.wake:
+            case _Wake.NOTHING:
+                await asyncio.sleep(rest.seconds)
+            case _Wake.ROOM:
+                await wait_for(self._hand.moved, rest.seconds)
+            case _Wake.WORK if not self._kick.is_set():
+                kicked = asyncio.ensure_future(self._kick.wait())
+                woken = asyncio.ensure_future(self._queue.wait_for_work(rest.seconds))
+                try:
+                    await asyncio.wait((kicked, woken), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    kicked.cancel()
+                    woken.cancel()
+                    await asyncio.gather(kicked, woken, return_exceptions=True)
+        # Consumed here, on every way: a kick that comes during the next turn is for the next rest.
+        self._kick.clear()
 
     async def _ask_guard(self, answer: ClaimAnswer) -> None:
         """Asks about campaigns of which nothing is in flight and nothing can be claimed."""
@@ -198,26 +223,3 @@ class Claiming:
 def _long_wait(next_ms: int | None) -> bool:
     """Nothing becomes due within two paces of the slowest number: worth saying why."""
     return next_ms is None or next_ms > 2 * AHEAD_MS
-
-
-class _Pace:
-    """How many rows to hold: about a second of what this worker lately managed."""
-
-    def __init__(self, hand: Hand) -> None:
-        self._hand = hand
-        self._since = time.monotonic()
-        self._answered = 0
-        self._per_second = 0.0
-
-    def rows_wanted(self) -> int:
-        now = time.monotonic()
-        passed = now - self._since
-        if passed >= 0.5:
-            measured = (self._hand.answered - self._answered) / passed
-            self._per_second = 0.5 * self._per_second + 0.5 * measured
-            self._since, self._answered = now, self._hand.answered
-        # Never less than a full wire: a fresh worker has measured nothing yet.
-        ahead = max(self._hand.limit_in_flight, round(self._per_second * AHEAD_MS / 1000))
-        if self._hand.waiting > ahead // 2:
-            return 0
-        return ahead - self._hand.waiting

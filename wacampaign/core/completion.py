@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from wacampaign.core.moments import local_clock
 from wacampaign.core.ports import CompletionVerdict
 
 
@@ -24,7 +23,7 @@ def describe_verdict(verdict: CompletionVerdict) -> str:
     if counts["ready"]:
         left.append(f"{_rows(counts['ready'])} ready")
     if counts["retry_later"]:
-        until = f" until {_clock(verdict.waits_until)}" if verdict.waits_until else ""
+        until = f" until {local_clock(verdict.waits_until)}" if verdict.waits_until else ""
         verb = "waits" if counts["retry_later"] == 1 else "wait"
         left.append(f"{_rows(counts['retry_later'])} {verb}{until}")
     if counts["processing"]:
@@ -32,7 +31,7 @@ def describe_verdict(verdict: CompletionVerdict) -> str:
     if counts["in_doubt"]:
         until = ""
         if len(left) == 0 and verdict.in_doubt_until:
-            until = f" (completes with that note at {_clock(verdict.in_doubt_until)})"
+            until = f" (completes with that note at {local_clock(verdict.in_doubt_until)})"
         left.append(f"{counts['in_doubt']:,} in doubt{until}")
     paused = " (paused)" if verdict.status == "paused" else ""
     return f"not complete{paused}: " + (", ".join(left) or "it changed at this moment")
@@ -40,7 +39,3 @@ def describe_verdict(verdict: CompletionVerdict) -> str:
 
 def _rows(n: int) -> str:
     return f"{n:,} row" if n == 1 else f"{n:,} rows"
-
-
-def _clock(timestamp: str) -> str:
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%H:%M")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +16,8 @@ from wacampaign.core.ports import ClaimedRow
 SLOW_SECONDS: Final = 3.5
 #: Slow requests after which a lane gets no more: enough to know, few enough to leave room.
 SLOW_REQUESTS_STALL: Final = 16
+#: Requests that each lane may always have on the wire: what a lane at 20 a second needs.
+LEAST_KEPT: Final = 8
 #: Longest pause between two probes of an API that cannot be reached, in seconds.
 DOWN_LONGEST_SECONDS: Final = 30.0
 
@@ -23,14 +26,24 @@ DOWN_LONGEST_SECONDS: Final = 30.0
 class Lane:
     """One number and template, as this worker sees it."""
 
-    #: Row id → loop time when its request went out; insertion order is age.
+    #: Row id → boot seconds when its request went out; insertion order is age.
     on_wire: dict[str, float] = field(default_factory=dict)
     slow: int = 0
+    #: Requests of the wire's limit that no other lane takes away from this one.
+    kept: int = LEAST_KEPT
+    #: Most requests on the wire since the last look; and over all looks, slowly forgotten.
+    peak: int = 0
+    usual: float = 0.0
     #: Faults that count towards a hold since the last look of the database.
     opaque_answers: int = 0
     faults_in_a_row: int = 0
     #: Nothing of this lane is sent until the database has judged the answers.
     blocked: bool = False
+
+    @property
+    def busy(self) -> int:
+        """Requests on the wire that are not slow: what uses up the limit."""
+        return len(self.on_wire) - self.slow
 
     @property
     def stalled(self) -> bool:
@@ -51,11 +64,20 @@ class Lane:
 
 
 class Hand:
-    """Rows and lanes of one worker. Single-threaded: touched by the loop's tasks only."""
+    """Rows and lanes of one worker. Single-threaded: touched by the loop's tasks only.
+
+    The wire carries `limit_in_flight` requests. Each lane that is in use keeps a part of them:
+    twice what it usually needs, at most its number's fair share. So when the requests of one lane
+    hang, the others go on, without the wire being cut into equal pieces.
+    """
 
     def __init__(self, limit_in_flight: int) -> None:
         self.limit_in_flight = limit_in_flight
         self.lanes: dict[tuple[str, str], Lane] = {}
+        #: Requests that are on the wire or kept free for the lane they belong to.
+        self._committed = 0
+        #: Seconds that the fence of a claim takes, as the sending stage found.
+        self.fence_seconds = 0.0
         #: Claimed, not yet sent.
         self.waiting = 0
         #: On the wire.
@@ -66,64 +88,89 @@ class Hand:
         self.answered = 0
         #: Set when a slot or room became free.
         self.moved = asyncio.Event()
-        #: The API could not be reached: nothing goes out before this loop time, then one probe.
+        #: The API cannot be reached: nothing goes out before then (boot seconds), then one probe.
         self.down_until: float | None = None
         self._down_pause = 0.0
+        self._answered_at: float | None = None
 
     def lane(self, key: tuple[str, str]) -> Lane:
         """The lane of a number and template."""
         lane = self.lanes.get(key)
         if lane is None:
             lane = self.lanes[key] = Lane()
+            self._committed += lane.kept
         return lane
 
-    def may_send(self, now: float) -> bool:
-        """Whether one more request may go out."""
+    @property
+    def room(self) -> int:
+        """Requests that may still go out before the limit is reached."""
+        return max(0, self.limit_in_flight - self.in_flight + self.slow)
+
+    def may_send(self, lane: Lane, now: float) -> bool:
+        """Whether one more request of this lane may go out at `now` (boot seconds)."""
         if self.down_until is not None:
             return now >= self.down_until and self.in_flight == 0
-        return (
-            self.in_flight - self.slow < self.limit_in_flight
-            and self.in_flight < 2 * self.limit_in_flight
-        )
+        return self._has_room(lane) and self.in_flight < 2 * self.limit_in_flight
 
-    def unreachable(self, now: float) -> bool:
-        """The API refused a connection. True when this is news (the pause has grown)."""
+    def _has_room(self, lane: Lane) -> bool:
+        own = max(lane.kept, LEAST_KEPT)
+        return lane.busy < own or self._committed < self.limit_in_flight
+
+    def unreachable(self, now: float, departed: float) -> bool:
+        """No connection could be made for a request of `departed`. True: an outage, and news.
+
+        While others are answered, one refused or late connection is no outage.
+        """
+        if self._answered_at is not None and self._answered_at >= departed:
+            return False
         if self.down_until is not None and now < self.down_until:
             return False
         self._down_pause = min(max(1.0, self._down_pause * 2), DOWN_LONGEST_SECONDS)
         self.down_until = now + self._down_pause
         return True
 
-    def reached(self) -> None:
+    def reached(self, now: float) -> None:
         """The API answered."""
+        self._answered_at = now
         if self.down_until is not None:
             self.down_until = None
             self._down_pause = 0.0
 
     def departs(self, row: ClaimedRow, now: float) -> None:
-        """A request goes out."""
-        self.lane(row.lane).on_wire[row.id] = now
+        """A request goes out at `now` (boot seconds)."""
+        lane = self.lane(row.lane)
+        self._committed += lane.busy >= lane.kept
+        lane.on_wire[row.id] = now
+        lane.peak = max(lane.peak, lane.busy)
         self.in_flight += 1
 
     def recalled(self, row: ClaimedRow) -> None:
         """A request that was to go out stays: it waits again."""
-        self.lane(row.lane).on_wire.pop(row.id, None)
-        self.in_flight -= 1
+        self._lands(row)
         self.waiting += 1
 
     def arrives(self, row: ClaimedRow, verdict: Verdict) -> None:
         """Its answer (or the lack of one) is known."""
-        lane = self.lane(row.lane)
-        lane.on_wire.pop(row.id, None)
-        lane.notice(verdict)
-        self.in_flight -= 1
+        self._lands(row).notice(verdict)
         self.answered += 1
         self.moved.set()
 
+    def _lands(self, row: ClaimedRow) -> Lane:
+        lane = self.lane(row.lane)
+        lane.on_wire.pop(row.id, None)
+        # A slow one that lands is made good by the next look.
+        self._committed -= lane.busy >= lane.kept
+        self.in_flight -= 1
+        return lane
+
     def look_for_slow(self, now: float) -> None:
-        """Counts slow requests; called a few times a second. Costs one step a slow request."""
+        """Counts slow requests and shares the wire anew; called a few times a second.
+
+        Costs one step a slow request and a few a lane.
+        """
         total = 0
-        for lane in self.lanes.values():
+        in_use: dict[str, list[Lane]] = defaultdict(list)
+        for (number_id, _), lane in self.lanes.items():
             slow = 0
             for since in lane.on_wire.values():
                 if now - since < SLOW_SECONDS:
@@ -131,12 +178,28 @@ class Hand:
                 slow += 1
             lane.slow = slow
             total += slow
+            # Falls to a tenth within 5 s: a lane that has become idle gives its room back.
+            lane.usual = max(float(lane.peak), 0.9 * lane.usual)
+            lane.peak = lane.busy
+            if lane.usual >= 0.5 and not lane.stalled:
+                in_use[number_id].append(lane)
+            else:
+                lane.kept = 0
         self.slow = total
+        for lanes in in_use.values():
+            share = self.limit_in_flight // (len(in_use) * len(lanes))
+            for lane in lanes:
+                lane.kept = min(share, max(LEAST_KEPT, round(2 * lane.usual)))
+        self._committed = sum(max(lane.kept, lane.busy) for lane in self.lanes.values())
         self.moved.set()
 
     def stalled_lanes(self) -> list[tuple[str, str]]:
-        """Lanes that shall get no rows now."""
-        return [key for key, lane in self.lanes.items() if lane.stalled or lane.blocked]
+        """Lanes that shall get no rows now: their requests hang, or fill what the lane may have."""
+        return [
+            key
+            for key, lane in self.lanes.items()
+            if lane.stalled or lane.blocked or not self._has_room(lane)
+        ]
 
     def unblock(self, keys: Iterable[tuple[str, str]]) -> None:
         """The database has judged these lanes' answers: its holds are what counts now."""

@@ -1,8 +1,10 @@
 """The judgement on one attempt to send: answers, and requests without an answer.
 
-The known code decides first and the HTTP status last: 3, 131045 and 134102 come as HTTP 500 and
-are final, and throttling comes as 400. There is no idempotency key, so whatever may have been
-sent without an answer of Meta's that says otherwise is in doubt and is not sent again.
+There is no idempotency key, so whatever went out is in doubt unless Meta itself says that it
+refused it. A gateway that answers in Meta's place (502, 429, 404, in HTML or in JSON, some in the
+very shape of Graph's errors) may do so after Meta took the message: it is believed nothing. Of what
+Meta says, the code decides and the HTTP status comes last: 3, 131045 and 134102 come as HTTP 500
+and are final, and throttling comes as 400.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from wacampaign.core.error_table import ERRORS, ErrorEntry, lookup
+from wacampaign.core.error_table import ERRORS, ErrorEntry, Handling, lookup
 from wacampaign.core.error_table.model import (
     COUNT_HOLD_AFTER,
     OUTAGE_HOLD_AFTER,
@@ -33,6 +35,18 @@ _NOT_SENT_WAIT_MS: Final = 5_000
 #: `error_subcode` of 100 for an object that is missing or out of the token's reach.
 _SUBCODE_NO_OBJECT: Final = 33
 
+#: `error.type` of Graph's errors (whatsapp-cloud-api, 1.1, and Graph's older ones). Other APIs and
+#: gateways write a `type`, too: none of these.
+_META_TYPES: Final = frozenset(
+    {
+        "OAuthException",
+        "GraphMethodException",
+        "FacebookApiException",
+        "GraphBatchException",
+        "GraphInvalidIDException",
+    }
+)
+
 _WAMID: Final = re.compile(r"[\x21-\x7e]+")
 _TRACE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,63}")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -49,22 +63,29 @@ class Transport(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _GraphError:
-    """Meta's `error` object, as far as it could be read."""
+    """An error object in the shape of Meta's, as far as it could be read."""
 
     code: int
     subcode: int | None
-    #: Meta's own words, not masked: to read, never to show.
+    #: Its own words, not masked: to read, never to show.
     message: str
     #: What is kept with the row.
     text: str
     is_transient: bool
+    #: `fbtrace_id` is there: nobody but Meta writes one.
+    has_trace: bool
+    #: `type` is one of Meta's: a weaker mark, as it is the same for all and easily copied.
+    has_type: bool
 
 
-def judge_answer(http_status: int, body: bytes, phone_number_id: str | None = None) -> Verdict:
+def judge_answer(
+    http_status: int, body: bytes, phone_number_id: str | None = None, *, from_meta: bool = False
+) -> Verdict:
     """The verdict on a complete HTTP answer to POST /messages. Takes any bytes.
 
     `phone_number_id` is the sender of the request: with it, "object does not exist" (100,
-    subcode 33) about the number itself is told from the same about a media id.
+    subcode 33) about the number itself is told from the same about a media id. `from_meta` says
+    that the answer had headers which Meta's servers alone set.
     """
     answer = _parsed(body)
     if 200 <= http_status <= 299:
@@ -72,23 +93,59 @@ def judge_answer(http_status: int, body: bytes, phone_number_id: str | None = No
         if wamid is not None:
             return Verdict(Outcome.SENT, wamid=wamid)
     error = _graph_error(answer)
-    if 200 <= http_status <= 299:
-        # Perhaps accepted. It is no outage that passes by itself: a person has to look.
-        return _doubt(
-            _kept(f"HTTP {http_status} without a message id", error),
-            error.code if error else None,
-            hold_after=COUNT_HOLD_AFTER,
-            hold_seconds=None,
-        )
-    if error is None:
-        if http_status < 200 or http_status == 408 or http_status >= 500:
-            # A gateway's page: Meta may have had the request, and its answer was lost.
-            return _doubt(f"HTTP {http_status} without an answer of Meta's, may have been sent")
-        return _verdict(
-            lookup(None, http_status), None, f"HTTP {http_status} without an answer of Meta's"
-        )
+    if error is None or not _is_refusal(error, http_status, from_meta=from_meta):
+        return _unproven(http_status, error)
     entry = _entry(error, http_status, phone_number_id)
     return _verdict(entry, error.code, _kept(f"HTTP {http_status}", error))
+
+
+def _is_refusal(error: _GraphError, http_status: int, *, from_meta: bool) -> bool:
+    """Whether this is certainly Meta's word that it did not take the message."""
+    if not 400 <= http_status <= 599:
+        return False
+    entry = ERRORS.get(error.code)
+    client_error = http_status < 500 and http_status != 408
+    if error.has_trace or from_meta:
+        # Meta wrote it. A code that nobody knows is a refusal all the same when Meta finds fault
+        # with the request; when it speaks of itself (5xx, "transient"), it may have taken it.
+        return entry is not None or (client_error and not error.is_transient)
+    # By its type alone: what speaks of the request, as gateways do not know such codes. Passing
+    # faults of a service (1, 2, …) and a code that repeats the HTTP status are what one that wraps
+    # its own errors in Meta's shape would say.
+    return (
+        entry is not None
+        and error.has_type
+        and client_error
+        and error.code != http_status
+        and entry.handling is not Handling.RETRY
+    )
+
+
+def _unproven(http_status: int, error: _GraphError | None) -> Verdict:
+    """In doubt: an answer came, and it does not prove that Meta refused the message."""
+    words = f": {error.text}" if error is not None and error.text else ""
+    if 200 <= http_status <= 299:
+        # Perhaps accepted. It is no outage that passes by itself: a person has to look.
+        text, passes, hold_after = "without a message id", False, COUNT_HOLD_AFTER
+    else:
+        text = "that is not certainly Meta's: a gateway may have answered in its place"
+        # A redirect, a wrong address, a login page do not heal; a limit or an outage does.
+        passes = http_status in (408, 429) or not 300 <= http_status <= 499
+        outage = http_status != 429 and passes
+        hold_after = OUTAGE_HOLD_AFTER if outage else COUNT_HOLD_AFTER
+    return _doubt(
+        f"HTTP {http_status} {text}, may have been sent{words}"[:TEXT_LENGTH],
+        hold_after=hold_after,
+        hold_seconds=OUTAGE_HOLD_S if passes else None,
+    )
+
+
+def doubt_step(verdict: Verdict, campaign: str) -> str:
+    """What a person does when answers in doubt hold a number; `campaign` goes into the command."""
+    look = "check WHATSAPP_API_URL and what stands between this machine and Meta"
+    if verdict.hold_seconds is not None:
+        return f"{look}; the worker tries again by itself"
+    return f"{look}: wacampaign templates sync must work; then wacampaign resume {campaign}"
 
 
 def judge_failure(kind: Transport, reason: str = "") -> Verdict:
@@ -124,8 +181,8 @@ def _graph_error(answer: Any) -> _GraphError | None:
     if not isinstance(error, dict) or code is None:
         return None
     trace = error.get("fbtrace_id")
-    if code not in ERRORS and not isinstance(error.get("type") or trace, str):
-        return None  # some gateways write {"error": {"code": 504, …}}, too
+    has_trace = isinstance(trace, str) and _TRACE.fullmatch(trace) is not None
+    kind = error.get("type")
     data = error.get("error_data")
     raw = error.get("message")
     details = data.get("details") if isinstance(data, dict) else None
@@ -133,7 +190,7 @@ def _graph_error(answer: Any) -> _GraphError | None:
     if isinstance(details, str) and (more := _clean(details)) not in text:
         text = f"{text}: {more}" if text else more
     text = mask_secrets(text)
-    if isinstance(trace, str) and _TRACE.fullmatch(trace):
+    if has_trace:
         tail = f" [fbtrace_id {trace}]"
         text = text[: TEXT_LENGTH - len(tail)] + tail
     return _GraphError(
@@ -142,6 +199,8 @@ def _graph_error(answer: Any) -> _GraphError | None:
         message,
         text[:TEXT_LENGTH],
         error.get("is_transient") is True,
+        has_trace,
+        isinstance(kind, str) and kind in _META_TYPES,
     )
 
 
@@ -162,7 +221,7 @@ def _entry(error: _GraphError, http_status: int, phone_number_id: str | None) ->
         and f"'{phone_number_id}'" in error.message
     ):
         return ERRORS[33]
-    return lookup(error.code, http_status, is_transient=error.is_transient)
+    return lookup(error.code, http_status)
 
 
 def _clean(text: str) -> str:
@@ -170,8 +229,8 @@ def _clean(text: str) -> str:
     return _UNPRINTABLE.sub(" ", text[:_RAW_LENGTH]).strip()
 
 
-def _kept(fallback: str, error: _GraphError | None) -> str:
-    return error.text if error is not None and error.text else fallback
+def _kept(fallback: str, error: _GraphError) -> str:
+    return error.text or fallback
 
 
 def _verdict(entry: ErrorEntry, code: int | None, text: str) -> Verdict:
@@ -191,15 +250,16 @@ def _verdict(entry: ErrorEntry, code: int | None, text: str) -> Verdict:
 
 def _doubt(
     text: str,
-    code: int | None = None,
     *,
     hold_after: int = OUTAGE_HOLD_AFTER,
     hold_seconds: int | None = OUTAGE_HOLD_S,
 ) -> Verdict:
-    """In doubt; many in a row hold the number, as each costs a person a look."""
+    """In doubt; many in a row hold the number, as each costs a person a look.
+
+    Without a code: none was proved, and what the error table says of one would mislead.
+    """
     return Verdict(
         Outcome.IN_DOUBT,
-        code=code,
         text=text,
         hold_scope=Scope.NUMBER,
         hold_after=hold_after,

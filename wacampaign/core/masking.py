@@ -37,7 +37,9 @@ _PATTERN: Final = re.compile(
     r"|(?P<name>\bbearer\s+|\boauth\s+"
     r"|(?:access_token|app_secret|apikey|api_key|password|service_key)[\"']?\s*[=:]\s*[\"']?)"
     r"(?P<secret>[^\s\"'&,;}]+)"
-    # Passwords in addresses: scheme://user:password@host.
+    # Passwords in addresses: scheme://user:password@host; of databases up to the last @, as what
+    # was not percent-encoded may stand there.
+    r"|(?P<database>\bpostgres(?:ql)?(?:\+[a-z0-9_]+)?://[^\s:/@]*:)(?P<unencoded>\S+)(?=@)"
     r"|(?P<user>://[^\s:/@]*:)(?P<password>[^\s/@]+)(?=@)"
     # Tokens by their shape: Meta's user and app tokens, Supabase keys, any JWT.
     r"|(?P<token>EAA[0-9a-z_-]{5,}|\b\d{8,20}\|[0-9a-z_-]{10,}"
@@ -52,6 +54,25 @@ _PATTERN: Final = re.compile(
 _SPACED_DIGITS_MIN: Final = 10
 
 _HIDDEN: Final = "***"
+
+#: Characters of a secret that is looked for in texts. A shorter one would hide common words.
+_SECRET_CHARS_MIN: Final = 8
+#: The secrets of this process's settings, longest first, and what finds them.
+_secrets: set[str] = set()
+_secrets_pattern: re.Pattern[str] | None = None
+
+
+def hide_secrets(*secrets: str) -> None:
+    """From now on these are masked wherever they turn up, whatever stands before them."""
+    global _secrets_pattern
+    _secrets.update(one for one in secrets if len(one) >= _SECRET_CHARS_MIN)
+    if _secrets:
+        longest_first = sorted(_secrets, key=len, reverse=True)
+        _secrets_pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+
+def _without_secrets(text: str) -> str:
+    return _secrets_pattern.sub(_HIDDEN, text) if _secrets_pattern is not None else text
 
 
 def mask_phone(phone: str) -> str:
@@ -78,6 +99,7 @@ def mask_secrets(text: str, *, ids: Collection[str] = ()) -> str:
 
     `ids` are Meta's ids that the caller knows to be no phone numbers: these stay.
     """
+    text = _without_secrets(text)
     if not ids:
         return _PATTERN.sub(_masked, text)
     return _PATTERN.sub(lambda match: match[0] if match[0] in ids else _masked(match), text)
@@ -85,7 +107,9 @@ def mask_secrets(text: str, *, ids: Collection[str] = ()) -> str:
 
 def mask_tokens(text: str) -> str:
     """As `mask_secrets`, but phone numbers stay: for those who asked to see them."""
-    return _PATTERN.sub(lambda match: match[0] if match["phone"] else _masked(match), text)
+    return _PATTERN.sub(
+        lambda match: match[0] if match["phone"] else _masked(match), _without_secrets(text)
+    )
 
 
 def _masked(match: re.Match[str]) -> str:
@@ -94,6 +118,8 @@ def _masked(match: re.Match[str]) -> str:
         return whole
     if match["secret"] is not None:
         return match["name"] + _HIDDEN
+    if match["unencoded"] is not None:
+        return match["database"] + _HIDDEN
     if match["password"] is not None:
         return match["user"] + _HIDDEN
     if (token := match["token"]) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from wacampaign.core.cells import cell
 from wacampaign.core.template_shape import Shape, SlotKind, UnusableTemplate, shape_of
 
 #: Different media of one template from which each recipient (or group of them) is taken to have its
@@ -34,7 +35,7 @@ def sample_url(components: Sequence[Mapping[str, Any]]) -> str | None:
         example = component.get("example")
         handles = example.get("header_handle") if isinstance(example, Mapping) else None
         if isinstance(handles, Sequence) and not isinstance(handles, str) and handles:
-            url = str(handles[0]).strip()
+            url = cell(str(handles[0]))
             if url.lower().startswith(("http://", "https://")):
                 return url
     return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from wacampaign.core.outcome import Verdict
@@ -16,7 +16,10 @@ class DatabaseAway(Exception):  # noqa: N818 - the words of the field
 
 @dataclass(slots=True, eq=False)
 class ClaimedRow:
-    """One row that this worker may send, and when (`due`: seconds on the loop's clock)."""
+    """One row that this worker may send, and its slot (`due`: boot seconds, `core/boot_clock`).
+
+    `due` is minus infinity when the slot cannot be placed: then it is taken for missed.
+    """
 
     id: str
     claim_id: str
@@ -44,11 +47,17 @@ class CampaignWork:
 
 @dataclass(frozen=True, slots=True)
 class ClaimAnswer:
-    """Rows to send, when to look again (milliseconds, None: nothing is waiting), what is left."""
+    """Rows to send, when to look again (milliseconds, None: nothing is waiting), what is left.
+
+    `rates`: messages a second, now, of each number that has rows to send. `alone_at`: when
+    this was asked (boot seconds), if no other worker lived then.
+    """
 
     rows: list[ClaimedRow]
     next_ms: int | None
     campaigns: list[CampaignWork]
+    rates: Mapping[str, float] = field(default_factory=dict)
+    alone_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,8 @@ class Queue(Protocol):
         limit: int,
         *,
         ahead_ms: int,
+        lead_ms: int,
+        beside_ms: int,
         campaign_ids: Sequence[str] | None,
         stalled: Sequence[tuple[str, str]],
     ) -> ClaimAnswer: ...
@@ -140,14 +151,34 @@ class Evidence:
     text: str | None = None
 
 
+class HttpAnswer(NamedTuple):
+    """What came back. `from_meta`: with headers that only Meta's servers set."""
+
+    status: int
+    body: bytes
+    from_meta: bool = False
+
+
 class Sender(Protocol):
     """The one POST. Raises `NotSent` or `MaybeSent` when there is no answer."""
 
-    async def post(self, phone_number_id: str, token: str, body: bytes) -> tuple[int, bytes]: ...
+    async def post(
+        self, phone_number_id: str, token: str, body: bytes, may_leave: Callable[[], bool]
+    ) -> HttpAnswer:
+        """`may_leave` is asked at the last instant; False: nothing leaves, `Withheld`."""
+        ...
 
 
 class NotSent(Exception):  # noqa: N818 - the words of the field
     """No byte of the request left this machine."""
+
+
+class Unconnected(NotSent):
+    """No connection to the API could be made."""
+
+
+class Withheld(NotSent):
+    """It was not to leave any more when everything was ready."""
 
 
 class MaybeSent(Exception):  # noqa: N818

@@ -7,20 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
+from wacampaign.core.boot_clock import boot_seconds
 from wacampaign.core.cards import Cards
 from wacampaign.core.claiming import Claiming
+from wacampaign.core.deadlines import Deadlines
 from wacampaign.core.hand import Hand
 from wacampaign.core.ports import ClaimedRow, EventLog, Journal, Queue, Sender, SettleAnswer
 from wacampaign.core.sending import Sending
 from wacampaign.core.settling import Settling
+from wacampaign.core.turns import give_up
 
 #: Requests in flight at most: Meta's highest throughput (1,000/s) at its usual 0.35 s an answer
 #: needs 350 (whatsapp-cloud-api 2.1).
 LIMIT_IN_FLIGHT: Final = 400
-#: Seconds a stop waits for answers, and then for the database; together below PM2's kill_timeout
-#: of 30 s in our configuration. What the database could not take is in the journal.
-DRAIN_SECONDS: Final = 20.0
-LAST_SETTLE_SECONDS: Final = 5.0
 #: Seconds between two looks for slow requests.
 LOOK_SECONDS: Final = 0.25
 
@@ -39,12 +38,12 @@ class Processor:
         fallback_token: str | None = None,
         campaign_ids: Sequence[str] | None = None,
         limit_in_flight: int = LIMIT_IN_FLIGHT,
-        drain_seconds: float = DRAIN_SECONDS,
+        deadlines: Deadlines | None = None,
         may_claim: Callable[[], bool] = lambda: True,
     ) -> None:
         self.hand = Hand(limit_in_flight)
         self._log = log
-        self._drain_seconds = drain_seconds
+        self._deadlines = deadlines or Deadlines()
         self._may_claim = may_claim
         cards = Cards(queue, fallback_token)
         self._sending = Sending(queue, sender, cards, journal, worker_id, self.hand, log)
@@ -77,7 +76,7 @@ class Processor:
 
     def _may_go_on(self) -> bool:
         down = self.hand.down_until
-        return self._may_claim() and (down is None or asyncio.get_running_loop().time() >= down)
+        return self._may_claim() and (down is None or boot_seconds() >= down)
 
     def _on_settled(self, answer: SettleAnswer) -> None:
         self._sending.stop_sending(answer.stopped_campaigns, answer.held)
@@ -94,23 +93,26 @@ class Processor:
         try:
             await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (claiming, looking, stopping):
-                task.cancel()
-            await asyncio.gather(claiming, looking, stopping, return_exceptions=True)
-            await self._sending.drain(self._drain_seconds)
-            sending.cancel()
+            await give_up(claiming, looking, stopping)
+            await self._sending.drain(self._deadlines.drain)
             self._settling.close()
-            await asyncio.gather(sending, return_exceptions=True)
-            await asyncio.wait((settling,), timeout=LAST_SETTLE_SECONDS)
-            if not settling.done():
-                settling.cancel()
-                await asyncio.gather(settling, return_exceptions=True)
-                self._log("unsettled", level="warning", rows=self._settling.unsettled)
-        for task in tasks:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+            last = {settling, *self._sending.chores}
+            _, left = await asyncio.wait(last, timeout=self._deadlines.last_write)
+            await give_up(sending, *last)
+            if left:
+                self._log(
+                    "unsettled",
+                    level="warning",
+                    rows=self._settling.unsettled,
+                    unreleased=self._sending.unreleased or None,
+                )
+        # All are looked at: what nobody looks at is reported once more when the process ends.
+        ended = [task for task in tasks if task.done() and not task.cancelled()]
+        errors = [error for task in ended if (error := task.exception()) is not None]
+        if errors:
+            raise errors[0]
 
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self.hand.look_for_slow(asyncio.get_running_loop().time())
+            self.hand.look_for_slow(boot_seconds())

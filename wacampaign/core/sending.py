@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from wacampaign.core.boot_clock import boot_seconds
 from wacampaign.core.cards import Card, Cards, Missing
 from wacampaign.core.error_table import explain
+from wacampaign.core.fence import FENCE_SECONDS, Fence
 from wacampaign.core.hand import Hand
-from wacampaign.core.judgement import Transport, judge_answer, judge_failure
+from wacampaign.core.judgement import Transport, doubt_step, judge_answer, judge_failure
+from wacampaign.core.number_pace import NumberPaces
 from wacampaign.core.outcome import Outcome, Scope, Verdict
 from wacampaign.core.ports import (
+    ClaimAnswer,
     ClaimedRow,
     DatabaseAway,
     EventLog,
-    Evidence,
     Journal,
     MaybeSent,
     NotSent,
     Queue,
     Sender,
     Settlement,
+    Unconnected,
+    Withheld,
 )
+from wacampaign.core.returning import Returning
 from wacampaign.core.settling import Settling
 from wacampaign.core.template_message import PayloadMismatch
-from wacampaign.core.waiting import PUNCTUAL_SECONDS, HeldClaim, Waiting
+from wacampaign.core.turns import wait_for
+from wacampaign.core.waiting import HeldClaim, Waiting
 
-#: Seconds before its first slot at which a claim begins: hides the fence's round trip, and keeps
-#: small what would be in doubt if the machine were lost now.
-BEGIN_LEAD_SECONDS: Final = 0.1
 #: Shortest pause between two looks at the slots, in seconds: 200 a second are smooth enough.
 TICK_SECONDS: Final = 0.005
-#: Seconds after its slot at which a row is no longer sent: far inside the lease of 120 s, so that
-#: a process that stood still (suspended, swapped out) gives its rows back instead.
-LATEST_SECONDS: Final = 45.0
-#: Longest pause between two attempts to give rows back while the database is away, in seconds.
-LONGEST_PAUSE_SECONDS: Final = 10.0
 #: Milliseconds a row waits when its number or template cannot be used, until the next look.
 UNUSABLE_WAIT_MS: Final = 5_000
 
@@ -55,6 +55,9 @@ class Sending:
         worker_id: UUID,
         hand: Hand,
         log: EventLog,
+        *,
+        fence_seconds: float = FENCE_SECONDS,
+        clock: Callable[[], float] = boot_seconds,
     ) -> None:
         self._queue = queue
         self._sender = sender
@@ -63,14 +66,17 @@ class Sending:
         self._worker_id = worker_id
         self._hand = hand
         self._log = log
+        self._fence_seconds = fence_seconds
+        self._clock = clock
         self._settling: Settling | None = None
         self._waiting = Waiting()
-        self._blocked = False
+        self._paces = NumberPaces()
+        self._returning = Returning(queue, worker_id, journal, log)
+        self._fence = Fence(queue, worker_id, self._waiting, hand, log, self, clock)
         self._on_wire: dict[asyncio.Task[None], ClaimedRow] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
         self._draining = False
-        self._unreleased = 0
         self._failure: BaseException | None = None
 
     def settle_with(self, settling: Settling) -> None:
@@ -83,17 +89,43 @@ class Sending:
         return list(self._on_wire.values())
 
     @property
+    def chores(self) -> frozenset[asyncio.Task[None]]:
+        """What is under way beside the messages: fences, and rows given back."""
+        return frozenset(self._chores)
+
+    @property
     def unreleased(self) -> int:
         """Rows that were not sent and that the database still takes for ours."""
-        return self._unreleased
+        return self._returning.unreturned
 
-    def take(self, rows: list[ClaimedRow]) -> None:
-        """Rows of one claim, from the claiming stage."""
-        claim = self._waiting.add_claim(rows)
-        asyncio.get_running_loop().call_at(
-            claim.first_due - BEGIN_LEAD_SECONDS, self._ask_fence, rows[0].claim_id
-        )
-        self._arrived.set()
+    def take(self, answer: ClaimAnswer) -> None:
+        """The rows of one claim, and how they may leave, from the claiming stage."""
+        rows, now = answer.rows, self._clock()
+        self._paces.learn(answer.rates, answer.alone_at)
+        if not rows:
+            return
+        self._waiting.add_claim(rows)
+        in_time: list[ClaimedRow] = []
+        late: list[ClaimedRow] = []
+        for row in rows:
+            (late if self._paces.missed(row.number_id, row.due, now) else in_time).append(row)
+        if in_time:
+            self._waiting.put(in_time)
+            pause = min(row.due for row in in_time) - now - self._fence.lead_seconds
+            asyncio.get_running_loop().call_later(pause, self.ask_fence, rows[0].claim_id)
+            for number_id, template in {row.lane for row in in_time}:
+                if self._cards.at_hand(number_id, template) is None:
+                    self._chore(self._fetch_card(number_id, template))
+            self._arrived.set()
+        if late:
+            self._miss(late)
+
+    async def _fetch_card(self, number_id: str, template: str) -> None:
+        # Ahead of the slots. If it fails, each row asks again, and says what became of it.
+        with contextlib.suppress(DatabaseAway):
+            card = await self._cards.fetch(number_id, template)
+            if isinstance(card, Card):
+                self._paces.share(number_id, card.phone_number_id)
 
     def stop_sending(
         self, campaigns: frozenset[str], held: tuple[tuple[str, str | None], ...] = ()
@@ -107,72 +139,94 @@ class Sending:
             )
         )
         if unsent:
-            self._release(unsent)
+            self.release(unsent)
+
+    def ask_fence(self, claim_id: str) -> None:
+        """Asks whether this claim may begin, unless that is being asked."""
+        claim = self._waiting.claims.get(claim_id)
+        if claim is not None and not claim.asking and not self._draining:
+            claim.asking = True
+            self._chore(self._fence.ask(claim_id, claim))
+
+    def open(self, rows: list[ClaimedRow], stopped: frozenset[str]) -> None:
+        """The fence of these rows is open, but not for those of stopped campaigns."""
+        self._waiting.put(rows)
+        self.stop_sending(stopped)
+        self._arrived.set()
+
+    def release(self, rows: list[ClaimedRow]) -> None:
+        """These rows go back now: they are not to be sent."""
+        self._set_down(rows)
+        self._chore(self._returning.release(rows))
 
     async def run(self) -> None:
         """Launches rows as their slots come."""
-        loop = asyncio.get_running_loop()
-        while True:
-            if self._failure is not None:
-                raise self._failure
-            now = loop.time()
-            self._launch(now)
-            self._arrived.clear()
-            self._hand.moved.clear()
-            due = self._waiting.next_due()
-            # Slots that have come wait here when the wire is full or the database is behind.
-            self._blocked = due is not None and due <= now
-            if self._blocked:
-                await self._first(self._hand.moved, pause=0.05)
-            elif due is None:
-                await self._first(self._arrived, pause=1.0)
-            else:
-                await self._first(self._arrived, pause=max(TICK_SECONDS, due - loop.time()))
-
-    async def _first(self, event: asyncio.Event, *, pause: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await event.wait()
+        returning = asyncio.create_task(self._returning.run(), name="return")
+        returning.add_done_callback(self._chore_done)
+        try:
+            while True:
+                if self._failure is not None:
+                    raise self._failure
+                self._launch(self._clock())
+                self._arrived.clear()
+                due = self._waiting.next_due()
+                # Slots that have come wait here when the wire is full or the database is behind.
+                pause = 1.0 if due is None else max(TICK_SECONDS, due - self._clock())
+                await wait_for(self._arrived, min(pause, 1.0))
+        finally:
+            returning.cancel()
+            await asyncio.gather(returning, return_exceptions=True)
 
     def _launch(self, now: float) -> None:
         assert self._settling is not None
-        departing: list[tuple[ClaimedRow, Card]] = []
+        departing: list[tuple[ClaimedRow, HeldClaim, Card]] = []
+        late: list[ClaimedRow] = []
         unsent: list[ClaimedRow] = []
+        postponed: list[ClaimedRow] = []
+        backed_up = self._settling.backed_up
         while (due := self._waiting.next_due()) is not None and due <= now:
-            if not self._hand.may_send(now) or self._settling.backed_up:
-                break
             row = self._waiting.pop()
             claim = self._waiting.claims.get(row.claim_id)
             lane = self._hand.lane(row.lane)
-            if claim is None or lane.blocked or lane.stalled or now - row.due > LATEST_SECONDS:
+            if self._paces.missed(row.number_id, due, now):
+                late.append(row)
+            elif claim is None or lane.blocked or lane.stalled:
                 unsent.append(row)
-            elif not claim.begun:
+            elif not claim.holds(now, self._fence_seconds):
                 claim.parked.append(row)
-            elif self._waiting.takes_turn(row, now):
-                if now - due > PUNCTUAL_SECONDS and not self._blocked:
-                    # This process was held up.
-                    self._waiting.move(row.number_id, now - due)
+                self.ask_fence(row.claim_id)
+            elif (
+                backed_up
+                or not self._hand.may_send(lane, now)
+                or not self._paces.turn(row.number_id, now)
+            ):
+                postponed.append(row)
+            else:
                 self._waiting.leaves(row)
                 card = self._cards.at_hand(row.number_id, row.template)
                 self._hand.waiting -= 1
                 self._hand.departs(row, now)
                 if isinstance(card, Card):
-                    departing.append((row, card))
+                    departing.append((row, claim, card))
                 else:
-                    self._start(row, self._send_without_card(row))
+                    self._start(row, self._send_without_card(row, claim))
+        self._waiting.put(postponed)
+        if late:
+            self._miss(late)
+        if unsent:
+            self._set_down(unsent)
+            self._returning.gather(unsent, late=False)
         if departing:
             # Written before anything leaves: after a kill, what is not in the journal never left.
             try:
-                self._journal.begun([row for row, _ in departing])
+                self._journal.begun([row for row, _, _ in departing])
             except OSError:
-                for row, _ in departing:
+                for row, _, _ in departing:
                     self._hand.recalled(row)
-                self._release([*unsent, *(row for row, _ in departing)])
+                self.release([row for row, _, _ in departing])
                 raise
-            for row, card in departing:
-                self._start(row, self._send(row, card))
-        if unsent:
-            self._release(unsent)
+            for row, claim, card in departing:
+                self._start(row, self._send(row, claim, card))
 
     def _start(self, row: ClaimedRow, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -189,7 +243,7 @@ class Sending:
             self._log("bug", level="error", row=row.id, error=repr(error))
             self._finish(row, judge_failure(Transport.MAYBE_SENT, f"a fault of ours: {error!r}"))
 
-    async def _send_without_card(self, row: ClaimedRow) -> None:
+    async def _send_without_card(self, row: ClaimedRow, claim: HeldClaim) -> None:
         """The first message of a number, or a number or template that cannot be used."""
         try:
             card = await self._cards.fetch(row.number_id, row.template)
@@ -212,24 +266,37 @@ class Sending:
             self._journal.begun([row])
         except OSError as error:
             self._hand.recalled(row)
-            self._release([row])
+            self.release([row])
             self._fail(error)
             return
-        await self._send(row, card)
+        await self._send(row, claim, card)
 
-    async def _send(self, row: ClaimedRow, card: Card) -> None:
+    async def _send(self, row: ClaimedRow, claim: HeldClaim, card: Card) -> None:
+        departed = self._clock()
         try:
             body = card.template.body(row.phone, row.payload, row.id)
         except PayloadMismatch as mismatch:
             verdict = mismatch.verdict
         else:
             try:
-                status, answer = await self._sender.post(card.phone_number_id, card.token, body)
-                verdict = judge_answer(status, answer, card.phone_number_id)
-                self._hand.reached()
+                answer = await self._sender.post(
+                    card.phone_number_id, card.token, body, partial(self._may_leave, row, claim)
+                )
+                verdict = judge_answer(
+                    answer.status, answer.body, card.phone_number_id, from_meta=answer.from_meta
+                )
+                self._hand.reached(self._clock())
+            except Withheld as error:
+                # A connection, or this process, took longer than the slot; the journal has to know.
+                self._journal.answered(row, judge_failure(Transport.NOT_SENT, str(error)))
+                self._hand.recalled(row)
+                self._miss([row])
+                return
             except NotSent as error:
                 verdict = judge_failure(Transport.NOT_SENT, str(error))
-                if self._hand.unreachable(asyncio.get_running_loop().time()):
+                if isinstance(error, Unconnected) and self._hand.unreachable(
+                    self._clock(), departed
+                ):
                     self._log("api_unreachable", level="warning", error=error)
             except MaybeSent as error:
                 verdict = judge_failure(Transport.MAYBE_SENT, str(error))
@@ -237,6 +304,13 @@ class Sending:
                 # The deadline of the drain: the request was out, its answer is not waited for.
                 verdict = judge_failure(Transport.MAYBE_SENT, "the worker stopped")
         self._finish(row, verdict)
+
+    def _may_leave(self, row: ClaimedRow, claim: HeldClaim) -> bool:
+        """The last word before the message's bytes are handed over."""
+        now = self._clock()
+        return claim.holds(now, self._fence_seconds) and self._paces.takes(
+            row.number_id, row.due, now
+        )
 
     def _finish(self, row: ClaimedRow, verdict: Verdict) -> None:
         assert self._settling is not None
@@ -259,69 +333,22 @@ class Sending:
         card = self._cards.at_hand(row.number_id, row.template)
         if isinstance(card, Card):
             where += f", number id {card.phone_number_id}"
+        if verdict.outcome is Outcome.IN_DOUBT:
+            return f"{verdict.text} ({where}): {doubt_step(verdict, row.campaign_id[:8])}"
         if verdict.code is None:
             return f"{verdict.text} ({where})"
         return f"{explain(verdict.code, row.campaign_id[:8])} ({where})"
 
-    def _ask_fence(self, claim_id: str) -> None:
-        claim = self._waiting.claims.get(claim_id)
-        if claim is not None and not claim.asked and not self._draining:
-            claim.asked = True
-            self._chore(self._begin(claim_id, claim))
+    def _miss(self, rows: list[ClaimedRow]) -> None:
+        """Their slots passed: they go back, and are claimed anew with slots to come."""
+        self._set_down(rows)
+        self._returning.gather(rows, late=True)
 
-    async def _begin(self, claim_id: str, claim: HeldClaim) -> None:
-        for attempt in range(5):
-            try:
-                stopped = await self._queue.begin(self._worker_id, claim_id)
-                break
-            except DatabaseAway:
-                if attempt == 4:
-                    # Nothing of it was sent; the lease gives its rows back if we cannot.
-                    self._release(self._waiting.withdraw(lambda row: row.claim_id == claim_id))
-                    return
-                await asyncio.sleep(0.2 * 2**attempt)
-        if stopped is None:
-            # The claim was given up meanwhile: its rows are somebody else's.
-            gone = self._waiting.withdraw(lambda row: row.claim_id == claim_id)
-            self._waiting.claims.pop(claim_id, None)
-            self._hand.waiting -= len(gone)
-            self._hand.moved.set()
-            self._log("claim_lost", level="warning", rows=len(gone), told=0)
-            return
-        claim.begun = True
-        self.stop_sending(stopped)
-        parked, claim.parked = claim.parked, []
-        self._waiting.put(parked)
-        late = asyncio.get_running_loop().time() - claim.first_due
-        if late > 0:
-            for number in {row.number_id for row in parked}:
-                self._waiting.move(number, late)
-        self._arrived.set()
-
-    def _release(self, rows: list[ClaimedRow]) -> None:
+    def _set_down(self, rows: list[ClaimedRow]) -> None:
         self._hand.waiting -= len(rows)
         self._hand.moved.set()
         for row in rows:
             self._waiting.leaves(row)
-        self._chore(self._give_back(rows))
-
-    async def _give_back(self, rows: list[ClaimedRow]) -> None:
-        self._unreleased += len(rows)
-        pause = 0.2
-        while True:
-            try:
-                released = await self._queue.release(self._worker_id, rows)
-                if released < len(rows):
-                    # Their claim was given up, and they stand in doubt; but they never left.
-                    unsent = [Evidence(row.id, row.claim_id, "unsent") for row in rows]
-                    await self._queue.recover(self._worker_id, unsent)
-                break
-            except DatabaseAway as away:
-                self._log("database_away", level="warning", doing="release", error=away)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        self._unreleased -= len(rows)
-        self._log("released", rows=released)
 
     def _chore(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -344,14 +371,12 @@ class Sending:
         self._draining = True
         rows = self._waiting.withdraw(lambda _row: True)
         if rows:
-            self._release(rows)
+            self.release(rows)
+        self._returning.hurry()
         if self._on_wire:
             await asyncio.wait(set(self._on_wire), timeout=seconds)
         for task in list(self._on_wire):
             task.cancel()
         if self._on_wire:
             await asyncio.wait(set(self._on_wire), timeout=1.0)
-        if self._chores:
-            await asyncio.wait(set(self._chores), timeout=5.0)
-        for chore in list(self._chores):
-            chore.cancel()
+        self._chore(self._returning.flush())

@@ -20,6 +20,7 @@ from wacampaign.core.ports import (
     SettleAnswer,
     Settlement,
 )
+from wacampaign.core.turns import wait_for
 
 #: Rows a batch: large enough that a call costs little a row, small enough to stay below a REST
 #: body of 200 KB and a few milliseconds of locks.
@@ -90,16 +91,10 @@ class Settling:
             if not self._unsettled:
                 if self._closing:
                     return
-                self._arrived.clear()
-                await self._arrived.wait()
+                await wait_for(self._arrived)
                 continue
-            if not self._closing and len(self._unsettled) < BATCH_ROWS:
-                try:
-                    async with asyncio.timeout(BATCH_SECONDS):
-                        await self._full.wait()
-                except TimeoutError:
-                    pass
-            self._full.clear()
+            in_a_hurry = self._closing or len(self._unsettled) >= BATCH_ROWS
+            await wait_for(self._full, 0.0 if in_a_hurry else BATCH_SECONDS)
             batch = [
                 self._unsettled.popleft() for _ in range(min(BATCH_ROWS, len(self._unsettled)))
             ]

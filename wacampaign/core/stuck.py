@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from wacampaign.core.moments import local_time
+
 InDoubt = Literal["hold", "resend", "assume-sent"]
 
 #: A campaign whose contacts are still being written after so long was left by its `create`.
@@ -36,6 +38,8 @@ class Kind(StrEnum):
     PENDING = "rows that are pending, which no worker takes"
     ACCEPTED_WAITING = "rows that wait to be sent, but were accepted"
     IN_DOUBT = "rows in doubt"
+    DOUBT_WAITING = "rows that wait to be sent, but are in doubt"
+    NOBODY_SAYS_SO = "nothing left to do, but nobody says that it is over"
     CAUSE_GONE = "paused, and the cause is gone"
     HOLD_CAUSE_GONE = "part of it held, and the cause is gone"
     LEFT_UNWRITTEN = "paused, and its contacts were never all written"
@@ -66,6 +70,10 @@ class StuckCampaign:
     in_doubt: int
     #: Rows never sent.
     left: int
+    #: When this was seen, by the database's clock.
+    seen_at: str
+    #: Claims of dead workers whose rows are counted as in doubt here.
+    seen_claims: Sequence[str] = ()
     kinds: list[Kind] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -75,6 +83,7 @@ class StuckCampaign:
     restart: bool = False
     mend: bool = False
     reap: bool = False
+    complete: bool = False
     #: What is to be done with the rows in doubt: None if nothing.
     resolve: Literal["resend", "assume_sent"] | None = None
 
@@ -85,10 +94,18 @@ class StuckCampaign:
 
 
 def examine(
-    facts: Mapping[str, Any], in_doubt: InDoubt, *, named: bool = False
+    facts: Mapping[str, Any],
+    in_doubt: InDoubt,
+    *,
+    named: bool = False,
+    in_doubt_minutes: float = 10,
 ) -> list[StuckCampaign]:
-    """The campaigns that are stuck. `named`: wrong totals alone are worth a change, too."""
-    found = [_Case(one, facts, in_doubt).judged() for one in facts["campaigns"]]
+    """The campaigns that are stuck. `named`: wrong totals alone are worth a change, too.
+
+    `in_doubt_minutes`: how long rows in doubt are alone before their campaign completes.
+    """
+    wait = timedelta(minutes=in_doubt_minutes)
+    found = [_Case(one, facts, in_doubt, wait).judged() for one in facts["campaigns"]]
     return [one for one in found if one.kinds or (named and one.mend)]
 
 
@@ -96,8 +113,13 @@ class _Case:
     """One campaign's facts on their way to a judgement."""
 
     def __init__(
-        self, campaign: Mapping[str, Any], facts: Mapping[str, Any], in_doubt: InDoubt
+        self,
+        campaign: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        in_doubt: InDoubt,
+        wait: timedelta,
     ) -> None:
+        self._wait = wait
         self._campaign = campaign
         self._facts = facts
         self._choice = in_doubt
@@ -108,12 +130,14 @@ class _Case:
         self._no_claim = int(nobodys.get("no_claim", 0))
         self._causes: Mapping[str, int] = nobodys.get("in_doubt") or {}
         self._waiting = int(campaign["accepted_but_waiting"])
+        self._doubt_waiting = int(campaign["doubt_but_waiting"])
         #: Rows that were never sent and are nobody's at this moment.
         self._left = (
             self._counts["pending"]
             + self._counts["ready"]
             + self._counts["retry_later"]
             - self._waiting
+            - self._doubt_waiting
         )
         self.found = StuckCampaign(
             id=campaign["id"],
@@ -121,8 +145,10 @@ class _Case:
             status=campaign["status"],
             token=campaign["token"],
             accepted=self._counts["sent"] + self._waiting,
-            in_doubt=self._counts["in_doubt"],
+            in_doubt=self._counts["in_doubt"] + self._doubt_waiting,
             left=self._left,
+            seen_at=facts["at"],
+            seen_claims=nobodys.get("claims") or (),
         )
 
     def judged(self) -> StuckCampaign:
@@ -170,15 +196,39 @@ class _Case:
         self._free_holds(Kind.HOLD_CAUSE_GONE)
         if self._facts["live_workers"] or self._campaign["never_enqueued"]:
             return
+        if not self._left and not self._counts["processing"]:
+            self._over()
+            return
         worker = self._facts["last_worker"]
         last = "no worker has ever run here"
         if worker:
             at = worker["stopped_at"] or worker["last_beat_at"]
             word = "stopped" if worker["stopped_at"] else "was last heard of"
-            last = f"the last worker ({worker['host']} pid {worker['pid']}) {word} at {_utc(at)}"
-        work = f"{_rows(self._left)} left" if self._left else "nothing left, but nobody says so"
-        self._add(Kind.NO_LIVE_WORKER, f"{work}; {last}")
+            who = f"{worker['host']} pid {worker['pid']}"
+            last = f"the last worker ({who}) {word} at {local_time(at)}"
+        self._add(Kind.NO_LIVE_WORKER, f"{_rows(self._left)} left; {last}")
         self._keep("a worker has to be started: wacampaign run-worker")
+
+    def _over(self) -> None:
+        """No row is left to do, and no worker is there to ask the completion guard."""
+        doubt = self.found.in_doubt
+        if doubt and self._choice == "resend":
+            return
+        assumed = self._choice == "assume-sent"
+        if doubt and not assumed:
+            since = self._campaign["alone_since"]
+            alone = since and not self._begun  # those become doubts only now
+            left = self._wait - (_age(self._facts["at"], since) if alone else timedelta())
+            if left > timedelta():
+                self._keep(
+                    f'it completes with the note "{doubt:,} in doubt" in {_words(left)}, by a'
+                    " worker, or by this command again"
+                )
+                return
+        self._add(Kind.NOBODY_SAYS_SO, "no worker is alive to complete it")
+        note = f', with the note "{doubt:,} in doubt"' if doubt and not assumed else ""
+        self._change(1, "campaign", "running", f"completed{note}")
+        self.found.complete = True
 
     def _paused(self) -> None:
         campaign = self._campaign
@@ -207,7 +257,7 @@ class _Case:
                 self.found.restart = True
         elif by is None and campaign["spam_pause_over"]:
             # The old backend's own pause; nobody has touched the campaign with this tool since.
-            ended = _utc(campaign["spam_paused_until"])
+            ended = local_time(campaign["spam_paused_until"])
             self._add(Kind.CAUSE_GONE, f"its spam pause ended at {ended}")
             self._change(1, "campaign", "paused", "running")
             self.found.restart = True
@@ -219,7 +269,7 @@ class _Case:
         evidence = []
         for hold in gone:
             code = f" ({hold['code']})" if hold["code"] else ""
-            evidence.append(f"held{code} since {_utc(hold['since'])}: {hold['reason']}")
+            evidence.append(f"held{code} since {local_time(hold['since'])}: {hold['reason']}")
             evidence.append(f"gone: {hold['gone']}")
         self._add(kind, *evidence)
         self._change(len(gone), "hold", "standing", "lifted")
@@ -262,6 +312,14 @@ class _Case:
             self.found.mend = True
 
     def _waiting_rows(self) -> None:
+        if self._doubt_waiting:
+            self._add(
+                Kind.DOUBT_WAITING,
+                f"{_rows(self._doubt_waiting)} wait to be sent, but may have been sent: another"
+                " program put them back",
+            )
+            self._change(self._doubt_waiting, "row", "ready (in doubt before)", "in doubt")
+            self.found.mend = True
         acted_on = self.found.restart or self._campaign["status"] == "running"
         if self._waiting:
             self._add(
@@ -300,7 +358,7 @@ class _Case:
     def _totals(self) -> None:
         shown = self._campaign["total_sent"], self._campaign["total_failed"]
         right = self._counts["sent"], self._counts["failed"]
-        if self._campaign["rows"] and shown != right:
+        if self._campaign["rows"] and self._campaign["totals_due"] and shown != right:
             self._change(
                 1,
                 "campaign",
@@ -334,11 +392,3 @@ def _words(span: timedelta) -> str:
     if seconds < 120:
         return f"{seconds} s"
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
-
-
-def _utc(at: str) -> str:
-    """`2025-11-10 15:45 UTC`; a time without a zone is the backend's, which writes UTC."""
-    moment = datetime.fromisoformat(at)
-    if moment.tzinfo is not None:
-        moment = (moment - (moment.utcoffset() or timedelta())).replace(tzinfo=None)
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from wacampaign.core.cells import cell
 from wacampaign.core.sent_differ import sent_differences, sent_language, sent_template
 from wacampaign.core.template_difference import (
     VALUE_CODES,
@@ -247,4 +248,4 @@ def _counted(count: int) -> str:
 
 
 def _blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and not cell(value))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from wacampaign.core.cells import cell
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.template_shape import Slot
 from wacampaign.core.value_rules import (
@@ -63,7 +64,7 @@ def media_difference(
 ) -> Difference | None:
     """What is wrong with a header media that is given as `form` (`link` or `id`), if anything."""
     where, said = slot.label, shown(value)
-    if not value.strip():
+    if not cell(value):
         return Difference("media_missing", where, f"the {where} is empty", "a URL or media id", "")
     if form == "link" and not is_url(value):
         text = f"the {where} is sent as a link, but {said} is no URL"

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from wacampaign.core.cells import cell
+
 #: Characters of a body with its values in.
 BODY_LENGTH: Final = 1024
 #: Characters of a text header.
@@ -35,13 +37,13 @@ def is_url(text: str) -> bool:
 
 def is_media_id(text: str) -> bool:
     """Whether it can be an uploaded file's id: digits and nothing else."""
-    text = text.strip()
+    text = cell(text)
     return text.isascii() and text.isdecimal()
 
 
 def is_media(text: str) -> bool:
     """Whether it looks like header media: a URL, or digits as long as a media id."""
-    return is_url(text) or (is_media_id(text) and len(text.strip()) >= _ID_DIGITS_MIN)
+    return is_url(text) or (is_media_id(text) and len(cell(text)) >= _ID_DIGITS_MIN)
 
 
 def as_text(value: object) -> str | None:
@@ -50,7 +52,7 @@ def as_text(value: object) -> str | None:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return str(int(value)) if float(value).is_integer() else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def faults_of_value(
@@ -60,7 +62,7 @@ def faults_of_value(
 
     `length` is the most characters that the value's place takes.
     """
-    if not text.strip():
+    if not cell(text):
         yield "empty", "is empty", "some text"
         return
     if not any(unicodedata.category(c) not in ("Cf", "Zs", "Zl", "Zp", "Cc") for c in text):

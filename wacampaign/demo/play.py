@@ -39,8 +39,9 @@ def play(size: int) -> bool:
     Raises `KeyboardInterrupt` or `SystemExit` when it is interrupted, after cleaning up.
     """
     began = time.monotonic()
-    _say("starting an embedded PostgreSQL and a simulated Cloud API in a temporary folder …")
+    # The first line is inside, too: whoever reads it may interrupt before anything else is done.
     try:
+        _say("starting an embedded PostgreSQL and a simulated Cloud API in a temporary folder …")
         with Stage(latency_ms=_LATENCY_MS) as stage:
             _say(f"the simulated Cloud API listens on {stage.sandbox.url}; nothing leaves this")
             _say("machine, and your own settings and database are not touched")

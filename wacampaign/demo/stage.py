@@ -20,7 +20,7 @@ from wacampaign.demo.night import Night
 from wacampaign.demo.old_system import leave_behind
 from wacampaign.sandbox.demo import DEMO_TOKEN
 from wacampaign.sandbox.process import SandboxProcess
-from wacampaign.store.embedded import start_embedded
+from wacampaign.store.embedded import leave_embedded, start_embedded
 from wacampaign.store.schema import migrate
 
 #: Settings of the person who runs the demo: none may reach it. PG… would lead psycopg elsewhere.
@@ -127,6 +127,7 @@ class Stage:
             self._sandbox.stop()
             if hasattr(self, "folder"):
                 _stop_postgres(self._home / "postgres")
+                leave_embedded(self._home / "postgres")
                 shutil.rmtree(self.folder, ignore_errors=True)
         finally:
             self._interruption.__exit__()

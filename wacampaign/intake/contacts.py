@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from wacampaign.core.cells import cell
 from wacampaign.core.phone_set import PhoneSet
 from wacampaign.core.phones import BadPhone, calling_code, is_region, phone_reader
 from wacampaign.intake.encoding import UnfitFile, detect_encoding
@@ -171,7 +172,7 @@ def survey(
             except BadPhone as bad:
                 reject(record, Fault.PHONE, bad.reason)
                 continue
-            if wrong := first_fault([value.strip() for value in fields[1:]]):
+            if wrong := first_fault([cell(value) for value in fields[1:]]):
                 reject(record, Fault.VALUE, wrong)
                 continue
             if not allow_repeats and (first := seen.add(phone, record.line)):
@@ -224,7 +225,7 @@ def contacts(surveyed: Survey) -> Iterator[Contact]:
                 fields = record.fields
                 if len(fields) < columns:
                     raise changed
-                variables = tuple([value.strip() for value in fields[1:columns]])
+                variables = tuple([cell(value) for value in fields[1:columns]])
                 yield Contact(record.line, read_phone(fields[0]), variables)
         except (BadPhone, IndexError, UnicodeDecodeError, UnfitFile):
             raise changed from None

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from wacampaign.core.cells import cell
 from wacampaign.core.phones import looks_like_phone
 from wacampaign.intake.encoding import UnfitFile, open_list
 
@@ -50,7 +51,7 @@ def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
 def trim(row: list[str], columns: int) -> list[str]:
     """`row` without blank fields beyond `columns`, which spreadsheets like to leave behind."""
     end = len(row)
-    while end > columns and not row[end - 1].strip():
+    while end > columns and not cell(row[end - 1]):
         end -= 1
     return row[:end]
 
@@ -73,13 +74,13 @@ def detect_layout(path: Path, encoding: str, columns_needed: int | None) -> Layo
     rows = _sample(lines, delimiter)
     if not rows:
         raise UnfitFile(f"{path.name} has no rows")
-    header = None if looks_like_phone(rows[0][0]) else tuple(f.strip() for f in rows[0])
+    header = None if looks_like_phone(rows[0][0]) else tuple(map(cell, rows[0]))
     data = rows[1:] if header else rows
     if not data:
         raise UnfitFile(f"{path.name} has a header ({_quoted(header or ())}) and no contacts")
     _require_phones(path, header, data)
     columns = Counter(map(len, data)).most_common(1)[0][0]
-    while columns > 1 and all(not r[columns - 1].strip() for r in rows if len(r) >= columns):
+    while columns > 1 and all(not cell(r[columns - 1]) for r in rows if len(r) >= columns):
         columns -= 1
     _require_columns(path, header, columns, columns_needed, _NAMES[delimiter])
     if header:
@@ -105,7 +106,7 @@ def _sample(lines: Sequence[str], delimiter: str) -> list[list[str]]:
             return rows
         except csv.Error:  # a huge field; the same
             continue
-        if any(field.strip() for field in row):
+        if any(cell(field) for field in row):
             rows.append(row)
 
 
@@ -170,7 +171,6 @@ def _wanted(needed: int) -> str:
 def _quoted(fields: Sequence[str]) -> str:
     # A list without a header may have its first contact here: no whole number in an error text.
     shown = ", ".join(
-        "a phone" if _PHONE_IN_IT.search(field) else f"“{field.strip()[:30]}”"
-        for field in fields[:8]
+        "a phone" if _PHONE_IN_IT.search(field) else f"“{cell(field)[:30]}”" for field in fields[:8]
     )
     return shown + (", …" if len(fields) > 8 else "")

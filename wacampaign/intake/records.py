@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from wacampaign.core.cells import cell
 from wacampaign.core.phones import looks_like_phone
 from wacampaign.intake.encoding import UnfitFile
 from wacampaign.intake.layout import Layout
@@ -66,12 +67,12 @@ def records(path: Path, file: io.TextIOWrapper, layout: Layout) -> Iterator[Reco
         except csv.Error as error:
             end = reader.line_num + skipped
             _refuse_runaway(path, error, before + 1, end)
-            fields, fault = [lines.last.strip()], "a quotation mark in the middle of a field"
+            fields, fault = [cell(lines.last)], "a quotation mark in the middle of a field"
         line, before = before + 1, reader.line_num + skipped
         if before > line and fault is None:
             _refuse_swallowed_rows(path, fields, layout.delimiter, line, before)
         # Spreadsheets leave rows of nothing but delimiters behind.
-        if not fields or not (fields[0].strip() or "".join(fields).strip()):
+        if not fields or not (cell(fields[0]) or cell("".join(fields))):
             continue
         if header_is_due:
             header_is_due = False

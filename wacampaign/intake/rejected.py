@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
 
-from wacampaign.problems import Refused
+from wacampaign.problems import NotWritable
 from wacampaign.spreadsheet import harmless
 
 #: Characters of the phone as written; what is longer is no phone and only fills the file.
@@ -26,7 +26,7 @@ class RejectedFile:
 
     Use as a context manager: it appears (replacing an earlier one) only when the block ends
     without an exception and at least one row was added. UTF-8 with BOM, as spreadsheets need;
-    readable by those who can read the list, as it holds phones too. Raises `Refused` when the
+    readable by those who can read the list, as it holds phones too. Raises `NotWritable` when the
     folder cannot be written.
     """
 
@@ -82,8 +82,8 @@ class RejectedFile:
             self._file.close()
             temporary.unlink(missing_ok=True)
 
-    def _unwritable(self, error: OSError) -> Refused:
-        return Refused(
+    def _unwritable(self, error: OSError) -> NotWritable:
+        return NotWritable(
             f"the rows that cannot be sent to belong into {self.path}, which cannot be written: "
             f"{error.strerror or error}",
             "make the folder writable, or copy the CSV into one that is",

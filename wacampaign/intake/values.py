@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from wacampaign.core.cells import cell
+
 #: Characters. A template's body has at most 1,024 after the variables are filled in.
 TEXT_CHARS_MAX: Final = 1024
 #: Characters of a URL (header media, button).
@@ -41,7 +43,7 @@ def first_fault(values: Sequence[str]) -> str | None:
 def value_fault(value: str) -> str | None:
     """Why one variable cannot be sent, as the end of a sentence ("is empty"), or None."""
     if all(c.isspace() or unicodedata.category(c) in ("Cf", "Mn") for c in value):
-        return "is empty" if not value.strip() else "has only invisible characters"
+        return "is empty" if not cell(value) else "has only invisible characters"
     if _LINE_BREAK.search(value):
         return "has a line break"
     if "\t" in value:

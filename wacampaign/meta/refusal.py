@@ -46,8 +46,11 @@ class Refusal:
 
     def problem(self, what: str) -> Problem:
         """The problem to raise; `what` was being read, such as "the templates"."""
-        code = "" if self.code is None else f", code {self.code}"
-        answer = f"Meta answered HTTP {self.status}{code} for {what}"
+        answer = (
+            f"HTTP {self.status} came for {what}, without an error of Meta's"
+            if self.code is None
+            else f"Meta answered HTTP {self.status}, code {self.code} for {what}"
+        )
         message = f"{answer}: {self.text}" if self.text else f"{answer}."
         if self.refuses_access:
             return AccessRefused(

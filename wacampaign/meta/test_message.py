@@ -24,7 +24,8 @@ class TestAnswer:
     text: str
     #: None: no answer came.
     http_status: int | None
-    #: Nobody knows whether it was sent: the request went out, and its answer is missing.
+    #: Nobody knows whether it was sent: the request went out, and no answer came that is certainly
+    #: Meta's.
     in_doubt: bool = False
 
 
@@ -46,16 +47,17 @@ async def send_test_message(
     # Imported here: commands that send nothing need no aiohttp.
     from wacampaign.meta.send import MessageSender
 
-    async with MessageSender(
-        api_url, api_version, limit_in_flight=1, timeout_s=timeout_s, ca_file=ca_file
-    ) as sender:
+    async with MessageSender(api_url, api_version, timeout_s=timeout_s, ca_file=ca_file) as sender:
         try:
-            status, answer = await sender.post(phone_number_id, token, body)
+            answer = await sender.post(phone_number_id, token, body)
         except NotSent as error:
             return _answer(judge_failure(Transport.NOT_SENT, str(error)), None)
         except MaybeSent as error:
             return _answer(judge_failure(Transport.MAYBE_SENT, str(error)), None)
-        return _answer(judge_answer(status, answer, phone_number_id), status)
+        verdict = judge_answer(
+            answer.status, answer.body, phone_number_id, from_meta=answer.from_meta
+        )
+        return _answer(verdict, answer.status)
 
 
 def _answer(verdict: Verdict, status: int | None) -> TestAnswer:

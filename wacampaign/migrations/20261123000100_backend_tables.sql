@@ -176,23 +176,29 @@ alter table public.send_queue
 alter table public.messages
     add column if not exists media_url text;
 
+-- One message id belongs to one row. A database in which it already stands twice keeps its rows as
+-- they are: `wacampaign audit` names them. (`db migrate` reads the two conditions and the index from
+-- here, and makes it concurrently.)
 do $$
 begin
-    -- One message id belongs to one row. A database in which it already stands twice keeps its
-    -- rows as they are: `wacampaign audit` names them.
-    if not exists (
+    if exists (
         select 1
         from pg_catalog.pg_index i
         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-        where i.indrelid = 'public.send_queue'::regclass
+        where i.indrelid = 'public.send_queue'::regclass and i.indisvalid
           and i.indisunique and i.indnatts = 1 and a.attname = 'whatsapp_message_id'
     ) then
-        begin
-            create unique index send_queue_whatsapp_message_id_key
-                on public.send_queue (whatsapp_message_id) where whatsapp_message_id is not null;
-        exception when unique_violation then
-            raise warning 'send_queue: a whatsapp_message_id stands twice, so no unique index was made; see wacampaign audit';
-        end;
+        return;
     end if;
+    if exists (
+        select 1 from public.send_queue
+        where whatsapp_message_id is not null
+        group by whatsapp_message_id having count(*) > 1
+    ) then
+        raise warning 'send_queue: a whatsapp_message_id stands twice, so no unique index was made; see wacampaign audit';
+        return;
+    end if;
+    create unique index send_queue_whatsapp_message_id_key
+        on public.send_queue (whatsapp_message_id) where whatsapp_message_id is not null;
 end
 $$;

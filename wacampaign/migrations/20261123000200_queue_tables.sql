@@ -14,9 +14,6 @@ comment on column public.send_queue.claim_id is 'the claim that holds the row, o
 comment on column public.send_queue.in_doubt_since is 'set while nobody knows whether the message was accepted; such a row is never sent again by a machine';
 comment on column public.send_queue.in_doubt_cause is 'no_answer: the request went out; worker_lost: its worker died, and a journal may know more';
 
-alter table public.campaigns
-    add column if not exists last_settled_at timestamptz;
-
 alter table public.templates
     add column if not exists meta_template_id text,
     add column if not exists parameter_format text,
@@ -73,13 +70,54 @@ create table if not exists public.wacampaign_lanes (
     primary key (campaign_id, whatsapp_number_id, template_name)
 ) with (fillfactor = 50);
 
--- One limiter a number, for all workers on all machines: the next free sending slot.
+-- One limiter a phone number, for all workers on all machines: the next free sending slot. Meta's
+-- limit is the phone number's, and whatsapp_numbers may have it twice (wacampaign_bucket_key).
+do $$
+begin
+    -- Until now it was one a row.
+    if exists (
+        select 1 from pg_catalog.pg_attribute
+        where attrelid = to_regclass('public.wacampaign_buckets')
+          and attname = 'whatsapp_number_id' and not attisdropped
+    ) then
+        alter table public.wacampaign_buckets rename to wacampaign_buckets_by_row;
+        alter index public.wacampaign_buckets_pkey rename to wacampaign_buckets_by_row_pkey;
+    end if;
+end
+$$;
 create table if not exists public.wacampaign_buckets (
-    whatsapp_number_id uuid primary key,
+    key text primary key,
     next_slot_at timestamptz not null default '-infinity',
     rate numeric,
-    rate_changed_at timestamptz
+    rate_changed_at timestamptz,
+    turn bigint not null default 0
 ) with (fillfactor = 50);
+
+-- Which bucket a row of whatsapp_numbers sends from: that of its phone number id, without what
+-- people paste along (white space of any kind, marks that nobody sees); a row without one has its own.
+create or replace function public.wacampaign_bucket_key(p_id uuid, p_phone_number_id text)
+returns text
+language sql
+immutable
+set search_path = public, extensions, pg_temp
+as $$
+    select coalesce(nullif(regexp_replace(p_phone_number_id, '[^0-9A-Za-z]', '', 'g'), ''), p_id::text)
+$$;
+
+do $$
+begin
+    if to_regclass('public.wacampaign_buckets_by_row') is not null then
+        insert into public.wacampaign_buckets as b (key, next_slot_at, rate, rate_changed_at)
+        select public.wacampaign_bucket_key(o.whatsapp_number_id, w.phone_number_id),
+               max(o.next_slot_at), min(o.rate), max(o.rate_changed_at) filter (where o.rate is not null)
+        from public.wacampaign_buckets_by_row o
+        left join public.whatsapp_numbers w on w.id = o.whatsapp_number_id
+        group by 1
+        on conflict (key) do nothing;
+        drop table public.wacampaign_buckets_by_row;
+    end if;
+end
+$$;
 
 -- What must not be sent for now: a number, or a number's template, or a campaign's template.
 create table if not exists public.wacampaign_holds (
@@ -149,7 +187,13 @@ begin
     foreach v_table in array array[
         'workers', 'claims', 'counts', 'lanes', 'buckets', 'holds', 'events', 'pace'
     ] loop
-        execute format('alter table public.wacampaign_%I enable row level security', v_table);
+        -- Not where it is on: that would lock a table for nothing.
+        if not (select relrowsecurity from pg_catalog.pg_class
+                where oid = ('public.wacampaign_' || v_table)::regclass) then
+            execute format('alter table public.wacampaign_%I enable row level security', v_table);
+        end if;
     end loop;
 end
 $$;
+
+select public.wacampaign_keep_rights();

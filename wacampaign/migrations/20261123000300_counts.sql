@@ -14,6 +14,8 @@ as $$
         0
     )
 $$;
+comment on function public.wacampaign_error_code(int, text) is
+    'for everybody: an index of send_queue calls it with the rights of whoever writes a failed row';
 
 -- security definer: whoever writes to send_queue (the backend's UI too) keeps the counts right.
 create or replace function public.wacampaign_count_rows()
@@ -21,6 +23,9 @@ returns trigger
 language plpgsql
 security definer
 set search_path = ''
+set jit = off
+-- Rows are grouped by hashing; only the few groups are sorted.
+set enable_sort = off
 as $$
 declare
     -- A backend that lets a column be null must not be stopped by our counting.
@@ -30,45 +35,63 @@ begin
         delete from public.wacampaign_counts;
         return null;
     end if;
-    -- Sorted, so that two writers take the counters' locks in one order.
+    -- Sorted, so that two writers take the counters' locks in one order. A text is looked into for a
+    -- code only where the row has none.
     if tg_op = 'INSERT' then
-        insert into public.wacampaign_counts as c
-        select coalesce(campaign_id, c_none), coalesce(whatsapp_number_id, c_none),
-               coalesce(template_name, ''), coalesce(status, ''),
-               public.wacampaign_error_code(error_code, error_message), count(*)
-        from new_rows
-        group by 1, 2, 3, 4, 5
-        order by 1, 2, 3, 4, 5
-        on conflict (campaign_id, whatsapp_number_id, template_name, status, error_code)
-        do update set n = c.n + excluded.n;
-    elsif tg_op = 'DELETE' then
-        insert into public.wacampaign_counts as c
-        select coalesce(campaign_id, c_none), coalesce(whatsapp_number_id, c_none),
-               coalesce(template_name, ''), coalesce(status, ''),
-               public.wacampaign_error_code(error_code, error_message), -count(*)
-        from old_rows
-        group by 1, 2, 3, 4, 5
-        order by 1, 2, 3, 4, 5
-        on conflict (campaign_id, whatsapp_number_id, template_name, status, error_code)
-        do update set n = c.n + excluded.n;
-    else
-        insert into public.wacampaign_counts as c
-        select campaign_id, whatsapp_number_id, template_name, status, code, sum(d)
-        from (
+        with change as materialized (
             select coalesce(campaign_id, c_none) as campaign_id,
                    coalesce(whatsapp_number_id, c_none) as whatsapp_number_id,
                    coalesce(template_name, '') as template_name,
                    coalesce(status, '') as status,
-                   public.wacampaign_error_code(error_code, error_message) as code, -1 as d
-            from old_rows
-            union all
-            select coalesce(campaign_id, c_none), coalesce(whatsapp_number_id, c_none),
-                   coalesce(template_name, ''), coalesce(status, ''),
-                   public.wacampaign_error_code(error_code, error_message), 1
+                   coalesce(error_code, case when error_message is null then 0
+                        else public.wacampaign_error_code(null, error_message) end) as code, count(*) as n
             from new_rows
-        ) as change
-        group by 1, 2, 3, 4, 5
-        having sum(d) <> 0
+            group by 1, 2, 3, 4, 5
+        )
+        insert into public.wacampaign_counts as c
+        select * from change
+        order by 1, 2, 3, 4, 5
+        on conflict (campaign_id, whatsapp_number_id, template_name, status, error_code)
+        do update set n = c.n + excluded.n;
+    elsif tg_op = 'DELETE' then
+        with change as materialized (
+            select coalesce(campaign_id, c_none) as campaign_id,
+                   coalesce(whatsapp_number_id, c_none) as whatsapp_number_id,
+                   coalesce(template_name, '') as template_name,
+                   coalesce(status, '') as status,
+                   coalesce(error_code, case when error_message is null then 0
+                        else public.wacampaign_error_code(null, error_message) end) as code, -count(*) as n
+            from old_rows
+            group by 1, 2, 3, 4, 5
+        )
+        insert into public.wacampaign_counts as c
+        select * from change
+        order by 1, 2, 3, 4, 5
+        on conflict (campaign_id, whatsapp_number_id, template_name, status, error_code)
+        do update set n = c.n + excluded.n;
+    else
+        with change as materialized (
+            select campaign_id, whatsapp_number_id, template_name, status, code, sum(d) as n
+            from (
+                select coalesce(campaign_id, c_none) as campaign_id,
+                       coalesce(whatsapp_number_id, c_none) as whatsapp_number_id,
+                       coalesce(template_name, '') as template_name,
+                       coalesce(status, '') as status,
+                       coalesce(error_code, case when error_message is null then 0
+                        else public.wacampaign_error_code(null, error_message) end) as code, -1 as d
+                from old_rows
+                union all
+                select coalesce(campaign_id, c_none), coalesce(whatsapp_number_id, c_none),
+                       coalesce(template_name, ''), coalesce(status, ''),
+                       coalesce(error_code, case when error_message is null then 0
+                        else public.wacampaign_error_code(null, error_message) end), 1
+                from new_rows
+            ) as r
+            group by 1, 2, 3, 4, 5
+            having sum(d) <> 0
+        )
+        insert into public.wacampaign_counts as c
+        select * from change
         order by 1, 2, 3, 4, 5
         on conflict (campaign_id, whatsapp_number_id, template_name, status, error_code)
         do update set n = c.n + excluded.n;
@@ -87,60 +110,103 @@ set search_path = ''
 as $$
 begin
     delete from public.wacampaign_lanes where campaign_id = new.id;
+    update public.wacampaign_runs set shown_at = null where campaign_id = new.id;
     perform pg_notify('wacampaign', new.id::text);
     return null;
 end
 $$;
 
--- Counts the rows anew under a lock that keeps writers (not readers) out. Called by the migration
--- and by whoever finds the counts wrong after a restore that skipped triggers.
+-- Puts the counts right by what they lack, with writers at work and without a lock on the queue.
+--
+-- Why that is exact: once the triggers stand, each transaction changes the rows and their counts
+-- alike, so in whatever snapshot one looks, the difference of the two is the same. One statement
+-- (one snapshot) reads that difference; adding it, whenever that happens, leaves none. `create
+-- trigger` waits for all transactions that wrote without triggers, so a snapshot taken after its
+-- commit knows them all; in its own transaction nobody else writes. Needs `read committed`.
 create or replace function public.wacampaign_recount()
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set lock_timeout = '50ms'
+set jit = off
 as $$
 declare
     c_none constant uuid := '00000000-0000-0000-0000-000000000000';
+    -- Tries to get the counters' rows, 50 ms each: a transaction of somebody who writes to the
+    -- queue holds them, and we must not hold others' meanwhile.
+    c_tries constant int := 200;
+    v_drift public.wacampaign_counts[];
     v_rows bigint;
 begin
-    lock table public.send_queue in share row exclusive mode;
-    delete from public.wacampaign_counts;
-    insert into public.wacampaign_counts
-    select coalesce(campaign_id, c_none), coalesce(whatsapp_number_id, c_none),
-           coalesce(template_name, ''), coalesce(status, ''),
-           public.wacampaign_error_code(error_code, error_message), count(*)
-    from public.send_queue
-    group by 1, 2, 3, 4, 5;
+    -- Before the snapshot: a truncate is not seen by snapshots, so it has to be over or to wait.
+    lock table public.send_queue in access share mode;
+    select array_agg(row(campaign_id, whatsapp_number_id, template_name, status, code, d)
+                         ::public.wacampaign_counts
+                     order by campaign_id, whatsapp_number_id, template_name, status, code)
+    into v_drift
+    from (
+        select campaign_id, whatsapp_number_id, template_name, status, code, sum(n) as d
+        from (
+            select coalesce(campaign_id, c_none) as campaign_id,
+                   coalesce(whatsapp_number_id, c_none) as whatsapp_number_id,
+                   coalesce(template_name, '') as template_name,
+                   coalesce(status, '') as status,
+                   case when error_code is null and error_message is null then 0
+                        else public.wacampaign_error_code(error_code, error_message) end as code,
+                   count(*) as n
+            from public.send_queue
+            group by 1, 2, 3, 4, 5
+            union all
+            select campaign_id, whatsapp_number_id, template_name, status, error_code, -n
+            from public.wacampaign_counts
+        ) as compared
+        group by 1, 2, 3, 4, 5
+        having sum(n) <> 0
+    ) as drift;
+    for v_try in 1..c_tries loop
+        begin
+            insert into public.wacampaign_counts as c
+            select d.* from unnest(v_drift) as d
+            on conflict (campaign_id, whatsapp_number_id, template_name, status, error_code)
+            do update set n = c.n + excluded.n;
+            exit;
+        exception when lock_not_available or deadlock_detected then
+            if v_try = c_tries then
+                raise;
+            end if;
+        end;
+        perform pg_sleep(0.1 + 0.2 * random());
+    end loop;
     select coalesce(sum(n), 0) into v_rows from public.wacampaign_counts;
-    return jsonb_build_object('rows', v_rows);
+    return jsonb_build_object('rows', v_rows, 'changed', coalesce(cardinality(v_drift), 0));
 end
 $$;
 
 do $$
-declare
-    v_trigger text;
 begin
     if (
         select count(*) from pg_catalog.pg_trigger
         where tgrelid = 'public.send_queue'::regclass and tgname like 'wacampaign\_count\_%'
     ) < 4 then
+        -- All four at once: one alone would count half of what a writer does.
         lock table public.send_queue in share row exclusive mode;
-        foreach v_trigger in array array['insert', 'update', 'delete', 'truncate'] loop
-            execute format('drop trigger if exists wacampaign_count_%s on public.send_queue', v_trigger);
-        end loop;
-        create trigger wacampaign_count_insert after insert on public.send_queue
+        create or replace trigger wacampaign_count_insert after insert on public.send_queue
             referencing new table as new_rows
             for each statement execute function public.wacampaign_count_rows();
-        create trigger wacampaign_count_update after update on public.send_queue
+        create or replace trigger wacampaign_count_update after update on public.send_queue
             referencing old table as old_rows new table as new_rows
             for each statement execute function public.wacampaign_count_rows();
-        create trigger wacampaign_count_delete after delete on public.send_queue
+        create or replace trigger wacampaign_count_delete after delete on public.send_queue
             referencing old table as old_rows
             for each statement execute function public.wacampaign_count_rows();
-        create trigger wacampaign_count_truncate after truncate on public.send_queue
+        create or replace trigger wacampaign_count_truncate after truncate on public.send_queue
             for each statement execute function public.wacampaign_count_rows();
-        perform public.wacampaign_recount();
     end if;
+end
+$$;
+
+do $$
+begin
     if not exists (
         select 1 from pg_catalog.pg_trigger
         where tgrelid = 'public.campaigns'::regclass and tgname = 'wacampaign_campaign_started'
@@ -151,3 +217,9 @@ begin
     end if;
 end
 $$;
+
+-- After the triggers, whether they were new or not: a run that was cut between the two, or a
+-- restore that skipped them, leaves counts that this puts right.
+select public.wacampaign_recount();
+
+select public.wacampaign_keep_rights();

@@ -7,6 +7,7 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     with typed as (
         select translate(lower(p_text), '%_\', '') as beginning
@@ -30,6 +31,7 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'name', k.name, 'status', k.status)
                               order by k.created_at desc, k.id), '[]'::jsonb)
@@ -52,6 +54,7 @@ create or replace function public.wacampaign_create(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 begin
     -- Every column that a backend may have without null and without a default.
@@ -81,6 +84,7 @@ create or replace function public.wacampaign_enqueue(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_n int;
@@ -106,6 +110,7 @@ create or replace function public.wacampaign_filled(p_campaign_id uuid, p_actor 
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_total int;
@@ -166,6 +171,7 @@ create or replace function public.wacampaign_set_status(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_was text;
@@ -195,6 +201,19 @@ begin
         end if;
         return jsonb_build_object('changed', v_lifted > 0, 'was', v_was, 'status', v_was,
                                   'holds_lifted', v_lifted);
+    end if;
+    if p_action = 'pause' and v_was = 'paused' then
+        -- It is paused, but would have started by itself.
+        delete from public.wacampaign_schedule where campaign_id = p_campaign_id;
+        if found then
+            update public.campaigns set pause_reason = coalesce(p_reason, 'paused by ' || p_actor)
+            where id = p_campaign_id;
+            insert into public.wacampaign_events (campaign_id, kind, actor, reason, detail)
+            values (p_campaign_id, 'paused', p_actor, p_reason,
+                    jsonb_build_object('was', v_was, 'pause_reason', v_reason));
+            return jsonb_build_object('changed', true, 'was', v_was, 'status', v_was,
+                                      'holds_lifted', 0);
+        end if;
     end if;
     if v_was = v_now then
         return jsonb_build_object('changed', false, 'was', v_was, 'status', v_was);
@@ -228,6 +247,9 @@ begin
         v_lifted := public.wacampaign_lift_holds(p_campaign_id);
     end if;
 
+    if v_now <> 'running' then
+        perform public.wacampaign_show_totals(array[p_campaign_id]);
+    end if;
     insert into public.wacampaign_events (campaign_id, kind, actor, reason, detail, row_count)
     values (p_campaign_id,
             case p_action when 'start' then 'started' when 'resume' then 'resumed'
@@ -241,8 +263,54 @@ begin
 end
 $$;
 
--- Contacts of the campaign that have no row in the queue. Contacts that the backend found invalid
--- are in total_contacts only if campaign_contacts says so.
+-- Rows of the campaign that somebody deleted from the queue, without those that were replaced: no more
+-- than contacts are without a row.
+create or replace function public.wacampaign_deleted(p_campaign_id uuid)
+returns bigint
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    select case
+        when deleted.n = 0 or coalesce(k.total_contacts, 0) = 0 then deleted.n
+        else greatest(0, least(deleted.n, k.total_contacts - (
+            select coalesce(sum(c.n), 0) from public.wacampaign_counts c
+            where c.campaign_id = p_campaign_id))) end::bigint
+    from (select coalesce(sum(e.row_count), 0) as n from public.wacampaign_events e
+          where e.campaign_id = p_campaign_id and e.kind = 'rows_deleted') as deleted
+    left join public.campaigns k on k.id = p_campaign_id
+$$;
+
+-- What other programs did to this campaign against what is known, or tried to: by kind, attempt and
+-- program, the latest first, at most 20. See the guard.
+create or replace function public.wacampaign_others(p_campaign_id uuid)
+returns jsonb
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'kind', o.kind, 'tried', o.tried, 'who', o.actor, 'rows', o.n, 'times', o.times,
+        'first_at', o.first_at, 'last_at', o.last_at) order by o.last_at desc, o.tried), '[]'::jsonb)
+    from (
+        select e.kind, t.key as tried, e.actor,
+               sum(case e.kind when 'completion_kept_back' then e.row_count else t.value::bigint end)
+                   as n,
+               count(*) as times, min(e.at) as first_at, max(e.at) as last_at
+        from public.wacampaign_events e
+        cross join lateral jsonb_each_text(
+            coalesce(e.detail -> 'tried', e.detail -> 'statuses')) as t
+        where e.campaign_id = p_campaign_id
+          and e.kind in ('kept_back', 'completion_kept_back', 'rows_deleted')
+        group by 1, 2, 3
+        order by 7 desc
+        limit 20
+    ) as o
+$$;
+
+-- Contacts of the campaign that never had a row in the queue. Contacts that the backend found invalid
+-- are in total_contacts only if campaign_contacts says so. Rows that were deleted are another matter:
+-- the audit counts them as lost, and nothing waits for them.
 create or replace function public.wacampaign_missing(p_campaign_id uuid)
 returns bigint
 language plpgsql
@@ -258,7 +326,8 @@ begin
     select k.total_contacts into v_total from public.campaigns k where k.id = p_campaign_id;
     select v_total - coalesce(sum(n), 0) into v_missing
     from public.wacampaign_counts where campaign_id = p_campaign_id;
-    if v_missing <= 0 then
+    v_missing := v_missing - public.wacampaign_deleted(p_campaign_id);
+    if coalesce(v_missing, 0) <= 0 then
         return 0;
     end if;
     select count(*), count(*) filter (where not is_valid) into v_contacts, v_invalid
@@ -267,6 +336,40 @@ begin
         v_missing := v_missing - v_invalid;
     end if;
     return greatest(0, v_missing);
+end
+$$;
+
+-- Since when rows in doubt are all that is left of a campaign (of orphans: since when they stand as
+-- they do). Null when there are none and nothing was ever settled.
+-- p_orphans false: there are none, so they are not looked for among all rows that are held.
+drop function if exists public.wacampaign_doubts_alone_since(uuid);
+create or replace function public.wacampaign_doubts_alone_since(
+    p_campaign_id uuid,
+    p_orphans bool default true
+)
+returns timestamptz
+language plpgsql
+stable
+set search_path = public, extensions, pg_temp
+-- One look into its index, whatever a small table makes cheaper.
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+begin
+    return (
+        select greatest(
+            (select r.last_settled_at from public.wacampaign_runs r
+             where r.campaign_id = p_campaign_id),
+            (select q.in_doubt_since from public.send_queue q
+             where q.campaign_id = p_campaign_id and q.status = 'processing'
+               and q.in_doubt_since is not null
+             order by q.in_doubt_since desc limit 1),
+            (select max(q.updated_at) from public.send_queue q
+             where p_orphans and q.campaign_id = p_campaign_id and q.status = 'processing'
+               and q.in_doubt_since is null
+               and (q.claim_id is null
+                    or not exists (select 1 from public.wacampaign_claims c
+                                   where c.id = q.claim_id and c.closed_at is null)))));
 end
 $$;
 
@@ -280,6 +383,7 @@ create or replace function public.wacampaign_complete(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_campaign record;
@@ -287,6 +391,11 @@ declare
     v_missing bigint;
     v_done bool := false;
     v_alone timestamptz;
+    v_deleted bigint;
+    v_note text;
+    -- Other programs write "for ever" in many ways; calendars of other languages end in 9999.
+    c_first_moment constant timestamptz := '1970-01-02';
+    c_last_moment constant timestamptz := '9999-12-30';
 begin
     -- The lock first: the next statement then sees what every earlier holder of it wrote.
     select id, name, status into v_campaign
@@ -296,16 +405,11 @@ begin
     end if;
     -- After the lock: it writes to the queue and the counts.
     perform public.wacampaign_reap();
-    v_left := public.wacampaign_row_counts(p_campaign_id);
+    v_left := public.wacampaign_row_states(p_campaign_id);
     v_missing := public.wacampaign_missing(p_campaign_id);
-    -- Since when rows in doubt are all that is left.
-    select greatest(max(k.last_settled_at), max(q.in_doubt_since),
-                    max(q.updated_at) filter (where q.in_doubt_since is null))
-    into v_alone
-    from public.campaigns k
-    left join public.send_queue q on q.campaign_id = k.id and q.status = 'processing'
-        and (q.in_doubt_since is not null or q.claim_id is null)
-    where k.id = p_campaign_id;
+    v_alone := public.wacampaign_doubts_alone_since(
+        p_campaign_id, (v_left ->> 'orphans')::bigint > 0);
+    v_left := v_left - 'orphans';
 
     update public.campaigns k
     set status = 'completed', end_time = clock_timestamp(), pause_reason = null
@@ -321,19 +425,21 @@ begin
     v_done := found;
 
     if v_done then
+        v_deleted := public.wacampaign_deleted(p_campaign_id);
+        v_note := nullif(concat_ws(', ',
+            case when (v_left ->> 'in_doubt')::int > 0
+                 then (v_left ->> 'in_doubt') || ' in doubt' end,
+            case when v_deleted > 0 then v_deleted || ' deleted' end), '');
         perform public.wacampaign_show_totals(array[p_campaign_id]);
         insert into public.wacampaign_events (campaign_id, kind, actor, row_count, reason, detail)
-        values (p_campaign_id, 'completed', p_actor, (v_left ->> 'sent')::int,
-                case when (v_left ->> 'in_doubt')::int > 0
-                     then (v_left ->> 'in_doubt') || ' in doubt' end, v_left);
+        values (p_campaign_id, 'completed', p_actor, (v_left ->> 'sent')::int, v_note, v_left);
         insert into public.notifications
             (type, title, message, related_entity_type, related_entity_id, created_at, is_read)
-        values (case when (v_left ->> 'in_doubt')::int > 0 or (v_left ->> 'failed')::int > 0
+        values (case when v_note is not null or (v_left ->> 'failed')::int > 0
                      then 'warning' else 'success' end,
                 'Campaign completed: ' || v_campaign.name,
                 format('%s sent, %s failed%s', v_left ->> 'sent', v_left ->> 'failed',
-                       case when (v_left ->> 'in_doubt')::int > 0
-                            then ', ' || (v_left ->> 'in_doubt') || ' in doubt' else '' end),
+                       coalesce(', ' || v_note, '')),
                 'campaign', p_campaign_id, clock_timestamp(), false);
     elsif v_campaign.status = 'running' and (v_left ->> 'processing')::bigint = 0 then
         -- What is left may all be held: then a person has to act, and the status says so.
@@ -348,7 +454,8 @@ begin
         'counts', v_left,
         'never_enqueued', v_missing,
         'waits_until', (
-            select max(w.at)
+            select case when count(w.at) > 0
+                   then least(greatest(max(w.at), c_first_moment), c_last_moment) end
             from (select distinct whatsapp_number_id, template_name from public.wacampaign_counts
                   where campaign_id = p_campaign_id and status = 'ready' and n > 0) as lane
             cross join lateral (
@@ -359,13 +466,15 @@ begin
                   and q.next_retry_at is not null
             ) as w),
         'in_doubt_until', case when (v_left ->> 'in_doubt')::bigint > 0
-                          then v_alone + make_interval(secs => p_in_doubt_minutes * 60) end);
+                          then least(greatest(
+                              v_alone + make_interval(secs => p_in_doubt_minutes * 60),
+                              c_first_moment), c_last_moment) end);
 end
 $$;
 
 -- The seven disjoint counts of a campaign. Totals come from the counts table; what depends on the
 -- clock or on a worker's life is counted in its (small) partial index.
-create or replace function public.wacampaign_row_counts(p_campaign_id uuid)
+create or replace function public.wacampaign_row_states(p_campaign_id uuid)
 returns jsonb
 language plpgsql
 stable
@@ -411,10 +520,8 @@ begin
         select count(*) into v_marked from public.send_queue q
         where q.campaign_id = p_campaign_id and q.status = 'processing'
           and q.in_doubt_since is not null;
-        -- Taken by somebody who holds no claim (the old backend's processor).
-        select count(*) into v_orphans from public.send_queue q
-        where q.claim_id is null and q.status = 'processing'
-          and q.campaign_id = p_campaign_id and q.in_doubt_since is null;
+        -- Taken by somebody who holds no open claim (the old backend's processor).
+        v_orphans := v_processing - v_marked - public.wacampaign_held_rows(p_campaign_id);
         -- Held by a dead claim that nobody has reaped yet.
         select coalesce(sum(n) filter (where begun_at is null), 0),
                coalesce(sum(n) filter (where begun_at is not null), 0)
@@ -436,8 +543,21 @@ begin
         'retry_later', v_later,
         'processing', v_processing - v_marked - v_orphans - v_unsent - v_begun,
         'in_doubt', v_marked + v_orphans + v_begun,
+        'orphans', v_orphans,
         'sent', v_sent,
         'failed', v_failed);
+end
+$$;
+
+-- The seven counts of the contract.
+create or replace function public.wacampaign_row_counts(p_campaign_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+begin
+    return public.wacampaign_row_states(p_campaign_id) - 'orphans';
 end
 $$;
 
@@ -447,6 +567,7 @@ returns jsonb
 language sql
 volatile
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select jsonb_build_object(
         'at', to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -460,13 +581,15 @@ as $$
                 'counts', n.counts,
                 'templates', to_jsonb(k.template_names),
                 'number', jsonb_build_object(
-                    'phone_number_id', w.phone_number_id, 'display_name', w.display_name,
+                    'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
+                    'display_name', w.display_name,
                     'quality_rating', w.quality_rating, 'is_active', w.is_active,
                     'configured_rate', w.max_send_rate_per_sec,
-                    'rate', round(public.wacampaign_rate(w.max_send_rate_per_sec, b.rate,
-                                                         b.rate_changed_at, clock_timestamp()), 1)),
+                    'rate', round(public.wacampaign_number_rate(w.id, w.phone_number_id,
+                                                                clock_timestamp()), 1)),
                 'oldest_ready_seconds', case when (n.counts ->> 'ready')::bigint > 0 then (
-                    select round(extract(epoch from clock_timestamp() - min(o.at))::numeric, 1) from (
+                    select round(extract(epoch from clock_timestamp() - min(o.at)
+                                         filter (where isfinite(o.at)))::numeric, 1) from (
                         select distinct c.whatsapp_number_id, c.template_name
                         from public.wacampaign_counts c
                         where c.campaign_id = k.id and c.status = 'ready' and c.n > 0
@@ -489,8 +612,9 @@ as $$
                 -- Accepted a second over the last minute, or since the first answer if that is less.
                 'rate_per_second', (
                     select round(coalesce(sum(p.sent) / greatest(1, extract(epoch from
-                        clock_timestamp() - greatest(min(greatest(p.at, k.start_time)),
-                                                     clock_timestamp() - interval '1 minute'))), 0)::numeric, 1)
+                        clock_timestamp() - least(clock_timestamp(), greatest(
+                            min(greatest(p.at, k.start_time)),
+                            clock_timestamp() - interval '1 minute')))), 0)::numeric, 1)
                     from public.wacampaign_pace p
                     where p.campaign_id = k.id and p.at > clock_timestamp() - interval '1 minute'),
                 'errors', (
@@ -503,9 +627,11 @@ as $$
                           group by 1) as e),
                 'never_enqueued', case when k.status in ('running', 'completed')
                                   then public.wacampaign_missing(k.id) else 0 end,
+                'deleted', public.wacampaign_deleted(k.id),
+                'others', public.wacampaign_others(k.id),
                 -- lane by lane: the index begins with those
                 'next_retry_at', case when (n.counts ->> 'retry_later')::bigint > 0 then (
-                    select min(w.at) from (
+                    select case when count(w.at) > 0 then least(min(w.at), '9999-12-30') end from (
                         select distinct c.whatsapp_number_id, c.template_name
                         from public.wacampaign_counts c
                         where c.campaign_id = k.id and c.status = 'ready' and c.n > 0
@@ -517,13 +643,15 @@ as $$
                           and q.template_name = lane.template_name
                           and q.next_retry_at > (select clock_timestamp())
                     ) as w) end,
-                'scheduled_start_time', k.scheduled_start_time,
+                'scheduled_start_time', public.wacampaign_starts_at(k.id),
                 'start_time', k.start_time,
                 'end_time', k.end_time,
                 'holds', (
                     select coalesce(jsonb_agg(jsonb_build_object(
                         'scope', h.scope, 'template', h.template_name, 'code', h.code,
-                        'reason', h.reason, 'until', h.held_until)), '[]'::jsonb)
+                        'reason', h.reason,
+                        'until', case when h.held_until is not null
+                                 then least(h.held_until, '9999-12-30') end)), '[]'::jsonb)
                     from public.wacampaign_holds h
                     where h.lifted_at is null
                       and (h.held_until is null or h.held_until > clock_timestamp())
@@ -538,13 +666,16 @@ as $$
             cross join lateral (
                 select public.wacampaign_row_counts(k.id) as counts offset 0) as n
             left join public.whatsapp_numbers w on w.id = k.whatsapp_number_id
-            left join public.wacampaign_buckets b on b.whatsapp_number_id = w.id
             where case when p_campaign_ids is null
-                  -- Over, but not settled: what is in doubt is shown until it is resolved.
+                  -- Over, but not settled: what is in doubt is shown until it is resolved, what
+                  -- another program left in nobody's hands counts as such, and so is what was put
+                  -- back into a campaign that is completed.
                   then k.status in ('scheduled', 'running', 'paused')
-                      or exists (select 1 from public.send_queue q
-                                 where q.campaign_id = k.id and q.status = 'processing'
-                                   and q.in_doubt_since is not null)
+                      or exists (select 1 from public.wacampaign_counts c
+                                 where c.campaign_id = k.id and c.n > 0
+                                   and (c.status = 'processing'
+                                        or k.status = 'completed'
+                                        and c.status in ('pending', 'ready')))
                   else k.id = any (p_campaign_ids) end),
         'workers', (
             select coalesce(jsonb_agg(jsonb_build_object(
@@ -562,6 +693,7 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select coalesce(jsonb_agg(to_jsonb(e) order by e.id), '[]'::jsonb)
     from (select * from public.wacampaign_events
@@ -571,8 +703,8 @@ $$;
 
 -- Proof from the rows themselves, not from counters, in three parts: a million rows and as many
 -- messages are too much for one statement over REST. This one reads the rows once.
---   lost: contacts without a row (never_enqueued), and rows left undone by a campaign that says it
---     is completed (left_behind)
+--   lost: contacts without a row (never_enqueued; deleted, by another program), and rows left undone
+--     by a campaign that says it is completed (left_behind)
 --   twice_by_row: a row's own history tells of a second acceptance
 --   ids_shared: rows that carry another row's message id, so at most one of them was accepted
 --   without_id: accepted rows without a message id; assumed_sent: those that a person decided about
@@ -581,6 +713,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_campaign record;
@@ -593,6 +726,7 @@ declare
     v_shared bigint := 0;
     v_doubt bigint;
     v_missing bigint;
+    v_deleted bigint;
     v_twice bigint;
     v_drift bigint;
 begin
@@ -635,6 +769,7 @@ begin
     end if;
     v_doubt := (public.wacampaign_row_counts(p_campaign_id) ->> 'in_doubt')::bigint;
     v_missing := public.wacampaign_missing(p_campaign_id);
+    v_deleted := public.wacampaign_deleted(p_campaign_id);
     select count(*) into v_twice from public.wacampaign_events
     where campaign_id = p_campaign_id and kind = 'accepted_twice';
     return jsonb_build_object(
@@ -644,8 +779,10 @@ begin
         'rows', v_rows,
         'accepted', v_accepted,
         'failed', v_failed,
-        'lost', v_missing + case when v_campaign.status = 'completed' then v_undone else 0 end,
+        'lost', v_missing + v_deleted + case when v_campaign.status = 'completed' then v_undone else 0 end,
         'never_enqueued', v_missing,
+        'deleted', v_deleted,
+        'others', public.wacampaign_others(p_campaign_id),
         'left_behind', case when v_campaign.status = 'completed' then v_undone else 0 end,
         'twice_by_row', v_twice,
         'ids_shared', v_shared,
@@ -656,7 +793,8 @@ begin
         'total_contacts', v_campaign.total_contacts,
         'total_sent_shown', v_campaign.total_sent,
         'total_failed_shown', v_campaign.total_failed,
-        'ok', v_missing = 0 and v_twice = 0 and v_shared = 0 and v_drift = 0
+        'totals_due', public.wacampaign_totals_due(p_campaign_id),
+        'ok', v_missing = 0 and v_deleted = 0 and v_twice = 0 and v_shared = 0 and v_drift = 0
               and not (v_campaign.status = 'completed' and v_undone > 0));
 end
 $$;
@@ -668,6 +806,7 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 -- The join and the counting spill to the disk else.
 set work_mem = '64MB'
 as $$
@@ -681,7 +820,8 @@ as $$
                             and q.whatsapp_message_id = m.whatsapp_message_id)
           and not exists (select 1 from public.wacampaign_events e
                           where e.campaign_id = p_campaign_id
-                            and e.kind in ('accepted_twice', 'message_id_twice')
+                            and e.kind in ('accepted_twice', 'message_id_twice',
+                                           'answer_without_row')
                             and e.detail ->> 'wamid' = m.whatsapp_message_id)
         group by m.user_phone
     ), without_id as (
@@ -691,8 +831,12 @@ as $$
           and q.whatsapp_message_id is null and exists (select 1 from unowned)
         group by q.phone
     )
-    select jsonb_build_object(
-        'unowned', coalesce(sum(greatest(0, u.n - coalesce(w.n, 0))), 0))
+    -- Nor is the message of a row that somebody deleted: so many may be theirs.
+    select jsonb_build_object('unowned', greatest(0, coalesce(sum(greatest(0, u.n - coalesce(w.n, 0))), 0)
+        - (select coalesce(sum(s.value::bigint), 0) from public.wacampaign_events e
+           cross join lateral jsonb_each_text(e.detail -> 'statuses') as s
+           where e.campaign_id = p_campaign_id and e.kind = 'rows_deleted'
+             and s.key in ('sent', 'failed'))))
     from unowned u left join without_id w on w.phone = u.phone
 $$;
 
@@ -702,6 +846,7 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set work_mem = '64MB'
 as $$
     select jsonb_build_object('recipients_repeated', count(*))
@@ -711,3 +856,5 @@ as $$
         group by q.phone having count(*) > 1
     ) as r
 $$;
+
+select public.wacampaign_keep_rights();

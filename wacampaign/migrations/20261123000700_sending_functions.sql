@@ -14,6 +14,7 @@ create or replace function public.wacampaign_number_add(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_id uuid;
@@ -27,7 +28,7 @@ begin
         max_send_rate_per_sec = coalesce(p_rate, max_send_rate_per_sec),
         is_active = true,
         last_updated = clock_timestamp()
-    where phone_number_id = p_phone_number_id
+    where public.wacampaign_solid(phone_number_id) = p_phone_number_id
     returning id into v_id;
     if v_id is not null then
         return jsonb_build_object('id', v_id, 'added', false);
@@ -51,20 +52,20 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', n.id, 'number', n.number, 'display_name', n.display_name,
-        'phone_number_id', n.phone_number_id, 'waba_id', n.waba_id,
+        'phone_number_id', public.wacampaign_solid(n.phone_number_id),
+        'waba_id', public.wacampaign_solid(n.waba_id),
         'verified_name', n.verified_name, 'quality_rating', n.quality_rating, 'tier', n.tier,
         'max_send_rate_per_sec', n.max_send_rate_per_sec,
-        'rate', round(public.wacampaign_rate(n.max_send_rate_per_sec, b.rate, b.rate_changed_at,
-                                             clock_timestamp()), 1),
-        'is_active', n.is_active, 'has_token', coalesce(btrim(n.access_token), '') <> '',
+        'rate', round(public.wacampaign_number_rate(n.id, n.phone_number_id, clock_timestamp()), 1),
+        'is_active', n.is_active, 'has_token', coalesce(public.wacampaign_solid(n.access_token), '') <> '',
         'templates', (select count(*) from public.templates t
                       where t.whatsapp_number_id = n.id and t.is_active)
     ) order by n.display_name, n.number), '[]'::jsonb)
     from public.whatsapp_numbers n
-    left join public.wacampaign_buckets b on b.whatsapp_number_id = n.id
 $$;
 
 -- What a worker needs to send from these numbers: token and templates. Read once, then cached.
@@ -73,11 +74,12 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select coalesce(jsonb_agg(jsonb_build_object(
-        'id', n.id, 'phone_number_id', nullif(btrim(n.phone_number_id), ''),
-        'waba_id', n.waba_id,
-        'access_token', nullif(btrim(n.access_token), ''),
+        'id', n.id, 'phone_number_id', nullif(public.wacampaign_solid(n.phone_number_id), ''),
+        'waba_id', public.wacampaign_solid(n.waba_id),
+        'access_token', nullif(public.wacampaign_solid(n.access_token), ''),
         'templates', (
             select coalesce(jsonb_agg(jsonb_build_object(
                 'name', t.name, 'language', t.language, 'status', t.status,
@@ -100,6 +102,7 @@ create or replace function public.wacampaign_put_templates(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_seen text[];
@@ -145,9 +148,10 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select coalesce(jsonb_agg(jsonb_build_object(
-        'id', t.id, 'number_id', t.whatsapp_number_id, 'phone_number_id', n.phone_number_id,
+        'id', t.id, 'number_id', t.whatsapp_number_id, 'phone_number_id', public.wacampaign_solid(n.phone_number_id),
         'name', t.name, 'category', t.category, 'language', t.language, 'status', t.status,
         'components', t.components, 'parameter_format', t.parameter_format,
         'quality_score', t.quality_score, 'is_active', t.is_active, 'last_synced', t.last_synced
@@ -156,3 +160,5 @@ as $$
     join public.whatsapp_numbers n on n.id = t.whatsapp_number_id
     where p_number_id is null or t.whatsapp_number_id = p_number_id
 $$;
+
+select public.wacampaign_keep_rights();

@@ -21,6 +21,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -70,6 +71,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_custom_plan
@@ -110,6 +112,7 @@ create or replace function public.wacampaign_retry_failed(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_custom_plan
@@ -137,7 +140,8 @@ begin
         select q.id from public.send_queue q
         where q.campaign_id = p_campaign_id and q.status = 'failed'
           and public.wacampaign_error_code(q.error_code, q.error_message) = p_code
-          and q.whatsapp_message_id is null
+          -- nor one that another program called failed while nobody knew: it may have been sent
+          and q.whatsapp_message_id is null and q.in_doubt_since is null
           and q.id > v_after
         order by q.id
         limit v_limit
@@ -173,3 +177,5 @@ begin
         'status', case when v_reopened then 'running' else v_was end);
 end
 $$;
+
+select public.wacampaign_keep_rights();

@@ -75,7 +75,7 @@ set search_path = public, extensions, pg_temp
 as $$
     select case
         when jsonb_typeof(p_payload) is distinct from 'object' then false
-        else coalesce(btrim(p_payload ->> 'var1'), '') ~* '^(https?://.*|[0-9]*)$' end
+        else coalesce(btrim(p_payload ->> 'var1', public.wacampaign_blanks()), '') ~* '^(https?://.*|[0-9]*)$' end
 $$;
 
 -- Whether a row has the medium already. p_signed: Meta signs its samples anew at each reading, so the
@@ -100,6 +100,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 begin
     perform 1 from public.campaigns where id = p_campaign_id;
@@ -110,7 +111,8 @@ begin
         select coalesce(jsonb_agg(jsonb_build_object(
             'number_id', l.number_id, 'template', l.template, 'ready', l.ready,
             'failed', l.failed, 'pending', l.pending,
-            'phone_number_id', nullif(btrim(w.phone_number_id), ''), 'waba_id', w.waba_id,
+            'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
+            'waba_id', public.wacampaign_solid(w.waba_id),
             'language', t.language, 'components', t.components,
             'parameter_format', t.parameter_format, 'template_status', t.status
         ) order by l.template, l.number_id), '[]'::jsonb)
@@ -147,7 +149,7 @@ as $$
                q.whatsapp_message_id is not null as accepted,
                case when jsonb_typeof(q.payload) = 'object' is not true then '[]'::jsonb
                     when not p_many then q.payload -> 'var1'
-                    when coalesce(btrim(q.payload ->> 'var1'), '') !~* '^(https?://.*|[0-9]*)$'
+                    when coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') !~* '^(https?://.*|[0-9]*)$'
                     then '[]'::jsonb end as var1,
                count(*) as n
         from public.send_queue q
@@ -178,7 +180,7 @@ as $$
                q.whatsapp_message_id is not null as accepted,
                case when jsonb_typeof(q.payload) = 'object' is not true then '[]'::jsonb
                     when not p_many then q.payload -> 'var1'
-                    when coalesce(btrim(q.payload ->> 'var1'), '') !~* '^(https?://.*|[0-9]*)$'
+                    when coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') !~* '^(https?://.*|[0-9]*)$'
                     then '[]'::jsonb end as var1,
                count(*) as n
         from (
@@ -219,6 +221,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set plan_cache_mode = force_custom_plan
 as $$
 declare
@@ -300,7 +303,7 @@ begin
            and (p_code is null
                 or public.wacampaign_error_code(q.error_code, q.error_message) = p_code)
            and jsonb_typeof(q.payload) = 'object'
-           and coalesce(btrim(q.payload ->> 'var1'), '') ~* '^(https?://.*|[0-9]*)$'
+           and coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') ~* '^(https?://.*|[0-9]*)$'
          -- In the index's order; else all of the code would be gathered for these five.
          order by case when p_code is not null then q.id end
          limit 5)
@@ -320,7 +323,7 @@ begin
                 and not (v_signed and public.wacampaign_has_medium(
                     q.payload ->> 'var1', t.media, true)))
            and jsonb_typeof(q.payload) = 'object'
-           and coalesce(btrim(q.payload ->> 'var1'), '') ~* '^(https?://.*|[0-9]*)$'
+           and coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') ~* '^(https?://.*|[0-9]*)$'
          limit 5)
         limit 5
     ) as s;
@@ -353,6 +356,7 @@ create or replace function public.wacampaign_repair_begin(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_as_of constant timestamptz := coalesce(p_as_of, clock_timestamp());
@@ -430,6 +434,7 @@ create or replace function public.wacampaign_repair_step(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 -- Over the index and row by row of the batch: no plan that reads the whole queue.
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -460,8 +465,9 @@ begin
     with walked as materialized (
         select q.id, q.template_name, q.whatsapp_number_id, q.status, q.retry_count, q.error_code,
                q.error_message, q.next_retry_at, q.payload -> 'var1' as var1,
-               q.whatsapp_message_id is null and jsonb_typeof(q.payload) = 'object'
-               and coalesce(btrim(q.payload ->> 'var1'), '') ~* '^(https?://.*|[0-9]*)$'
+               q.whatsapp_message_id is null and q.in_doubt_since is null
+               and jsonb_typeof(q.payload) = 'object'
+               and coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') ~* '^(https?://.*|[0-9]*)$'
                and coalesce(q.created_at <= v_repair.as_of, true)
                and (q.status = 'ready' or coalesce(q.updated_at <= v_repair.as_of, true))
                and (v_repair.code is null or v_repair.code
@@ -523,6 +529,7 @@ create or replace function public.wacampaign_repair_finish(p_repair_id uuid, p_a
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_repair public.wacampaign_repairs;
@@ -559,6 +566,7 @@ create or replace function public.wacampaign_repair_restart(p_campaign_id uuid, 
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_was text;
@@ -591,6 +599,7 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', r.id, 'kind', r.kind, 'what', r.what, 'command', r.command, 'actor', r.actor,
@@ -628,6 +637,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set plan_cache_mode = force_custom_plan
 as $$
 declare
@@ -679,6 +689,7 @@ create or replace function public.wacampaign_repair_undo_begin(p_repair_id uuid,
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_repair public.wacampaign_repairs;
@@ -721,6 +732,7 @@ create or replace function public.wacampaign_repair_undo_step(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -813,6 +825,7 @@ create or replace function public.wacampaign_repair_undo_finish(p_repair_id uuid
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_repair public.wacampaign_repairs;
@@ -843,6 +856,7 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select jsonb_build_object('media_id', (
         select m.media_id from public.media_library m
@@ -864,6 +878,7 @@ create or replace function public.wacampaign_remember_upload(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 begin
     insert into public.media_library
@@ -883,8 +898,11 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select jsonb_build_object('at', (
         select max(m.created_at) from public.media_library m
         where m.whatsapp_number_id = p_number_id and m.media_id = p_media_id))
 $$;
+
+select public.wacampaign_keep_rights();

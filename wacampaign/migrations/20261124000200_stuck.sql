@@ -55,8 +55,8 @@ as $$
     where h.lifted_at is null and h.held_until is null
       and (h.campaign_id is null or h.campaign_id = p_campaign_id)
       and exists (select 1 from public.wacampaign_counts c
-                  where c.campaign_id = p_campaign_id and c.status = 'ready' and c.n > 0
-                    and c.whatsapp_number_id = h.whatsapp_number_id
+                  where c.campaign_id = p_campaign_id and c.status in ('ready', 'pending')
+                    and c.n > 0 and c.whatsapp_number_id = h.whatsapp_number_id
                     and (h.template_name is null or h.template_name = c.template_name))
 $$;
 
@@ -66,6 +66,7 @@ returns jsonb
 language plpgsql
 volatile
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set plan_cache_mode = force_custom_plan
 as $$
@@ -90,17 +91,25 @@ begin
                                   then 0 else public.wacampaign_missing(k.id) end,
                 'number_active', w.is_active is not false,
                 'nobodys', d.facts,
+                'alone_since', case when s.processing > 0
+                               then public.wacampaign_doubts_alone_since(k.id) end,
                 'total_sent', k.total_sent, 'total_failed', k.total_failed,
+                'totals_due', public.wacampaign_totals_due(k.id),
                 'accepted_but_waiting', case when s.waiting > 0 then (
                     select count(*) from public.send_queue q
                     where q.campaign_id = k.id and q.status in ('ready', 'pending')
                       and q.whatsapp_message_id is not null) else 0 end,
+                'doubt_but_waiting', case when s.waiting > 0 then (
+                    select count(*) from public.send_queue q
+                    where q.campaign_id = k.id and q.status in ('ready', 'pending')
+                      and q.in_doubt_since is not null
+                      and q.whatsapp_message_id is null) else 0 end,
                 'holds', case when k.status in ('running', 'paused')
                          then public.wacampaign_standing_holds(k.id) else '[]'::jsonb end,
                 'paused_by', (select jsonb_build_object('actor', e.actor, 'at', e.at)
                               from public.wacampaign_events e
                               where e.campaign_id = k.id and e.kind in
-                                    ('paused', 'started', 'resumed', 'restarted', 'created')
+                                    ('paused', 'scheduled', 'started', 'resumed', 'restarted', 'created')
                               order by e.id desc limit 1),
                 'spam_pause_over', k.spam_paused_until < clock_timestamp() at time zone 'utc',
                 'spam_paused_until', k.spam_paused_until,
@@ -108,7 +117,8 @@ begin
                     select count(*) from (
                         select distinct whatsapp_number_id, template_name
                         from public.wacampaign_counts
-                        where campaign_id = k.id and status = 'ready' and n > 0) as c
+                        where campaign_id = k.id and status in ('ready', 'pending')
+                          and n > 0) as c
                     where not exists (
                         select 1 from jsonb_to_recordset(public.wacampaign_standing_holds(k.id))
                             as h (number uuid, template text, gone text)
@@ -152,8 +162,8 @@ end
 $$;
 
 -- Rows in `processing` that no live worker holds, by how much is known of them.
---   unsent: a dead worker's, never begun; begun: a dead worker's, perhaps sent; no_claim: taken by
---   another program; no_answer, worker_lost: in doubt already.
+--   unsent: a dead worker's, never begun; begun: a dead worker's, perhaps sent; claims: theirs;
+--   no_claim: taken by another program; no_answer, worker_lost: in doubt already.
 create or replace function public.wacampaign_nobodys_rows(p_campaign_id uuid)
 returns jsonb
 language sql
@@ -164,10 +174,15 @@ as $$
     select jsonb_build_object(
         'unsent', coalesce(sum(dead.n) filter (where dead.begun_at is null), 0),
         'begun', coalesce(sum(dead.n) filter (where dead.begun_at is not null), 0),
+        'claims', coalesce(jsonb_agg(dead.id) filter (where dead.begun_at is not null and dead.n > 0),
+                           '[]'::jsonb),
         'no_claim', (
-            select count(*) from public.send_queue q
-            where q.claim_id is null and q.status = 'processing'
-              and q.campaign_id = p_campaign_id and q.in_doubt_since is null),
+            select coalesce(sum(c.n), 0) from public.wacampaign_counts c
+            where c.campaign_id = p_campaign_id and c.status = 'processing')
+            - (select count(*) from public.send_queue q
+               where q.campaign_id = p_campaign_id and q.status = 'processing'
+                 and q.in_doubt_since is not null)
+            - public.wacampaign_held_rows(p_campaign_id),
         'in_doubt', (
             select jsonb_object_agg(doubt.cause, doubt.n)
             from (select coalesce(q.in_doubt_cause, 'no_answer') as cause, count(*) as n
@@ -180,7 +195,7 @@ as $$
             where q.campaign_id = p_campaign_id and q.status = 'processing'
               and q.in_doubt_since is not null))
     from (
-        select c.begun_at, (
+        select c.id, c.begun_at, (
             select count(*) from public.send_queue q
             where q.claim_id = c.id and q.status = 'processing'
               and q.campaign_id = p_campaign_id and q.in_doubt_since is null) as n
@@ -188,6 +203,35 @@ as $$
         where c.closed_at is null
           and (c.lease_until < clock_timestamp() or not public.wacampaign_is_alive(c.worker_id))
     ) as dead
+$$;
+
+-- Some orphans of a campaign: `processing`, not in doubt, and in no open claim's hands. Those without a
+-- claim_id come from the index; those with a stale one are looked for among what is held.
+create or replace function public.wacampaign_orphans(p_campaign_id uuid, p_limit int)
+returns setof uuid
+language plpgsql
+stable
+set search_path = public, extensions, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+    return query
+        select o.id from (
+            (select q.id from public.send_queue q
+             where q.claim_id is null and q.status = 'processing'
+               and q.campaign_id = p_campaign_id and q.in_doubt_since is null
+             limit p_limit)
+            union all
+            (select q.id from public.send_queue q
+             where q.claim_id is not null and q.status = 'processing'
+               and q.campaign_id = p_campaign_id and q.in_doubt_since is null
+               and not exists (select 1 from public.wacampaign_claims c
+                               where c.id = q.claim_id and c.closed_at is null)
+             limit p_limit)
+        ) as o
+        limit p_limit;
+end
 $$;
 
 -- Some rows as samples of a plan: `p_what` ready, or in_doubt. At most 1,000.
@@ -200,6 +244,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set plan_cache_mode = force_custom_plan
 as $$
@@ -218,10 +263,10 @@ begin
                and q.status = 'processing' and q.in_doubt_since is not null
              order by q.in_doubt_since, q.id limit least(p_limit, 1000))
             union all
-            (select q.id, q.phone, q.template_name from public.send_queue q
-             where p_what = 'in_doubt' and q.claim_id is null and q.status = 'processing'
-               and q.campaign_id = p_campaign_id and q.in_doubt_since is null
-             limit least(p_limit, 1000))
+            (select q.id, q.phone, q.template_name
+             from public.wacampaign_orphans(p_campaign_id, least(p_limit, 1000)) as o
+             join public.send_queue q on q.id = o
+             where p_what = 'in_doubt')
             limit least(p_limit, 1000)
         ) as r
     );
@@ -240,6 +285,7 @@ create or replace function public.wacampaign_settle_by_messages(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 set plan_cache_mode = force_custom_plan
 as $$
 declare
@@ -258,7 +304,8 @@ begin
                           where o.whatsapp_message_id = m.whatsapp_message_id)
           and not exists (select 1 from public.wacampaign_events e
                           where e.campaign_id = p_campaign_id
-                            and e.kind in ('accepted_twice', 'message_id_twice')
+                            and e.kind in ('accepted_twice', 'message_id_twice',
+                                           'answer_without_row')
                             and e.detail ->> 'wamid' = m.whatsapp_message_id)
         order by m.user_phone, m.created_at, m.whatsapp_message_id
     ), own as materialized (
@@ -276,13 +323,17 @@ begin
         where own.n = 1 and q.template_name is not distinct from m.template_name
           and q.whatsapp_message_id is null
           and (q.status in ('ready', 'pending')
-               or (q.status = 'processing' and (q.in_doubt_since is not null or q.claim_id is null))
+               or (q.status = 'processing'
+                   and (q.in_doubt_since is not null
+                        or not exists (select 1 from public.wacampaign_claims c
+                                       where c.id = q.claim_id and c.closed_at is null)))
                or (q.status = 'sent' and q.in_doubt_cause = 'assumed_sent'))
         limit p_limit
     ), done as (
         update public.send_queue q
-        set status = 'sent', whatsapp_message_id = p.wamid, error_code = null,
-            error_message = null, next_retry_at = null, in_doubt_since = null,
+        set status = 'sent', revision = coalesce(q.revision, 0) + 1,
+            whatsapp_message_id = p.wamid, error_code = null, error_message = null,
+            next_retry_at = null, in_doubt_since = null,
             in_doubt_cause = null, sent_at = coalesce(q.sent_at, p.created_at),
             actual_sent_at = coalesce(q.actual_sent_at, p.created_at),
             updated_at = clock_timestamp()
@@ -290,7 +341,10 @@ begin
         where q.id = p.id and q.whatsapp_message_id is null
           -- Again: a worker may have claimed it meanwhile.
           and (q.status in ('ready', 'pending')
-               or (q.status = 'processing' and (q.in_doubt_since is not null or q.claim_id is null))
+               or (q.status = 'processing'
+                   and (q.in_doubt_since is not null
+                        or not exists (select 1 from public.wacampaign_claims c
+                                       where c.id = q.claim_id and c.closed_at is null)))
                or (q.status = 'sent' and q.in_doubt_cause = 'assumed_sent'))
         returning 1
     )
@@ -306,9 +360,11 @@ end
 $$;
 
 -- One step of what the rows of a stopped campaign need, at most p_limit of each kind:
---   accepted: rows to be sent that have a message id were accepted once: they are `sent`
+--   accepted: rows to be sent, in doubt or in nobody's hands that have a message id were accepted:
+--     they are `sent`
 --   pending: rows never sent that no worker takes: `ready`
---   in_doubt: rows in `processing` of another program: nobody knows, so they are in doubt
+--   in_doubt: rows in `processing` of another program, and rows to be sent though in doubt: nobody
+--     knows, so they are in doubt
 -- The same call again until all three are 0.
 create or replace function public.wacampaign_mend_rows(
     p_campaign_id uuid,
@@ -318,6 +374,7 @@ create or replace function public.wacampaign_mend_rows(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set plan_cache_mode = force_custom_plan
 as $$
@@ -325,8 +382,9 @@ declare
     v_limit constant int := least(greatest(p_limit, 1), 5000);
     v_now constant timestamptz := clock_timestamp();
     v_status text;
+    v_ids uuid[];
     v_accepted int;
-    v_pending int := 0;
+    v_pending int;
     v_doubt int;
 begin
     select status into v_status from public.campaigns where id = p_campaign_id for update;
@@ -334,40 +392,74 @@ begin
         raise sqlstate 'PT404' using message = 'no such campaign';
     end if;
 
-    update public.send_queue
-    set status = 'sent', sent_at = coalesce(sent_at, updated_at), next_retry_at = null,
-        error_code = null, error_message = null, updated_at = v_now
-    where id in (
-            (select q.id from public.send_queue q
-             where q.campaign_id = p_campaign_id and q.status in ('ready', 'pending')
-               and q.whatsapp_message_id is not null limit v_limit)
+    -- All locks on rows before the first write, which takes those on the counts; and one write, which
+    -- takes them in one order. What a worker takes at this moment is its own.
+    select array_agg(r.id) into v_ids
+    from (
+        select q.id from public.send_queue q
+        where q.id in (
+            (select a.id from public.send_queue a
+             where a.campaign_id = p_campaign_id and a.status in ('ready', 'pending')
+               and a.whatsapp_message_id is not null limit v_limit)
             union all
-            (select q.id from public.send_queue q
-             where q.claim_id is null and q.status = 'processing'
-               and q.campaign_id = p_campaign_id and q.in_doubt_since is null
-               and q.whatsapp_message_id is not null limit v_limit))
-      and (status in ('ready', 'pending') or (status = 'processing' and claim_id is null))
-      and whatsapp_message_id is not null;
-    get diagnostics v_accepted = row_count;
+            (select a.id from public.send_queue a
+             where a.campaign_id = p_campaign_id and a.status = 'processing'
+               and a.in_doubt_since is not null and a.whatsapp_message_id is not null
+             limit v_limit)
+            union all
+            (select a.id from public.send_queue a
+             where a.campaign_id = p_campaign_id and a.status in ('ready', 'pending')
+               and a.in_doubt_since is not null limit v_limit)
+            union all
+            (select a.id from public.send_queue a
+             where v_status in ('running', 'completed') and a.campaign_id = p_campaign_id
+               and a.status = 'pending' and a.whatsapp_message_id is null
+               and a.in_doubt_since is null limit v_limit)
+            union all
+            (select o from public.wacampaign_orphans(p_campaign_id, v_limit) as o))
+        order by q.id
+        for update skip locked
+    ) as r;
 
-    if v_status in ('running', 'completed') then
-        update public.send_queue
-        set status = 'ready', updated_at = v_now
-        where id in (select q.id from public.send_queue q
-                     where q.campaign_id = p_campaign_id and q.status = 'pending'
-                       and q.whatsapp_message_id is null
-                     limit v_limit for update skip locked);
-        get diagnostics v_pending = row_count;
-    end if;
-
-    update public.send_queue
-    set in_doubt_since = v_now, in_doubt_cause = 'no_claim', updated_at = v_now,
-        error_message = 'in doubt: another program took this row and never said what became of it'
-    where id in (select q.id from public.send_queue q
-                 where q.claim_id is null and q.status = 'processing'
-                   and q.campaign_id = p_campaign_id and q.in_doubt_since is null
-                 limit v_limit for update skip locked);
-    get diagnostics v_doubt = row_count;
+    with changed as (
+        update public.send_queue q
+        set status = case when q.whatsapp_message_id is not null then 'sent'
+                          when q.status = 'processing' or q.in_doubt_since is not null
+                          then 'processing' else 'ready' end,
+            revision = case when q.status = 'processing' and q.whatsapp_message_id is not null
+                       then coalesce(q.revision, 0) + 1 else q.revision end,
+            sent_at = case when q.whatsapp_message_id is not null
+                      then coalesce(q.sent_at, q.updated_at) else q.sent_at end,
+            next_retry_at = case when q.whatsapp_message_id is null then q.next_retry_at end,
+            -- Since when it stands as it does: who saw it before is who decides about it.
+            in_doubt_since = case when q.whatsapp_message_id is null and q.status = 'processing'
+                             then coalesce(q.in_doubt_since, least(q.updated_at, v_now))
+                             when q.whatsapp_message_id is null then q.in_doubt_since end,
+            in_doubt_cause = case when q.whatsapp_message_id is null and q.status = 'processing'
+                             then coalesce(q.in_doubt_cause, 'no_claim')
+                             when q.whatsapp_message_id is null then q.in_doubt_cause end,
+            error_code = case when q.whatsapp_message_id is null then q.error_code end,
+            error_message = case when q.whatsapp_message_id is not null then null
+                when q.status = 'processing' and q.in_doubt_since is null
+                then 'in doubt: another program took this row and never said what became of it'
+                else q.error_message end,
+            updated_at = v_now
+        where q.id = any (v_ids)
+          -- again: it may have changed before it was locked
+          and (q.status in ('ready', 'pending') or (
+              q.status = 'processing'
+              and (q.in_doubt_since is null or q.whatsapp_message_id is not null)
+              and (q.in_doubt_since is not null
+                   or not exists (select 1 from public.wacampaign_claims c
+                                  where c.id = q.claim_id and c.closed_at is null))))
+          and (q.status <> 'ready' or q.whatsapp_message_id is not null
+               or q.in_doubt_since is not null)
+        returning q.status
+    )
+    select count(*) filter (where status = 'sent'), count(*) filter (where status = 'ready'),
+           count(*) filter (where status = 'processing')
+    into v_accepted, v_pending, v_doubt
+    from changed;
 
     insert into public.wacampaign_events (campaign_id, kind, actor, row_count, reason)
     select p_campaign_id, 'recovered', p_actor, v_accepted,
@@ -398,6 +490,7 @@ create or replace function public.wacampaign_restart(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_campaign record;
@@ -420,8 +513,9 @@ begin
             message = format('the campaign is %s, so it is not restarted', v_campaign.status);
     end if;
     perform public.wacampaign_reap();
+    -- Also those that are pending: mend_rows makes them ready when the campaign runs.
     select coalesce(sum(n), 0) into v_left from public.wacampaign_counts
-    where campaign_id = p_campaign_id and status = 'ready';
+    where campaign_id = p_campaign_id and status in ('ready', 'pending');
 
     update public.wacampaign_holds
     set lifted_at = clock_timestamp()
@@ -461,17 +555,25 @@ $$;
 -- A person decides about rows in doubt, at most p_limit of them in this call.
 --   p_action: resend (they are sent once more, perhaps for the second time) | assume_sent
 --   p_expected: how many rows in doubt the person saw; when there are more, nothing is changed
+--   p_seen_at: when the person saw them, by the database's clock. What is in doubt only since then is
+--     not concerned, so the call may be repeated, though a row may be in doubt anew by then
+--   p_seen_claims: begun claims of dead workers, whose rows the person saw before they were in doubt
 -- A completed campaign whose rows are to be sent again runs again; a paused one stays paused.
+-- `left`: rows that the person saw and that are still in doubt.
+drop function if exists public.wacampaign_resolve_doubt(uuid, text, int, text, int);
 create or replace function public.wacampaign_resolve_doubt(
     p_campaign_id uuid,
     p_action text,
     p_expected int,
     p_actor text,
+    p_seen_at timestamptz,
+    p_seen_claims uuid[],
     p_limit int default 5000
 )
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set plan_cache_mode = force_custom_plan
 as $$
@@ -496,15 +598,18 @@ begin
     end if;
     select count(*) into v_found from public.send_queue q
     where q.campaign_id = p_campaign_id and q.status = 'processing'
-      and q.in_doubt_since is not null;
+      and q.in_doubt_since is not null
+      and (q.in_doubt_since <= p_seen_at or q.claim_id = any (p_seen_claims));
     if v_found > p_expected then
-        return jsonb_build_object('rows', 0, 'found', v_found, 'reopened', false, 'status', v_was);
+        return jsonb_build_object('rows', 0, 'found', v_found, 'left', v_found, 'reopened', false,
+                                  'status', v_was);
     end if;
 
     select array_agg(t.id) into v_ids from (
         select q.id from public.send_queue q
         where q.campaign_id = p_campaign_id and q.status = 'processing'
           and q.in_doubt_since is not null
+          and (q.in_doubt_since <= p_seen_at or q.claim_id = any (p_seen_claims))
         order by q.in_doubt_since, q.id
         limit least(greatest(p_limit, 1), 5000)
         for update
@@ -512,10 +617,10 @@ begin
     if v_ids is not null then
         if p_action = 'resend' then
             update public.send_queue
-            set status = 'ready', retry_count = 0, error_code = null, error_message = null,
-                next_retry_at = null, claim_id = null, worker_id = null, claimed_at = null,
-                lease_until = null, in_doubt_since = null, in_doubt_cause = null,
-                updated_at = v_now
+            set status = 'ready', revision = coalesce(revision, 0) + 1, retry_count = 0,
+                error_code = null, error_message = null, next_retry_at = null, claim_id = null,
+                worker_id = null, claimed_at = null, lease_until = null, in_doubt_since = null,
+                in_doubt_cause = null, updated_at = v_now
             where id = any (v_ids);
             get diagnostics v_n = row_count;
             update public.campaigns
@@ -531,8 +636,8 @@ begin
         else
             -- The claim stays: a journal that turns up later still proves what became of the row.
             update public.send_queue
-            set status = 'sent', error_code = null, error_message = null,
-                sent_at = coalesce(sent_at, claimed_at, in_doubt_since),
+            set status = 'sent', revision = coalesce(revision, 0) + 1, error_code = null,
+                error_message = null, sent_at = coalesce(sent_at, claimed_at, in_doubt_since),
                 in_doubt_cause = 'assumed_sent', updated_at = v_now
             where id = any (v_ids);
             get diagnostics v_n = row_count;
@@ -544,7 +649,9 @@ begin
         end if;
         perform public.wacampaign_show_totals(array[p_campaign_id]);
     end if;
-    return jsonb_build_object('rows', v_n, 'found', v_found, 'reopened', v_reopened,
-        'status', case when v_reopened then 'running' else v_was end);
+    return jsonb_build_object('rows', v_n, 'found', v_found, 'left', v_found - v_n,
+        'reopened', v_reopened, 'status', case when v_reopened then 'running' else v_was end);
 end
 $$;
+
+select public.wacampaign_keep_rights();

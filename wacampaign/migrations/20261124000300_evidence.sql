@@ -50,6 +50,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_at timestamptz;
@@ -90,6 +91,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set plan_cache_mode = force_custom_plan
 -- 200,000 rows are grouped in memory rather than on disk.
 set work_mem = '64MB'
@@ -103,7 +105,7 @@ begin
                     left(q.phone, 3) as prefix, q.updated_at as at,
                     q.whatsapp_message_id is not null as accepted,
                     case when q.template_name = any (p_media_templates)
-                         then coalesce(btrim(q.payload ->> 'var1'), '') end as media
+                         then coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') end as media
              from public.send_queue q
              where q.campaign_id = p_campaign_id and q.status = 'failed'
                and public.wacampaign_error_code(q.error_code, q.error_message) = p_code
@@ -112,7 +114,7 @@ begin
             (select 'sent', q.whatsapp_number_id, q.template_name, left(q.phone, 3),
                     coalesce(q.sent_at, q.updated_at), true,
                     case when q.template_name = any (p_media_templates)
-                         then coalesce(btrim(q.payload ->> 'var1'), '') end
+                         then coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') end
              from public.send_queue q
              where q.campaign_id = p_campaign_id and q.status = 'sent'
              limit v_limit)
@@ -179,6 +181,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_custom_plan
@@ -215,6 +218,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 set plan_cache_mode = force_custom_plan
 as $$
 begin
@@ -246,6 +250,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_from constant timestamptz := p_from::timestamptz;
@@ -309,6 +314,7 @@ create or replace function public.wacampaign_probe_sent(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 begin
     perform 1 from public.campaigns where id = p_campaign_id for update;
@@ -325,3 +331,5 @@ begin
     return jsonb_build_object('written', found);
 end
 $$;
+
+select public.wacampaign_keep_rights();

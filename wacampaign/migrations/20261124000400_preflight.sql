@@ -9,6 +9,7 @@ returns jsonb
 language plpgsql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_campaign record;
@@ -41,7 +42,7 @@ begin
                 select coalesce(sum(c.n), 0) from public.wacampaign_counts c
                 where c.campaign_id = p_campaign_id and c.status = 'pending'),
             'missing', coalesce(public.wacampaign_missing(p_campaign_id), 0),
-            'scheduled_at', to_char(v_campaign.scheduled_start_time at time zone 'utc',
+            'scheduled_at', to_char(public.wacampaign_starts_at(p_campaign_id) at time zone 'utc',
                                     'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
             'now', to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
             'lanes', (
@@ -50,12 +51,12 @@ begin
                       order by unsent desc, template limit 1000) as l),
             'numbers', (
                 select coalesce(jsonb_agg(jsonb_build_object(
-                    'id', w.id, 'phone_number_id', nullif(btrim(w.phone_number_id), ''),
-                    'waba_id', nullif(btrim(w.waba_id), ''),
+                    'id', w.id, 'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
+                    'waba_id', nullif(public.wacampaign_solid(w.waba_id), ''),
                     'name', coalesce(w.display_name, w.verified_name), 'number', w.number,
                     'is_active', w.is_active, 'rate_configured', w.max_send_rate_per_sec,
-                    'rate_now', round(public.wacampaign_rate(
-                        w.max_send_rate_per_sec, b.rate, b.rate_changed_at, clock_timestamp()), 1),
+                    'rate_now', round(public.wacampaign_number_rate(
+                        w.id, w.phone_number_id, clock_timestamp()), 1),
                     'queued_elsewhere', (
                         select coalesce(sum(c.n), 0)
                         from public.wacampaign_counts c
@@ -64,7 +65,6 @@ begin
                           and c.campaign_id <> p_campaign_id)
                 ) order by w.display_name, w.id), '[]'::jsonb)
                 from public.whatsapp_numbers w
-                left join public.wacampaign_buckets b on b.whatsapp_number_id = w.id
                 where w.id in (select id from numbers)),
             'known', (
                 select coalesce(jsonb_agg(jsonb_build_object(
@@ -201,7 +201,7 @@ begin
                                   || case when strpos(v.text, '://') > 0
                                                and v.text ~* '^\s*https?://[^\s/]' then 'u'
                                           when v.i <= 2 and v.text ~ '^\s*[0-9]+\s*$'
-                                              then case when length(btrim(v.text)) >= 12
+                                              then case when length(btrim(v.text, public.wacampaign_blanks())) >= 12
                                                         then 'm' else 'd' end
                                           else '' end
                                   || case when p_roles[v.i] = 'coupon' and v.text !~ '^[A-Za-z0-9]*$'
@@ -219,7 +219,7 @@ begin
                            from jsonb_each(p.payload) as e
                            cross join lateral (select jsonb_typeof(e.value) as type) as k
                        ) as v) end
-                   || case when ltrim(btrim(coalesce(p.phone, '')), '+') ~ '^[0-9]{7,15}$' then ''
+                   || case when ltrim(btrim(coalesce(p.phone, ''), public.wacampaign_blanks()), '+') ~ '^[0-9]{7,15}$' then ''
                            else ' !phone' end as signature
             from page p
         ), grouped as materialized (
@@ -227,10 +227,10 @@ begin
         ), shown as (
             select * from grouped order by n desc, signature limit 500
         ), files as materialized (
-            select btrim(p.payload ->> 'var1') as value, count(*) as n
+            select btrim(p.payload ->> 'var1', public.wacampaign_blanks()) as value, count(*) as n
             from page p
             where v_media and jsonb_typeof(p.payload) = 'object'
-              and btrim(coalesce(p.payload ->> 'var1', '')) <> ''
+              and btrim(coalesce(p.payload ->> 'var1', ''), public.wacampaign_blanks()) <> ''
             group by 1
         )
         select jsonb_build_object(
@@ -263,7 +263,7 @@ set jit = off
 set work_mem = '64MB'
 as $$
     with phones as materialized (
-        select ltrim(btrim(q.phone), '+') as phone, count(*) as n
+        select ltrim(btrim(q.phone, public.wacampaign_blanks()), '+') as phone, count(*) as n
         from public.send_queue q
         where q.campaign_id = p_campaign_id and q.status in ('pending', 'ready')
         group by 1
@@ -283,6 +283,7 @@ create or replace function public.wacampaign_start_unchecked(p_campaign_id uuid,
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_answer jsonb;
@@ -296,8 +297,8 @@ begin
 end
 $$;
 
--- A campaign that is over or running is not scheduled; nor one whose contacts the backend keeps,
--- whose cron would enqueue them once more.
+-- The campaign stays `paused`, where no scheduler of the backend looks, and says when it starts. One
+-- that is over or running is not scheduled; nor one of which not all contacts are in the queue.
 create or replace function public.wacampaign_schedule(
     p_campaign_id uuid,
     p_at text,
@@ -306,12 +307,13 @@ create or replace function public.wacampaign_schedule(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     c_at constant timestamptz := p_at::timestamptz;
     v_campaign record;
 begin
-    select status, pause_reason, scheduled_start_time into v_campaign
+    select status, pause_reason into v_campaign
     from public.campaigns where id = p_campaign_id for update;
     if not found then
         raise sqlstate 'PT404' using message = 'no such campaign';
@@ -327,48 +329,71 @@ begin
         raise sqlstate 'PT409' using
             message = 'not all of its contacts are in the queue, so it cannot be scheduled';
     end if;
-    if exists (select 1 from public.campaign_contacts where campaign_id = p_campaign_id) then
+    if exists (select 1 from public.campaign_contacts where campaign_id = p_campaign_id)
+       and (v_campaign.status = 'scheduled' or public.wacampaign_missing(p_campaign_id) > 0) then
         raise sqlstate 'PT409' using
-            message = 'the backend has its contacts, and would enqueue them a second time at that'
-                || ' time: schedule it there';
+            message = 'the backend has its contacts, and enqueues them when it starts the campaign'
+                || ' itself: schedule it there';
     end if;
-    if v_campaign.status = 'scheduled' and v_campaign.scheduled_start_time = c_at then
+    if exists (select 1 from public.wacampaign_schedule
+               where campaign_id = p_campaign_id and start_at = c_at)
+       and v_campaign.status = 'paused' then
         return jsonb_build_object('changed', false, 'was', v_campaign.status);
     end if;
+    -- scheduled_start_time is the backend's: with ours in it, its screens would promise a start.
     update public.campaigns
-    set status = 'scheduled', scheduled_start_time = c_at, is_scheduled = true, pause_reason = null
+    set status = 'paused', scheduled_start_time = null, is_scheduled = false,
+        pause_reason = 'starts at ' || to_char(c_at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+            || ' UTC (wacampaign start --at)'
     where id = p_campaign_id;
+    insert into public.wacampaign_schedule (campaign_id, start_at, set_by)
+    values (p_campaign_id, c_at, p_actor)
+    on conflict (campaign_id)
+    do update set start_at = excluded.start_at, set_by = excluded.set_by,
+                  set_at = clock_timestamp();
     insert into public.wacampaign_events (campaign_id, kind, actor, reason, detail)
     values (p_campaign_id, 'scheduled', p_actor, null,
-            jsonb_build_object('was', v_campaign.status, 'at', c_at));
+            jsonb_build_object('was', v_campaign.status, 'pause_reason', v_campaign.pause_reason,
+                               'at', c_at));
     return jsonb_build_object('changed', true, 'was', v_campaign.status);
 end
 $$;
 
--- Scheduled campaigns whose time has come and whose contacts are all in the queue; at most 20.
+-- Campaigns whose time has come; at most 20. Whether one can start is what its preflight says, but
+-- `scheduled` ones (the backend's, and those of an earlier version of ours) only when their contacts
+-- are all in the queue: the backend enqueues its own.
 create or replace function public.wacampaign_due_campaigns(p_campaign_ids uuid[] default null)
 returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'name', k.name)
-                              order by k.scheduled_start_time, k.id), '[]'::jsonb)
+                              order by k.start_at, k.id), '[]'::jsonb)
     from (
-        select k.id, k.name, k.scheduled_start_time
-        from public.campaigns k
-        where k.status = 'scheduled' and k.scheduled_start_time <= clock_timestamp()
-          and (p_campaign_ids is null or k.id = any (p_campaign_ids))
-          and exists (select 1 from public.wacampaign_counts c
-                      where c.campaign_id = k.id and c.n > 0)
-          -- Last: it may have to count contacts.
-          and case when k.status = 'scheduled' then public.wacampaign_missing(k.id) = 0 end
-        order by k.scheduled_start_time, k.id
+        select k.id, k.name, due.start_at
+        from (
+            select s.campaign_id, s.start_at, 'paused' as status
+            from public.wacampaign_schedule s where s.start_at <= clock_timestamp()
+            union all
+            select b.id, b.scheduled_start_time, 'scheduled'
+            from public.campaigns b
+            where b.status = 'scheduled' and b.scheduled_start_time <= clock_timestamp()
+        ) as due
+        join public.campaigns k on k.id = due.campaign_id and k.status = due.status
+        where (p_campaign_ids is null or k.id = any (p_campaign_ids))
+          -- A case: it may have to count contacts, so only where it is asked.
+          and case when k.status = 'paused' then true else
+                  exists (select 1 from public.wacampaign_counts c
+                          where c.campaign_id = k.id and c.n > 0)
+                  and public.wacampaign_missing(k.id) = 0 end
+        order by due.start_at, k.id
         limit 20
     ) as k
 $$;
 
--- A due campaign starts, or (with p_failure) is paused and says why. Only from `scheduled`, so of
+-- A due campaign starts, or (with p_failure) stays paused and says why. Its time is then gone, so of
 -- several workers one does it, and a campaign that a person paused meanwhile stays paused.
 create or replace function public.wacampaign_start_scheduled(
     p_campaign_id uuid,
@@ -378,21 +403,25 @@ create or replace function public.wacampaign_start_scheduled(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 declare
     v_name text;
+    v_was text;
     v_reason text;
 begin
-    select name into v_name from public.campaigns
-    where id = p_campaign_id and status = 'scheduled' and scheduled_start_time <= clock_timestamp()
-    for update;
-    if not found then
+    select name, status into v_name, v_was from public.campaigns
+    where id = p_campaign_id for update;
+    -- Looked up after the lock: another worker may just have started it.
+    if not found or public.wacampaign_starts_at(p_campaign_id) > clock_timestamp()
+       or public.wacampaign_starts_at(p_campaign_id) is null then
         return jsonb_build_object('changed', false);
     end if;
     if p_failure is null then
         return public.wacampaign_set_status(p_campaign_id, 'start', p_actor, 'its time had come');
     end if;
     v_reason := 'not started at its time: ' || p_failure;
+    delete from public.wacampaign_schedule where campaign_id = p_campaign_id;
     update public.campaigns set status = 'paused', pause_reason = v_reason
     where id = p_campaign_id;
     insert into public.wacampaign_events (campaign_id, kind, actor, reason)
@@ -401,7 +430,7 @@ begin
         (type, title, message, related_entity_type, related_entity_id, created_at, is_read)
     values ('error', 'Campaign not started: ' || v_name, v_reason, 'campaign', p_campaign_id,
             clock_timestamp(), false);
-    return jsonb_build_object('changed', true, 'was', 'scheduled', 'status', 'paused');
+    return jsonb_build_object('changed', true, 'was', v_was, 'status', 'paused');
 end
 $$;
 
@@ -420,6 +449,7 @@ create or replace function public.wacampaign_test_sent(
 returns jsonb
 language plpgsql
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
 begin
     perform 1 from public.campaigns where id = p_campaign_id for update;
@@ -451,6 +481,7 @@ returns jsonb
 language sql
 stable
 set search_path = public, extensions, pg_temp
+set jit = off
 as $$
     select jsonb_build_object(
         'statuses', (
@@ -460,3 +491,5 @@ as $$
             from public.message_status_logs l where l.whatsapp_message_id = p_wamid),
         'received', exists (select 1 from public.message_status_logs))
 $$;
+
+select public.wacampaign_keep_rights();

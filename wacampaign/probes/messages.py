@@ -149,14 +149,20 @@ async def _send(
     payload = dict(one.payload)
     media = host_of(str(payload.get("var1", ""))) if one.template.header_media else None
 
-    def answered(accepted: bool, answer: str) -> Probe:
+    def answered(accepted: bool, answer: str, *, unanswered: str = "") -> Probe:
         return Probe(
-            one.title, one.number.shown, one.template.name, media, accepted, mask_secrets(answer)
+            one.title,
+            one.number.shown,
+            one.template.name,
+            media,
+            accepted,
+            mask_secrets(answer),
+            unanswered,
         )
 
     token = await outside.token(one.number.id)
     if not token or not one.number.phone_number_id:
-        return answered(False, "not sent: the number has no access token here")
+        return answered(False, "the number has no access token here", unanswered="not sent")
     if one.template.header_media and media is None:
         media = MEDIA_ID
     note = ""
@@ -179,12 +185,16 @@ async def _send(
             settings.api_url, settings.api_version, one.number.phone_number_id, token, body
         )
     except (PayloadMismatch, UnusableTemplate) as why:
-        return answered(False, str(why))
+        return answered(False, str(why), unanswered="not sent")
     except Problem as problem:
-        return answered(False, f"not sent: {problem.message}")
+        return answered(False, problem.message, unanswered="not sent")
     if got.accepted:
         return answered(True, f"accepted{note}")
     known = got.code is None or str(got.code) in got.text
     code = "" if known else f"{got.code} "
-    doubt = " (it may have been sent)" if got.in_doubt else ""
-    return answered(False, f"{code}{got.text}{doubt}{note}")
+    no_answer = "not sent" if got.http_status is None else ""
+    return answered(
+        False,
+        f"{code}{got.text.removeprefix('not sent: ')}{note}",
+        unanswered="in doubt" if got.in_doubt else no_answer,
+    )

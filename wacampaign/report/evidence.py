@@ -89,6 +89,12 @@ def _groups(groups: Sequence[Group], shown: Shown) -> list[Block]:
     return blocks
 
 
+def _result(one: Probe) -> Piece:
+    if one.unanswered:
+        return Piece(one.result)
+    return Piece(one.result, mark=Mark.GOOD if one.accepted else Mark.BAD)
+
+
 def _probes(probes: Sequence[Probe], shown: Shown) -> list[Block]:
     blocks: list[Block] = [Heading("Messages to the test phone")]
     if not probes:
@@ -100,7 +106,7 @@ def _probes(probes: Sequence[Probe], shown: Shown) -> list[Block]:
             Piece(shown.text(one.number), code=True),
             Piece(shown.text(one.template), code=True),
             Piece(shown.text(one.media), code=True) if one.media else Piece(NOTHING),
-            Piece("accepted", mark=Mark.GOOD) if one.accepted else Piece("refused", mark=Mark.BAD),
+            _result(one),
             Piece(shown.text(one.answer)),
         )
         for one in probes

@@ -6,22 +6,18 @@ The investigation masks already; this is the last line of defence before a file 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wacampaign.core.investigation.model import Investigation
 from wacampaign.core.masking import mask_secrets
+from wacampaign.core.shown_text import one_line
 
 #: Ends before what an address would need escaped, or what usually closes it in a sentence.
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>|`\\^{}()\[\]]+", re.IGNORECASE)
 #: The name of a file at the end of a path. `wa.me/447700900123` has none: it is a phone number.
 _FILE: Final = re.compile(r"/[^/]+\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
-#: They turn the reading direction: a command would look other than it is.
-_TURNING: Final = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-#: What cannot be shown, or not be written as UTF-8.
-_UNSHOWN: Final = frozenset(("Cc", "Cs"))
 
 
 class Shown:
@@ -84,7 +80,4 @@ def shown_for(investigation: Investigation) -> Shown:
 
 def clean(text: str) -> str:
     """`text` on one line, with `�` for what cannot be shown."""
-    spaced = " ".join(text.split())
-    return "".join(
-        "\ufffd" if c in _TURNING or unicodedata.category(c) in _UNSHOWN else c for c in spaced
-    )
+    return one_line(" ".join(text.split()))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from wacampaign.core.investigation.model import Investigation
-from wacampaign.problems import Problem, Usage
+from wacampaign.problems import NotWritable, Usage
 
 
 class Form(StrEnum):
@@ -28,10 +28,9 @@ _FORMS: Final = {
 }
 
 
-class ReportNotWritten(Problem):
+class ReportNotWritten(NotWritable):
     """The report cannot be written."""
 
-    code = "report_not_written"
     default_suggestion = "name another file: --report FILE.md or --report FILE.html"
 
 

@@ -8,8 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
-Action = Literal["error", "slow", "drop_answer", "reset", "http_5xx", "hang", "fail_later"]
+Action = Literal[
+    "error", "slow", "drop_answer", "reset", "http_5xx", "gateway", "hang", "fail_later"
+]
 ACTIONS: tuple[str, ...] = get_args(Action)
+#: What a gateway writes: a page, an API gateway's JSON, or its own error in Graph's shape.
+Wording = Literal["html", "json", "graph"]
+WORDINGS: tuple[str, ...] = get_args(Wording)
 
 
 @dataclass(slots=True)
@@ -27,6 +32,8 @@ class Fault:
     * ``drop_answer``: accept, then close the connection without an answer.
     * ``reset``: reset the connection; nothing is accepted.
     * ``http_5xx``: answer HTTP `status` with an HTML body; accept when `accept` is true.
+    * ``gateway``: accept, then a gateway answers in Meta's place: HTTP `status` (300 to 599) in the
+      words of `wording` (``html``, ``json``, ``graph``), without any mark of Meta's.
     * ``hang``: never answer; accept when `accept` is true.
     * ``fail_later``: accept and answer 200; the webhook says `failed` with `code`.
     """
@@ -41,6 +48,7 @@ class Fault:
     details: str = ""
     extra_ms: float = 0.0
     status: int = 502
+    wording: Wording = "html"
     accept: bool = False
     every: int = 1
     times: int | None = None
@@ -65,8 +73,11 @@ class Fault:
             raise ValueError("every must be 1 or more")
         if not 0.0 <= self.probability <= 1.0:
             raise ValueError("probability must lie between 0 and 1")
-        if not 500 <= self.status <= 599:
-            raise ValueError("status must lie between 500 and 599")
+        least = 300 if self.action == "gateway" else 500
+        if not least <= self.status <= 599:
+            raise ValueError(f"status must lie between {least} and 599")
+        if self.wording not in WORDINGS:
+            raise ValueError(f"wording must be one of {', '.join(WORDINGS)}")
         if self.accept and self.action not in ("http_5xx", "hang"):
             raise ValueError("accept belongs to http_5xx and hang")
         if self.recipient is not None:
@@ -76,7 +87,7 @@ class Fault:
     @property
     def accepts(self) -> bool:
         """Whether the message is accepted although the fault takes the answer away."""
-        return self.accept or self.action in ("slow", "drop_answer", "fail_later")
+        return self.accept or self.action in (*("slow", "drop_answer", "gateway", "fail_later"),)
 
     def strikes(
         self, phone_number_id: str, template: str, link: str | None, recipient: str

@@ -7,10 +7,11 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from wacampaign.sandbox.answers import NO_TOKEN, WRONG_TOKEN, Refusal, no_such_object
-from wacampaign.sandbox.faults import Fault
+from wacampaign.sandbox.faults import Fault, Wording
 from wacampaign.sandbox.http1 import Ending, Reply
 from wacampaign.sandbox.limits import PAIR_LIMIT, RATE_LIMIT, rate_exceeded
 from wacampaign.sandbox.simulation import Simulation
@@ -25,6 +26,19 @@ _SEPARATORS = str.maketrans("", "", " -()")
 _RECIPIENT = re.compile(r"\+?([1-9][0-9]{6,14})")
 #: What an overloaded front server answers: HTML, no error code.
 _HTML_ERROR = b"<html><head><title>Error</title></head><body>Sorry, something went wrong.</body>"
+
+
+def _gateway(status: int, wording: Wording, delay_s: float) -> Reply:
+    """What something between the client and Meta says when it gives up on an answer."""
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    if wording == "html":
+        page = f"<html><head><title>{status} {phrase}</title></head><body>{phrase}</body></html>"
+        return Reply(page.encode(), status, "text/html", delay_s)
+    error: dict[str, object] = {"code": status, "message": phrase}
+    if wording == "graph":
+        error = {"message": "(#2) Service temporarily unavailable", "type": "OAuthException"}
+        error["code"] = 2
+    return Reply(json.dumps({"error": error}).encode(), status, "application/json", delay_s)
 
 
 class StatusWebhooks(Protocol):
@@ -133,6 +147,8 @@ class MessageEndpoint:
         delay = self._simulation.delay_s(extra_ms)
         if fault.action == "http_5xx":
             return Reply(_HTML_ERROR, fault.status, "text/html; charset=utf-8", delay)
+        if fault.action == "gateway":
+            return _gateway(fault.status, fault.wording, delay)
         if fault.action == "hang":
             counters.hung += 1
             return Reply(ending=Ending.HANG)

@@ -53,7 +53,8 @@ class Counters:
     #: Messages whose answer is still to come (a hanging one until its client leaves).
     in_flight: int = 0
     max_in_flight: int = 0
-    #: Messages accepted whose client got no usable answer: drop_answer, accepting http_5xx or hang.
+    #: Messages accepted whose client got no usable answer: drop_answer, gateway,
+    #: accepting http_5xx or hang.
     answers_dropped: int = 0
     #: Messages left without an answer for ever.
     hung: int = 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from wacampaign.core.cells import solid
 from wacampaign.core.masking import mask_phone
 from wacampaign.meta.client import CloudApi
 from wacampaign.meta.objects import Number
@@ -47,8 +48,8 @@ class KnownNumber:
         """From one element of `wacampaign_numbers`."""
         return cls(
             id=row["id"],
-            phone_number_id=(row["phone_number_id"] or "").strip() or None,
-            waba_id=(row["waba_id"] or "").strip() or None,
+            phone_number_id=solid(row["phone_number_id"] or "") or None,
+            waba_id=solid(row["waba_id"] or "") or None,
             digits=row["number"],
             display_name=row["display_name"] or row["verified_name"],
             quality=row["quality_rating"],

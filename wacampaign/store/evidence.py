@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from wacampaign.core.cells import solid
 from wacampaign.core.investigation.evidence import (
     CampaignFacts,
     Counted,
@@ -83,8 +84,8 @@ class EvidenceStore:
         return [
             NumberFacts(
                 id=one["id"],
-                phone_number_id=(one["phone_number_id"] or "").strip() or None,
-                waba_id=(one["waba_id"] or "").strip() or None,
+                phone_number_id=solid(one["phone_number_id"] or "") or None,
+                waba_id=solid(one["waba_id"] or "") or None,
                 label=one["display_name"] or one["verified_name"] or mask_phone(one["number"]),
                 is_active=one["is_active"],
             )

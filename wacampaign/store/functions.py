@@ -23,6 +23,8 @@ FUNCTIONS: Final[dict[str, dict[str, str]]] = {
         "campaign_ids": "uuid[]",
         "stalled_numbers": "uuid[]",
         "stalled_templates": "text[]",
+        "lead_ms": "int",
+        "beside_ms": "int",
     },
     "doubts": {"worker_id": "uuid"},
     "begin": {"worker_id": "uuid", "claim_id": "uuid"},
@@ -103,6 +105,8 @@ FUNCTIONS: Final[dict[str, dict[str, str]]] = {
         "action": "text",
         "expected": "int",
         "actor": "text",
+        "seen_at": "timestamptz",
+        "seen_claims": "uuid[]",
         "limit": "int",
     },
     # repairs of header media

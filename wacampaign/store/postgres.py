@@ -4,85 +4,127 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+import logging
+import time
+from typing import Any, Final
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from wacampaign.problems import AccessRefused, Problem, Unreachable
+from wacampaign.core.turns import SHORTEST_SECONDS
+from wacampaign.logs import log_event
+from wacampaign.problems import Problem, Unreachable
+from wacampaign.store.answers import checked_answer, deadline_of
+from wacampaign.store.connecting import (
+    AGAIN_SECONDS,
+    CONNECT_SECONDS,
+    address_of,
+    call_problem,
+    connect,
+    keeps_its_session,
+)
 from wacampaign.store.functions import FUNCTIONS
-from wacampaign.store.transport import problem_from_state
+from wacampaign.store.pool import Connection, ConnectionPool
+from wacampaign.store.states import while_running
 
 #: Connections for calls: claim, begin, settle and a verdict at once; more would only wait on locks.
-POOL_SIZE = 4
-#: Seconds to wait for a connection before the database counts as unreachable.
-CONNECT_SECONDS = 5.0
-#: Seconds a single call may take before it is given up and repeated: claims take milliseconds,
-#: an audit of a million rows some seconds.
-CALL_SECONDS = 60.0
+POOL_SIZE: Final = 4
+#: Seconds between two looks at a listening connection that hears nothing: a middlebox may have
+#: dropped it.
+LISTEN_CHECK_SECONDS: Final = 30.0
+#: Seconds between two attempts to listen again.
+LISTEN_PAUSE_SECONDS: Final = 1.0
+
+_logger = logging.getLogger("wacampaign.store")
 
 
 class PostgresTransport:
-    """Calls over psycopg; woken by NOTIFY. Works on a direct connection or a session pooler."""
+    """Calls over psycopg; woken by NOTIFY.
 
-    def __init__(self, url: str, *, name: str = "postgres") -> None:
+    Works on a direct connection and on poolers in session and transaction mode. In transaction
+    mode a LISTEN would stay on a connection that others use, so there it polls.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "postgres",
+        connect_seconds: float = CONNECT_SECONDS,
+        again_seconds: float = AGAIN_SECONDS,
+        call_seconds: float | None = None,
+    ) -> None:
+        """`call_seconds`: the same time limit for every call, for tests.
+
+        Raises `Misconfigured` for an address that cannot be right.
+        """
         self.name = name
         self.idle_poll_seconds = 5.0
-        self._url = url
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
-        self._opening = asyncio.Lock()
+        self._address = address_of(url)
+        self._connect_seconds = connect_seconds
+        self._again_seconds = again_seconds
+        self._call_seconds = call_seconds
+        self._pool = ConnectionPool(self._connect, POOL_SIZE)
+        #: A call went well once: the address is right.
+        self._worked = False
         self._listener: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
+        #: Calls that were given up and are being cancelled.
+        self._given_up: set[asyncio.Task[None]] = set()
 
-    async def _connections(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
-        async with self._opening:
-            if self._pool is None:
-                # One plain attempt first: the pool would retry a wrong password in silence.
-                try:
-                    probe = await psycopg.AsyncConnection.connect(
-                        self._url, connect_timeout=int(CONNECT_SECONDS)
-                    )
-                    await probe.close()
-                except psycopg.OperationalError as error:
-                    raise _connect_problem(error) from None
-                pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
-                    self._url,
-                    min_size=1,
-                    max_size=POOL_SIZE,
-                    timeout=CONNECT_SECONDS,
-                    # prepare_threshold None: prepared statements break on a transaction pooler.
-                    kwargs={
-                        "autocommit": True,
-                        "prepare_threshold": None,
-                        "connect_timeout": int(CONNECT_SECONDS),
-                        "application_name": "wacampaign",
-                    },
-                    open=False,
-                )
-                await pool.open()
-                self._pool = pool
-            return self._pool
+    async def _connect(self) -> Connection:
+        return await connect(
+            self._address,
+            connect_seconds=self._connect_seconds,
+            again_seconds=self._again_seconds,
+        )
 
     async def call(self, function: str, params: dict[str, Any]) -> Any:
         """Calls one function; see `Transport.call`."""
         types = FUNCTIONS[function]
         arguments = ", ".join(f"p_{key} => %({key})s::{types[key]}" for key in params)
         statement = f"select public.wacampaign_{function}({arguments})"
-        pool = await self._connections()
+        values = {k: array_literal(v) if isinstance(v, list) else v for k, v in params.items()}
+        seconds = self._call_seconds or deadline_of(function)
         try:
-            async with asyncio.timeout(CALL_SECONDS), pool.connection() as connection:
-                cursor = await connection.execute(
-                    statement,
-                    {k: array_literal(v) if isinstance(v, list) else v for k, v in params.items()},
-                )
-                row = await cursor.fetchone()
-        except (PoolTimeout, PoolClosed) as error:
-            raise Unreachable(f"no database connection: {error}") from None
-        except TimeoutError:
-            raise Unreachable(f"the database did not answer within {CALL_SECONDS:.0f} s") from None
+            row = await self._ask(statement.encode(), values, time.monotonic() + seconds, seconds)
+        except Problem as problem:
+            raise (while_running(problem) if self._worked else problem) from None
+        self._worked = True
+        return checked_answer(function, row[0] if row else None)
+
+    async def _ask(
+        self, statement: bytes, values: dict[str, Any], until: float, seconds: float
+    ) -> tuple[Any, ...] | None:
+        connection, epoch = await self._pool.take(seconds)
+        asking = asyncio.create_task(_first_row(connection, statement, values))
+        try:
+            await asyncio.wait({asking}, timeout=max(0.0, until - time.monotonic()))
+        finally:
+            if not asking.done():  # too late, or our caller was cancelled
+                self._give_up(asking, connection)
+        if not asking.done():
+            raise Unreachable(f"the database did not answer within {seconds:g} s")
+        try:
+            row = asking.result()
         except psycopg.Error as error:
-            raise _call_problem(error) from None
-        return row[0] if row else None
+            if connection.closed:
+                self._pool.drop(distrust=True)
+            else:
+                self._pool.give(connection, epoch)
+            raise call_problem(error) from None
+        except BaseException:
+            self._pool.drop(distrust=False)
+            connection.pgconn.finish()
+            raise
+        self._pool.give(connection, epoch)
+        return row
+
+    def _give_up(self, asking: asyncio.Task[Any], connection: Connection) -> None:
+        """Ends a call that nobody waits for any more, on the server too, if that answers."""
+        self._pool.drop(distrust=True)
+        burial = asyncio.create_task(_bury(asking, connection))
+        self._given_up.add(burial)
+        burial.add_done_callback(self._given_up.discard)
 
     async def wait_for_work(self, seconds: float) -> None:
         """Waits for a NOTIFY on channel `wacampaign`, at most `seconds`."""
@@ -95,28 +137,59 @@ class PostgresTransport:
 
     async def _listen(self) -> None:
         # A hint only: when the connection is lost, polling goes on and this tries again.
+        while not self._address.transaction_pooler:
+            with contextlib.suppress(psycopg.Error, Problem, TimeoutError):
+                connection = await self._connect()
+                try:
+                    if not await keeps_its_session(connection, self._connect):
+                        break
+                    await self._listen_on(connection)
+                finally:
+                    await connection.close()
+            await asyncio.sleep(LISTEN_PAUSE_SECONDS)
+        log_event(_logger, "polling", reason="a transaction pooler wakes nobody")
+
+    async def _listen_on(self, connection: Connection) -> None:
+        await connection.execute("listen wacampaign")
+        self._woken.set()  # what was said before nobody heard
         while True:
-            try:
-                connection = await psycopg.AsyncConnection.connect(
-                    self._url, autocommit=True, connect_timeout=int(CONNECT_SECONDS)
-                )
-                async with connection:
-                    await connection.execute("listen wacampaign")
-                    self._woken.set()
-                    async for _ in connection.notifies():
-                        self._woken.set()
-            except psycopg.Error:
-                await asyncio.sleep(self.idle_poll_seconds)
+            async for _ in connection.notifies(timeout=LISTEN_CHECK_SECONDS):
+                self._woken.set()
+            async with asyncio.timeout(self._connect_seconds):
+                await connection.execute("select 1")
+            await asyncio.sleep(SHORTEST_SECONDS)
 
     async def close(self) -> None:
         """Closes the pool and the listening connection."""
+        ending: list[asyncio.Task[None]] = list(self._given_up)
         if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+            ending.append(self._listener)
             self._listener = None
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._pool.close()
+
+
+async def _first_row(
+    connection: Connection, statement: bytes, values: dict[str, Any]
+) -> tuple[Any, ...] | None:
+    cursor = await connection.execute(statement, values)
+    return await cursor.fetchone()
+
+
+async def _bury(asking: asyncio.Task[Any], connection: Connection) -> None:
+    asking.cancel()  # psycopg asks the server to stop, and waits for that some seconds
+    try:
+        await asyncio.wait({asking})
+    except asyncio.CancelledError:
+        asking.cancel()
+        await asyncio.wait({asking})
+        raise
+    finally:
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            asking.result()
+        connection.pgconn.finish()
 
 
 def array_literal(values: list[Any]) -> str:
@@ -131,21 +204,3 @@ def _element(value: object) -> str:
     if "\\" in text or '"' in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
-
-
-def _connect_problem(error: psycopg.Error) -> Problem:
-    text = " ".join(str(error).split())
-    state = error.sqlstate or ""
-    if state.startswith("28") or "authentication failed" in text or "no pg_hba.conf" in text:
-        return AccessRefused(f"the database refused the connection: {text}", "check DATABASE_URL")
-    return Unreachable(
-        f"cannot connect to the database: {text}", "check DATABASE_URL and the server"
-    )
-
-
-def _call_problem(error: psycopg.Error) -> Problem:
-    diagnosis = error.diag
-    message = diagnosis.message_primary or " ".join(str(error).split())
-    if error.sqlstate is None:
-        return Unreachable(f"the database connection was lost: {message}")
-    return problem_from_state(error.sqlstate, message, diagnosis.message_hint)

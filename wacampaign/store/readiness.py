@@ -126,7 +126,7 @@ class ReadinessStore:
         return bool(answer["changed"])
 
     async def due_campaigns(self, campaign_ids: Sequence[str] | None) -> list[tuple[str, str]]:
-        """Id and name of scheduled campaigns whose time has come and whose contacts are all in."""
+        """Id and name of campaigns whose time has come."""
         answer = await self._store.call(
             "due_campaigns", campaign_ids=None if campaign_ids is None else list(campaign_ids)
         )
@@ -135,7 +135,7 @@ class ReadinessStore:
     async def start_scheduled(
         self, campaign_id: str, actor: str, failure: str | None = None
     ) -> bool:
-        """Starts a due campaign, or pauses it with why; False: somebody else was quicker."""
+        """Starts a due campaign, or leaves it paused with why; False: somebody was quicker."""
         answer = await self._store.call(
             "start_scheduled", campaign_id=campaign_id, actor=actor, failure=failure
         )

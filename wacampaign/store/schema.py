@@ -1,83 +1,57 @@
-"""The schema: the migrations of this package, applied, printed, and compared with a database."""
+"""The schema: the migrations of this package, applied to a database and compared with it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from wacampaign.problems import AccessRefused, Busy, Problem, Unreachable
+from wacampaign.problems import Busy, Misconfigured, Problem, Unreachable
 from wacampaign.settings import Settings
-from wacampaign.store.transport import problem_from_state
+from wacampaign.store.migration_files import Migration, expected_version, migrations
+from wacampaign.store.schema_difference import Difference, count_drift, differences
+from wacampaign.store.schema_steps import LOCK_KEY, SESSION, Step, statements, steps
+from wacampaign.store.states import problem_from_state
 
 if TYPE_CHECKING:
     from psycopg import Connection, Error
 
-#: Key of the advisory lock that keeps two migrations apart: "wacampai" as a 64-bit integer.
-LOCK_KEY: Final = int.from_bytes(b"wacampai", "big") & (2**63 - 1)
-#: Seconds that a migration waits for a table somebody uses. Longer, and everybody queues behind it.
-LOCK_SECONDS: Final = 5
+__all__ = [
+    "LOCK_SECONDS",
+    "Difference",
+    "Migration",
+    "check",
+    "expected_version",
+    "migrate",
+    "migrations",
+    "prepare_embedded",
+]
+
+#: Seconds in which a step tries to get its lock, in short tries, before the migration gives up.
+LOCK_SECONDS: Final = 60
 #: Seconds that a command waits for another that migrates the embedded database: it takes one.
 EMBEDDED_WAIT_SECONDS: Final = 30
+#: Seconds between two looks whether that other is done.
+EMBEDDED_LOOK_SECONDS: Final = 0.1
 #: Seconds to connect.
 CONNECT_SECONDS: Final = 5
-#: Seconds for the comparison of counts, which reads the whole queue.
-COUNT_SECONDS: Final = 30
+
+#: Called with the steps that are done, all steps, and the one that comes.
+Advance = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One file, named as the Supabase CLI names them."""
+def migrate(url: str, advance: Advance | None = None) -> list[Difference]:
+    """Applies every migration step by step, beside readers and writers; returns what still differs.
 
-    #: `20261123000100`.
-    version: str
-    #: `20261123000100_backend_tables.sql`.
-    file_name: str
-    sql: str
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing in which a database is not as the migrations make it."""
-
-    #: version, table, column, index, function, trigger, grant or count.
-    kind: str
-    name: str
-    text: str
-
-
-def migrations() -> tuple[Migration, ...]:
-    """All migrations in the order in which they are applied. Each may be applied again."""
-    folder = resources.files("wacampaign") / "migrations"
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return tuple(
-        Migration(name.partition("_")[0], name, (folder / name).read_text("utf-8"))
-        for name in names
-    )
-
-
-def expected_version() -> str:
-    """The version that `wacampaign_schema_version` answers when all migrations are applied."""
-    return migrations()[-1].version
-
-
-def migrate(url: str) -> list[Difference]:
-    """Applies every migration, each in one transaction; returns what still differs.
-
-    Counts that no longer fit their rows (a restore without triggers) are counted anew. Raises
-    `Busy` when another migration runs or a table is in use for longer than `LOCK_SECONDS`;
-    what was applied until then stays, and the same call goes on from there.
+    Counts that no longer fit their rows (a restore without triggers) are put right. Raises `Busy`
+    when another migration runs, or a step does not get its lock within `LOCK_SECONDS`; what was
+    applied until then stays, and the same call goes on from there, also after a kill.
     """
     with _connected(url) as connection:
-        (locked,) = _row(connection, "select pg_try_advisory_lock(%s)", LOCK_KEY)
-        if not locked:
+        if not _locked(connection):
             raise Busy("another migration is running on this database", "wacampaign db check")
-        _apply(connection)
-        if count_drift(connection):
-            connection.execute("select public.wacampaign_recount()")
+        _apply(connection, advance)
         return differences(connection)
 
 
@@ -90,239 +64,101 @@ def prepare_embedded(settings: Settings) -> None:
     with _connected(start_embedded(settings.home)) as connection:
         if not differences(connection):
             return
-        # Another command may be doing the same at its own first start.
-        connection.execute(f"set lock_timeout = '{EMBEDDED_WAIT_SECONDS}s'".encode())
-        connection.execute("select pg_advisory_lock(%s)", (LOCK_KEY,))
+        # Another command may be doing the same at its own first start. Looked at again and again:
+        # an index that is made concurrently waits for whoever waits for a lock inside the server.
+        end = time.monotonic() + EMBEDDED_WAIT_SECONDS
+        while not _locked(connection):
+            if time.monotonic() > end:
+                raise Busy("another command is migrating the embedded database", "try again")
+            time.sleep(EMBEDDED_LOOK_SECONDS)
         if differences(connection):
             _apply(connection)
 
 
 def check(url: str) -> list[Difference]:
     """What differs in the database at `url`, counts included. Reads only."""
-    with _connected(url) as connection:
+    with _connected(url, session=False) as connection:
         found = differences(connection)
         return found or count_drift(connection)
 
 
-def _apply(connection: Connection[Any]) -> None:
+def _locked(connection: Connection[Any]) -> bool:
+    """Takes the advisory lock of migrations, which is held until the connection ends."""
+    (locked,) = _row(connection, "select pg_try_advisory_lock(%s)", LOCK_KEY)
+    return bool(locked)
+
+
+def _apply(connection: Connection[Any], advance: Advance | None = None) -> None:
     """Applies all migrations. The caller holds the advisory lock until it disconnects."""
-    for migration in migrations():
-        with connection.transaction():
-            connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'".encode())
-            connection.execute("set local statement_timeout = 0")
-            connection.execute(migration.sql.encode())
+    from psycopg.errors import LockNotAvailable
+
+    for setting in statements(SESSION):
+        connection.execute(setting.encode())
+    connection.execute(f"set lock_timeout = '{LOCK_SECONDS}s'".encode())
+    todo = steps(migrations(), LOCK_SECONDS)
+    for done, step in enumerate(todo):
+        if advance is not None:
+            advance(done, len(todo), step.title)
+        if step.when is not None and not _row(connection, f"select {step.when}")[0]:
+            continue
+        try:
+            connection.execute(step.sql.encode())
+        except LockNotAvailable:
+            raise _in_use(connection, step) from None
 
 
-# --- comparison -------------------------------------------------------------------------------
-
-_CREATE_TABLE: Final = re.compile(
-    r"create table if not exists public\.(\w+) \(\n(.*?)\n\s*\)(?: with \([^)]*\))?;", re.DOTALL
-)
-_COLUMN: Final = re.compile(r"\s+(?!(?:primary|unique|check|constraint|foreign)\b)([a-z]\w*) \S")
-_ADD_COLUMNS: Final = re.compile(r"alter table public\.(\w+)\s+(add column .*?);", re.DOTALL)
-_ADD_COLUMN: Final = re.compile(r"add column if not exists (\w+)")
-_INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
-_TRIGGER: Final = re.compile(r"create trigger (\w+)\s.*?\son public\.(\w+)", re.DOTALL)
-_FUNCTION: Final = re.compile(
-    r"create or replace function public\.(\w+)\s*\((.*?)\bas \$\$(.*?)\$\$", re.DOTALL
-)
-_VOLATILITY: Final = re.compile(r"^(immutable|stable|volatile)$", re.MULTILINE)
-_FUNCTION_SETTING: Final = re.compile(r"^set (\w+) = (.*)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Function:
-    """What `create or replace` can change of a function."""
-
-    body: str
-    volatility: str
-    #: Runs with the rights of its owner.
-    definer: bool
-    #: `search_path=…`, without quotation marks.
-    settings: frozenset[str]
-
-    @classmethod
-    def from_text(cls, head: str, body: str) -> _Function:
-        volatility = _VOLATILITY.search(head)
-        settings = (f"{name}={value}" for name, value in _FUNCTION_SETTING.findall(head))
-        return cls(
-            body.strip(),
-            volatility[1] if volatility else "volatile",
-            "security definer" in head,
-            frozenset(_unquoted(one) for one in settings),
-        )
-
-
-def _unquoted(setting: str) -> str:
-    return setting.replace("'", "").replace('"', "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Expected:
-    columns: frozenset[tuple[str, str]]
-    indexes: frozenset[str]
-    triggers: frozenset[tuple[str, str]]
-    functions: dict[str, _Function]
-
-
-def _expected() -> _Expected:
-    """What the migrations make, read from their text (a test compares it with a database)."""
-    columns: set[tuple[str, str]] = set()
-    indexes: set[str] = set()
-    triggers: set[tuple[str, str]] = set()
-    functions: dict[str, _Function] = {}
-    for migration in migrations():
-        sql = migration.sql
-        for table, body in _CREATE_TABLE.findall(sql):
-            indent = len(body) - len(body.lstrip())
-            columns |= {
-                (table, found[1])
-                for line in body.splitlines()
-                if len(line) - len(line.lstrip()) == indent and (found := _COLUMN.match(line))
-            }
-        for table, body in _ADD_COLUMNS.findall(sql):
-            columns |= {(table, column) for column in _ADD_COLUMN.findall(body)}
-        indexes.update(_INDEX.findall(sql))
-        triggers |= {(table, trigger) for trigger, table in _TRIGGER.findall(sql)}
-        for name, head, body in _FUNCTION.findall(sql):
-            functions[name] = _Function.from_text(head, body)
-    return _Expected(frozenset(columns), frozenset(indexes), frozenset(triggers), functions)
-
-
-def differences(connection: Connection[Any]) -> list[Difference]:
-    """Missing tables, columns, indexes, triggers and functions, and functions of another text."""
-    expected = _expected()
-    columns = set(
-        connection.execute(
-            "select table_name::text, column_name::text from information_schema.columns"
-            " where table_schema = 'public'"
-        )
-    )
-    indexes = _names(
-        connection, "select indexname::text from pg_indexes where schemaname = 'public'"
-    )
-    triggers = set(
-        connection.execute(
-            "select c.relname::text, t.tgname::text from pg_trigger t"
-            " join pg_class c on c.oid = t.tgrelid"
-            " where not t.tgisinternal and t.tgenabled <> 'D'"
-            " and c.relnamespace = 'public'::regnamespace"
-        )
-    )
-    functions = {
-        name: _Function(body.strip(), volatility, definer, frozenset(map(_unquoted, settings)))
-        for name, body, volatility, definer, settings in connection.execute(
-            "select proname::text, prosrc, case provolatile when 'i' then 'immutable'"
-            " when 's' then 'stable' else 'volatile' end, prosecdef, coalesce(proconfig, '{}')"
-            " from pg_proc where pronamespace = 'public'::regnamespace"
-            " and proname like 'wacampaign\\_%'"
-        )
-    }
-    tables = {table for table, _ in columns}
-    gone = sorted({table for table, _ in expected.columns} - tables)
-    found = [Difference("table", table, f"table {table} is missing") for table in gone]
-    found += [
-        Difference("column", f"{table}.{column}", f"column {table}.{column} is missing")
-        for table, column in sorted(expected.columns - columns)
-        if table in tables
-    ]
-    found += [
-        Difference("index", index, f"index {index} is missing")
-        for index in sorted(expected.indexes - indexes)
-    ]
-    found += [
-        Difference("trigger", trigger, f"trigger {trigger} on {table} is missing or disabled")
-        for table, trigger in sorted(expected.triggers - triggers)
-    ]
-    for name, function in sorted(expected.functions.items(), key=lambda pair: pair[0]):
-        if name not in functions:
-            found.append(Difference("function", name, f"function {name} is missing"))
-        elif functions[name] != function:
-            found.append(Difference("function", name, f"function {name} is of another version"))
-    return found + _grants(connection, set(functions))
-
-
-def _grants(connection: Connection[Any], functions: set[str]) -> list[Difference]:
-    """On Supabase: the service role must be let in, and everybody else kept out."""
-    roles = _names(
-        connection,
-        "select rolname::text from pg_roles"
-        " where rolname in ('service_role', 'anon', 'authenticated')",
-    )
-    found = []
-    for role in sorted(roles):
-        rows = connection.execute(
-            "select proname::text, bool_or(has_function_privilege(%s, oid, 'execute'))"
-            " from pg_proc where pronamespace = 'public'::regnamespace"
-            " and proname like 'wacampaign\\_%%' group by 1 order by 1",
-            (role,),
-        ).fetchall()
-        for name, may in rows:
-            if name in functions and may != (role == "service_role"):
-                verb = "may call" if may else "may not call"
-                found.append(Difference("grant", name, f"role {role} {verb} {name}"))
-    return found
-
-
-def count_drift(connection: Connection[Any]) -> list[Difference]:
-    """Campaigns whose kept counts are not those of their rows. Reads the queue once."""
-    with connection.transaction():
-        connection.execute(f"set local statement_timeout = '{COUNT_SECONDS}s'")
-        rows = connection.execute(
-            "select campaign_id::text, status, sum(n)::bigint from ("
-            "  select campaign_id, status, n from public.wacampaign_counts"
-            "  union all"
-            # As the triggers count rows of a backend that lets these columns be null.
-            "  select coalesce(campaign_id, '00000000-0000-0000-0000-000000000000'),"
-            "    coalesce(status, ''), -count(*) from public.send_queue group by 1, 2"
-            ") as compared group by 1, 2 having sum(n) <> 0 order by 1, 2"
-        ).fetchall()
-    return [
-        Difference(
-            "count",
-            campaign,
-            f"campaign {campaign}: {abs(n):,} {status} rows too {'many' if n > 0 else 'few'}"
-            " in wacampaign_counts",
-        )
-        for campaign, status, n in rows
-    ]
+def _in_use(connection: Connection[Any], step: Step) -> Busy:
+    """A step that got no lock, and who is likely in its way."""
+    text = f"{step.title}: a table was in use for {LOCK_SECONDS} s; what was applied so far stays"
+    oldest = connection.execute(
+        "select pid, coalesce(nullif(application_name, ''), backend_type),"
+        " extract(epoch from clock_timestamp() - xact_start)::int from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null"
+        " order by xact_start limit 1"
+    ).fetchone()
+    if oldest is not None:
+        pid, name, seconds = oldest
+        text += f" (the oldest transaction: process {pid}, {name}, {seconds:,} s)"
+    problem = Busy(text, "wacampaign db migrate")
+    problem.changed = True
+    return problem
 
 
 # --- connection -------------------------------------------------------------------------------
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[Connection[Any]]:
-    """A connection in autocommit mode; errors of psycopg come out as `Problem`s."""
+def _connected(url: str, *, session: bool = True) -> Iterator[Connection[Any]]:
+    """A connection in autocommit mode; errors of psycopg come out as `Problem`s.
+
+    Where a pooler in transaction mode gives each statement to another connection there is no
+    session: then, without the need for one, everything is in one transaction; else it is refused.
+    """
     import psycopg
 
-    try:
-        connection = psycopg.connect(
-            url,
-            autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
-            prepare_threshold=None,
-            application_name="wacampaign",
-        )
-    except psycopg.Error as error:
-        raise _connect_problem(error) from None
+    from wacampaign.store import connecting
+
+    connection = connecting.connect_at_once(url, CONNECT_SECONDS)
     try:
         with connection:
-            # A session's own search_path must not decide where anything is looked for.
-            connection.execute("set search_path = public, pg_catalog")
             connection.add_notice_handler(lambda _: None)
-            yield connection
+            # A session's own search_path must not decide where anything is looked for.
+            if connecting.keeps_its_session_at_once(connection, url):
+                connection.execute("set search_path = public, pg_catalog")
+                yield connection
+            elif session:
+                raise Misconfigured(
+                    "DATABASE_URL leads to a pooler in transaction mode, which cannot change a "
+                    "schema",
+                    "use the pooler in session mode (port 5432 at Supabase) or the direct "
+                    "connection; or: wacampaign db sql",
+                )
+            else:
+                with connection.transaction():
+                    connection.execute("set local search_path = public, pg_catalog")
+                    yield connection
     except psycopg.Error as error:
         raise _statement_problem(error) from None
-
-
-def _connect_problem(error: Error) -> Problem:
-    text = " ".join(str(error).split())
-    if (error.sqlstate or "").startswith("28") or "authentication failed" in text:
-        return AccessRefused(f"the database refused the connection: {text}", "check DATABASE_URL")
-    return Unreachable(
-        f"cannot connect to the database: {text}", "check DATABASE_URL, then: wacampaign db check"
-    )
 
 
 def _statement_problem(error: Error) -> Problem:
@@ -338,10 +174,6 @@ def _statement_problem(error: Error) -> Problem:
 
 
 def _row(connection: Connection[Any], statement: str, *params: object) -> Sequence[Any]:
-    row = connection.execute(statement.encode(), params).fetchone()
+    row = connection.execute(statement.encode(), params or None).fetchone()
     assert row is not None
     return tuple(row)
-
-
-def _names(connection: Connection[Any], statement: str) -> set[str]:
-    return {row[0] for row in connection.execute(statement.encode())}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from wacampaign.core.boot_clock import boot_seconds
+from wacampaign.core.database_clock import DatabaseClock
 from wacampaign.core.ports import (
     CampaignWork,
     ClaimAnswer,
@@ -54,6 +57,8 @@ class Store:
         self.in_doubt_minutes = in_doubt_minutes
         #: Calls made so far, for the bench and for `--log-level debug`.
         self.calls = 0
+        #: The database's clock as the claims of this store found it.
+        self.clock = DatabaseClock()
         self._patience = patience_seconds
 
     async def call(self, function: str, **params: Any) -> Any:
@@ -115,10 +120,16 @@ class Store:
         limit: int,
         *,
         ahead_ms: int = 1000,
+        lead_ms: int = 0,
+        beside_ms: int = 0,
         campaign_ids: Sequence[str] | None = None,
         stalled: Sequence[tuple[str, str]] = (),
     ) -> ClaimAnswer:
-        """Claims at most `limit` rows that may be sent within `ahead_ms` milliseconds."""
+        """Claims at most `limit` rows with slots between `lead_ms` and `ahead_ms` from now (ms).
+
+        Beside other workers none sooner than `beside_ms`.
+        """
+        sent = boot_seconds()
         answer = await self._queue_call(
             "claim",
             worker_id=str(worker_id),
@@ -129,8 +140,14 @@ class Store:
             campaign_ids=None if campaign_ids is None else list(campaign_ids),
             stalled_numbers=[number for number, _ in stalled],
             stalled_templates=[template for _, template in stalled],
+            lead_ms=lead_ms,
+            beside_ms=beside_ms,
         )
-        now = asyncio.get_running_loop().time()
+        at = answer["at"]
+        self.clock.learn(sent=sent, received=boot_seconds(), began=answer["began"], at=at)
+        now = self.clock.here(at)
+        if now is None:
+            now = -math.inf
         claim = str(claim_id)
         return ClaimAnswer(
             rows=[
@@ -151,6 +168,8 @@ class Store:
                 CampaignWork(c["id"], int(c["unsent"]), int(c["in_flight"]))
                 for c in answer["campaigns"]
             ],
+            rates=answer["rates"],
+            alone_at=sent if answer["alone"] else None,
         )
 
     async def begin(self, worker_id: UUID, claim_id: str) -> frozenset[str] | None:

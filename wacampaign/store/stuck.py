@@ -71,14 +71,24 @@ class StuckCampaigns:
         return answer
 
     async def resolve_doubt(
-        self, campaign_id: str, action: str, expected: int, actor: str
+        self,
+        campaign_id: str,
+        action: str,
+        expected: int,
+        actor: str,
+        *,
+        seen_at: str,
+        seen_claims: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Rows in doubt are sent again (`resend`) or count as sent (`assume_sent`).
 
-        `expected`: how many the person saw. Returns `rows` that were changed; 0 when there are
-        more than that by now (`found`), or none. Raises `Refused` for a cancelled campaign.
+        `expected`: how many the person saw, `seen_at`: when, by the database's clock (ISO 8601),
+        `seen_claims`: claims of dead workers whose rows were among them. What came to be in doubt
+        later is left alone. Returns `rows` that were changed, and how many of those seen are
+        `left`: all of them when there are more than expected (`found`). Raises `Refused` for a
+        cancelled campaign.
         """
-        done: dict[str, Any] = {"rows": 0, "found": 0, "reopened": False}
+        done: dict[str, Any] = {"rows": 0, "found": 0, "left": 0, "reopened": False}
         while True:
             answer = await self._store.call(
                 "resolve_doubt",
@@ -86,10 +96,13 @@ class StuckCampaigns:
                 action=action,
                 expected=expected - done["rows"],
                 actor=actor,
+                seen_at=seen_at,
+                seen_claims=list(seen_claims),
                 limit=STEP_ROWS,
             )
             done["rows"] += int(answer["rows"])
             done["found"] = max(done["found"], int(answer["found"]))
+            done["left"] = int(answer["left"])
             done["reopened"] = done["reopened"] or answer["reopened"]
-            if answer["rows"] < STEP_ROWS:
+            if not answer["left"] or not answer["rows"]:
                 return done

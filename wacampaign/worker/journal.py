@@ -1,50 +1,58 @@
 """The local journal: what this process began to send, and what Meta answered.
 
-One file a worker in WACAMPAIGN_HOME/journals, locked while the process lives, appended with plain
+Files of one worker in WACAMPAIGN_HOME/journals, locked while the process lives, written with plain
 writes: a kill of the process loses nothing that was written. A loss of power may lose the end of a
-file, and a folder on a network may belong to a worker elsewhere. So each file names the boot of the
-machine it was written in: the lack of a line proves something in that same boot only.
+file; a folder may be copied, restored, damaged, or belong to a worker on another machine. So each
+file names where and by whom it was written, and only an original that is whole, read in the boot
+in which it was written, proves something by what it does not say (journal_layout).
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
 import os
-import re
-from collections.abc import Iterator, Sequence
+import time
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import ClaimedRow, Evidence
+from wacampaign.core.outcome import Verdict
+from wacampaign.core.ports import ClaimedRow
+from wacampaign.home import folder_in
+from wacampaign.worker.journal_layout import Head, mark_line, place_of, sealed, seed_of
+from wacampaign.worker.process_identity import boot_id, this_process
 
 #: Bytes after which a new file is begun; the old one goes when all of its rows are settled.
 FILE_BYTES: Final = 8_000_000
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-#: A name of this boot of this machine, on Linux. Elsewhere a missing line never proves anything.
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_as_json: Final = json.JSONEncoder(separators=(",", ":")).encode
+#: Workers of this process whose journal is open.
+_open_here: Final[set[str]] = set()
 
 _log = logging.getLogger(__name__)
 
 
-def boot_id() -> str | None:
-    """This boot of this machine; None if the machine does not tell."""
-    try:
-        return _BOOT_ID.read_text().strip() or None
-    except OSError:
-        return None
+def is_open_here(worker_id: str) -> bool:
+    """Whether this process writes that worker's journal."""
+    return worker_id in _open_here
 
 
 @dataclass(slots=True)
 class _File:
     path: Path
     fd: int
+    number: int
+    #: Bytes of the head, which the records follow.
+    head: int
+    #: Bytes of records, and their checksum.
     size: int = 0
+    crc: int = 0
     #: Rows begun in this file that the database has not settled yet.
     open_rows: set[str] = field(default_factory=set)
 
@@ -54,32 +62,48 @@ class WorkerJournal:
 
     def __init__(self, home: Path, worker_id: UUID) -> None:
         self._folder = journal_folder(home)
-        self._worker_id = worker_id
+        self._worker_id = str(worker_id)
+        self._seed = seed_of(self._worker_id)
         self._files: list[_File] = []
         self._opened = 0
         self._broken = False
-        #: A write failed, perhaps in the middle of a line: the next one begins a new line.
-        self._torn = False
         self._open_file()
+        _open_here.add(self._worker_id)
 
     def _open_file(self) -> None:
         # Counted here, not on the disk: files that were settled are gone, newer ones are not.
         path = self._folder / f"{self._worker_id}.{self._opened}.journal"
         # It gets its name when it is locked: nobody must take it for a dead worker's.
         unnamed = path.with_suffix(".new")
-        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
         fd = os.open(unnamed, flags, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            data = f"M {boot_id() or '-'}\n".encode()
-            _write_all(fd, data)
+            head = self._head(fd).encoded()
+            oldest = self._files[0].number if self._files else self._opened
+            _write_all(fd, head + mark_line(0, 0, oldest, False, _now_ms()), 0)
             unnamed.rename(path)
+            if self._files:
+                # From here on the newest file is not the last word: without the next, a part of
+                # the journal is missing.
+                self._write_mark(self._files[-1], continued=True)
         except OSError:
             os.close(fd)
             unnamed.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
+        self._files.append(_File(path, fd, self._opened, len(head)))
         self._opened += 1
-        self._files.append(_File(path, fd, len(data)))
+
+    def _head(self, fd: int) -> Head:
+        return Head(
+            self._worker_id,
+            self._opened,
+            boot_id(),
+            this_process(),
+            place_of(os.fstat(fd)),
+            place_of(self._folder.stat()),
+        )
 
     def begun(self, rows: Sequence[ClaimedRow]) -> None:
         """These rows are about to go out."""
@@ -88,7 +112,7 @@ class WorkerJournal:
             self._open_file()
             current = self._files[-1]
             self._drop_settled()
-        self._append(current, "".join(f"B {row.id} {row.claim_id}\n" for row in rows))
+        self._append(current, "".join([f"B {row.id} {row.claim_id}\n" for row in rows]))
         current.open_rows.update(row.id for row in rows)
 
     def answered(self, row: ClaimedRow, verdict: Verdict) -> None:
@@ -96,18 +120,33 @@ class WorkerJournal:
         fact = [row.id, row.claim_id, verdict.outcome, verdict.wamid, verdict.code, verdict.text]
         current = self._files[-1]
         try:
-            self._append(current, f"A {json.dumps(fact, separators=(',', ':'))}\n")
+            self._append(current, f"A {_as_json(fact)}\n")
         except OSError as error:
             if not self._broken:
                 _log.warning("the journal cannot be written: %s", error)
             self._broken = True
 
     def _append(self, file: _File, lines: str) -> None:
-        data = (f"\n{lines}" if self._torn else lines).encode()
-        self._torn = True
-        _write_all(file.fd, data)
-        self._torn = False
-        file.size += len(data)
+        record = sealed(lines.encode(), self._seed)
+        size, crc = file.size + len(record), zlib.crc32(record, file.crc)
+        mark = mark_line(size, crc, self._files[0].number, False, _now_ms())
+        try:
+            _write_all(file.fd, record + mark, file.head + file.size)
+        except OSError:
+            # Some of it stands where the mark was: as if it had never been written.
+            with contextlib.suppress(OSError):
+                os.ftruncate(file.fd, file.head + file.size)
+                self._write_mark(file)
+            raise
+        file.size, file.crc = size, crc
+
+    def _write_mark(
+        self, file: _File, *, continued: bool = False, oldest: int | None = None
+    ) -> None:
+        if oldest is None:
+            oldest = self._files[0].number
+        mark = mark_line(file.size, file.crc, oldest, continued, _now_ms())
+        _write_all(file.fd, mark, file.head + file.size)
 
     def settled(self, rows: Sequence[ClaimedRow]) -> None:
         """The database has these outcomes."""
@@ -117,11 +156,15 @@ class WorkerJournal:
         self._drop_settled()
 
     def _drop_settled(self) -> None:
-        for file in self._files[:-1]:
-            if not file.open_rows:
-                file.path.unlink(missing_ok=True)
-                os.close(file.fd)
-                self._files.remove(file)
+        """Removes files from the oldest on; the newest says first that they are gone on purpose."""
+        while len(self._files) > 1 and not self._files[0].open_rows:
+            try:
+                self._write_mark(self._files[-1], oldest=self._files[1].number)
+            except OSError:
+                return  # later; the next beginning says aloud what is wrong with this disk
+            gone = self._files.pop(0)
+            gone.path.unlink(missing_ok=True)
+            os.close(gone.fd)
 
     def close(self, *, settled: bool) -> None:
         """Ends the journal; the files go when everything was settled."""
@@ -130,109 +173,19 @@ class WorkerJournal:
                 file.path.unlink(missing_ok=True)
             os.close(file.fd)
         self._files = []
-
-
-@dataclass(slots=True)
-class DeadJournal:
-    """What a worker that is gone had written, by row and claim id."""
-
-    worker_id: str
-    paths: list[Path]
-    #: Written in this boot of this machine: what is not in it was never begun.
-    complete: bool = False
-    begun: set[tuple[str, str]] = field(default_factory=set)
-    answers: dict[tuple[str, str], Evidence] = field(default_factory=dict)
+        _open_here.discard(self._worker_id)
 
 
 def journal_folder(home: Path) -> Path:
-    """Where journals are; made if it is not there."""
-    folder = home / "journals"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    """Where journals are; made if it is not there. Raises `Misconfigured` where it cannot be."""
+    return folder_in(home, "journals")
 
 
-def dead_journals(home: Path, me: UUID | None = None) -> Iterator[DeadJournal]:
-    """Journals whose worker is gone (nobody holds their lock). Locked while the caller looks.
-
-    `me` is the worker that looks: some file systems let a process lock its own files twice.
-    """
-    by_worker: dict[str, list[Path]] = {}
-    for path in sorted(journal_folder(home).glob("*.journal")):
-        by_worker.setdefault(path.name.split(".")[0], []).append(path)
-    by_worker.pop(str(me), None)
-    boot = boot_id()
-    for worker_id, paths in by_worker.items():
-        fds: list[int] = []
-        try:
-            for path in paths:
-                # For writing: without it a network folder refuses the lock.
-                fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-                fds.append(fd)
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            dead = DeadJournal(worker_id, paths)
-            boots = {_read(path, dead) for path in paths}
-        except (BlockingIOError, FileNotFoundError):
-            continue
-        except OSError as error:
-            _log.warning("the journals of worker %s cannot be read: %s", worker_id, error)
-            continue
-        else:
-            dead.complete = boot is not None and boots == {boot}
-            yield dead
-        finally:
-            for fd in fds:
-                os.close(fd)
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
-def _read(path: Path, dead: DeadJournal) -> str | None:
-    """Adds the file's facts. Returns the boot in which it was written."""
-    boot = None
-    for line in path.read_bytes().split(b"\n"):
-        # The last line may be cut by the kill: a cut `B` line is of a row that never left, since
-        # it is written whole before the request is made.
-        try:
-            if line.startswith(b"B "):
-                _, row_id, claim_id = line.decode().split(" ")
-                dead.begun.add((_uuid(row_id), _uuid(claim_id)))
-            elif line.startswith(b"A "):
-                row_id, claim_id, outcome, wamid, code, text = json.loads(line[2:])
-                fact = Evidence(_uuid(row_id), _uuid(claim_id), outcome, wamid, code, text)
-                dead.answers[row_id, claim_id] = fact
-            elif line.startswith(b"M "):
-                boot = line.decode()[2:]
-        except ValueError:
-            continue
-    return boot
-
-
-def _uuid(text: str) -> str:
-    if not _UUID.fullmatch(text):
-        raise ValueError(text)
-    return text
-
-
-def evidence_of(dead: DeadJournal, doubts: Sequence[tuple[str, str]]) -> list[Evidence]:
-    """What the journal proves of rows that the database has in doubt, or may not know yet.
-
-    An answer that is no acceptance (a throttle, a retry) proves that the row was not sent; so does
-    the lack of a beginning in a complete journal. Of all other doubts it says that they were begun:
-    once this journal is gone, no other may be asked.
-    """
-    facts = [
-        fact
-        if fact.outcome in (Outcome.SENT, Outcome.FAILED)
-        else Evidence(fact.row_id, fact.claim_id, "unsent")
-        for fact in dead.answers.values()
-        if fact.outcome != Outcome.IN_DOUBT
-    ]
-    proved = {(fact.row_id, fact.claim_id) for fact in facts}
-    for row_id, claim_id in doubts:
-        if (row_id, claim_id) not in proved:
-            unsent = dead.complete and (row_id, claim_id) not in dead.begun
-            facts.append(Evidence(row_id, claim_id, "unsent" if unsent else "begun"))
-    return facts
-
-
-def _write_all(fd: int, data: bytes) -> None:
+def _write_all(fd: int, data: bytes, offset: int) -> None:
     while data:
-        data = data[os.write(fd, data) :]
+        n = os.pwrite(fd, data, offset)
+        data, offset = data[n:], offset + n

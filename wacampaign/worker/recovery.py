@@ -1,54 +1,77 @@
-"""Reads the journals of workers that are gone, before and while this one works."""
+"""Settles what the journals of workers that are gone prove, before and while this one works."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from wacampaign.core.ports import DatabaseAway, EventLog
 from wacampaign.problems import Busy, Problem, Unreachable
 from wacampaign.store.store import Store
-from wacampaign.worker.journal import DeadJournal, dead_journals, evidence_of
+from wacampaign.worker.dead_journals import DeadJournal, dead_journals, evidence_of
 
 #: Facts a call: small enough for a REST body.
-FACTS_A_CALL = 1_000
+FACTS_A_CALL: Final = 1_000
+#: Seconds between two looks for journals of workers that died meanwhile.
+LOOK_SECONDS: Final = 10.0
+
+
+async def recover_while_working(home: Path, store: Store, worker_id: UUID, log: EventLog) -> None:
+    """Reads journals again and again, until cancelled.
+
+    Beside the heartbeat, not in it: thousands of facts take longer than a worker may be silent.
+    """
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            await recover_journals(home, store, worker_id, log)
+        except Exception as error:
+            # Whatever it was: this worker's own sending goes on, and the next look comes.
+            log("recovery_failed", level="warning", error=error or type(error).__name__)
 
 
 async def recover_journals(home: Path, store: Store, worker_id: UUID, log: EventLog) -> int:
     """Settles what the journals on this machine prove. Returns the number of journals read.
 
+    A worker that the database knows to live is left alone, unless its process is seen to be gone.
     A journal goes only after the database has its facts, so a kill in between repeats the work.
     Raises `Unreachable`, `Busy` or `DatabaseAway`.
     """
     read = 0
+    living: set[str] | None = None
     for dead in dead_journals(home, worker_id):
         try:
-            if not dead.complete and await _is_alive(store, dead.worker_id):
-                # Its machine shares this folder, and the lock is known over there only.
-                continue
+            if not dead.gone:
+                living = await _living(store) if living is None else living
+                if dead.worker_id in living:
+                    # Its machine shares this folder, or this is a copy of its journal.
+                    continue
+            dead.read()
             told = await _recover(store, worker_id, dead)
         except (DatabaseAway, Unreachable, Busy):
             raise
-        except Problem as problem:
+        except (Problem, OSError) as problem:
             # Kept for a person; this worker has work to do.
             log("journal_not_read", level="warning", dead_worker=dead.worker_id, error=problem)
             continue
-        for path in dead.paths:
-            path.unlink(missing_ok=True)
+        dead.remove()
         read += 1
-        log("journal_read", dead_worker=dead.worker_id, **told)
+        log("journal_read", dead_worker=dead.worker_id, **told, proves_only=dead.proves_only)
     return read
 
 
-async def _is_alive(store: Store, worker_id: str) -> bool:
-    workers = (await store.stats([]))["workers"]
-    return any(one["id"] == worker_id and one["alive"] for one in workers)
+async def _living(store: Store) -> set[str]:
+    return {one["id"] for one in (await store.stats([]))["workers"] if one["alive"]}
 
 
 async def _recover(store: Store, worker_id: UUID, dead: DeadJournal) -> dict[str, Any]:
-    given_up = await store.reap([dead.worker_id])
-    facts = evidence_of(dead, await store.doubts(dead.worker_id))
+    # By name only whoever is certainly gone: any other the database judges by its beats.
+    given_up = await store.reap([dead.worker_id] if dead.gone else [])
+    # A copy says nothing about doubts: the original may still be asked.
+    doubts = await store.doubts(dead.worker_id) if dead.original else []
+    facts = evidence_of(dead, doubts)
     told: dict[str, Any] = {"sent": 0, "failed": 0, "unsent": 0, "accepted_twice": 0}
     for start in range(0, len(facts), FACTS_A_CALL):
         answer = await store.recover(worker_id, facts[start : start + FACTS_A_CALL])

@@ -9,36 +9,40 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 from wacampaign import __version__
+from wacampaign.core.boot_clock import boot_seconds
+from wacampaign.core.deadlines import Deadlines
 from wacampaign.core.ports import DatabaseAway
 from wacampaign.core.processor import LIMIT_IN_FLIGHT, Processor
+from wacampaign.core.turns import give_up, within
+from wacampaign.home import home_problem
 from wacampaign.logs import log_event
 from wacampaign.meta.send import MessageSender
 from wacampaign.problems import Busy, Problem, Unreachable
 from wacampaign.settings import Settings
-from wacampaign.store.opening import open_store
-from wacampaign.store.store import Store
+from wacampaign.store.opening import Limits, open_store
+from wacampaign.store.store import PATIENCE_SECONDS, Store
+from wacampaign.worker.heartbeat import Heartbeat
 from wacampaign.worker.journal import WorkerJournal
 from wacampaign.worker.process_manager import Pm2Channel
-from wacampaign.worker.recovery import recover_journals
+from wacampaign.worker.recovery import recover_journals, recover_while_working
 from wacampaign.worker.scheduled import ScheduledStarts
+from wacampaign.worker.watchdog import Watchdog
 
-#: Seconds between two heartbeats; the database calls a worker dead after 30 (three missed beats,
-#: as Procrastinate does).
-BEAT_SECONDS = 10.0
-#: Seconds without a beat that reached the database after which nothing more is claimed.
-SILENT_SECONDS = 20.0
 #: Exit code of a worker that was stopped before it had registered. Not 0: PM2 calls a death by
 #: SIGKILL 0, so 0 must be restarted, and restarts what is stopped while it starts unless its code
 #: is one of `stop_exit_codes` (docs/how-to/run-under-pm2.md).
 STOPPED_EARLY = 130
 #: Longest pause between two attempts to reach the database at the start, in seconds.
 START_PAUSE_SECONDS = 10.0
+#: Seconds that a stop during the start waits for an answer that is on its way.
+START_ENDS_SECONDS = 1.0
+#: Seconds that the connections may take to close at the end.
+CLOSE_SECONDS = 1.0
 
 _logger = logging.getLogger("wacampaign.worker")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
@@ -54,17 +58,17 @@ class Worker:
         campaign_ids: Sequence[str] | None = None,
         until_idle: bool = False,
         limit_in_flight: int = LIMIT_IN_FLIGHT,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self._settings = settings
         self._campaign_ids = campaign_ids
         self._until_idle = until_idle
         self._limit = limit_in_flight
+        self._deadlines = deadlines or Deadlines()
         self._id: UUID = uuid4()
         self._processor: Processor | None = None
         self._stop_reason: str | None = None
         self._stopped = asyncio.Event()
-        self._last_beat = time.monotonic()
-        self._recovering = asyncio.Lock()
 
     def log(self, event: str, *, level: str = "info", **fields: object) -> None:
         """One line an event, with this worker's short name."""
@@ -85,33 +89,29 @@ class Worker:
         if pm2 is not None:
             pm2.watch(self.stop)
         # The heartbeat's connection is its own: a busy pool must not make a worker look dead.
-        store, beats = open_store(self._settings), open_store(self._settings, patience_seconds=1)
+        store, beats = self._open_store(), self._open_store(patience_seconds=1)
+        watchdog = Watchdog(self.log, self._deadlines.stall)
+        watchdog.start()
+        heartbeat = Heartbeat(beats, self._id, self.log, self._in_flight, self._deadlines)
         journal: WorkerJournal | None = None
-        beating: asyncio.Task[None] | None = None
-        starting: asyncio.Task[None] | None = None
+        beside: list[asyncio.Task[None]] = []
         settled = False
         try:
-            if not await self._start(store):
-                return STOPPED_EARLY
             try:
+                if not await self._start(store, heartbeat):
+                    return STOPPED_EARLY
                 journal = WorkerJournal(self._settings.home, self._id)
             except OSError as error:
                 raise self._journal_problem(error, "Nothing was sent") from None
-            beating = asyncio.create_task(self._beat(beats, store), name="beat")
-            # With --until-idle a worker does the work that there is, and begins nothing new.
-            if not self._until_idle:
-                starts = ScheduledStarts(
-                    store,
-                    self._settings,
-                    self.log,
-                    f"worker {str(self._id)[:8]}@{socket.gethostname()}",
-                    self._campaign_ids,
-                )
-                starting = asyncio.create_task(starts.run(), name="scheduled starts")
+            beside = [asyncio.create_task(heartbeat.run(), name="beat")]
+            beside += [
+                asyncio.create_task(work, name=name) for name, work in self._chores(store).items()
+            ]
             async with MessageSender(
                 self._settings.api_url,
                 self._settings.api_version,
-                limit_in_flight=self._limit,
+                timeout_s=self._deadlines.api_answer,
+                connect_timeout_s=self._deadlines.api_connect,
             ) as sender:
                 self._processor = Processor(
                     store,
@@ -121,8 +121,9 @@ class Worker:
                     self._id,
                     fallback_token=self._settings.access_token,
                     campaign_ids=self._campaign_ids,
-                    may_claim=self._may_claim,
+                    may_claim=heartbeat.may_claim,
                     limit_in_flight=self._limit,
+                    deadlines=self._deadlines,
                 )
                 if self._stop_reason is not None:
                     self._processor.stop()
@@ -139,19 +140,37 @@ class Worker:
             await self._say_goodbye(store)
             return 0
         finally:
-            for task in (starting, beating):
-                if task is not None:
-                    task.cancel()
-                    await asyncio.gather(task, return_exceptions=True)
+            await give_up(*beside)
             if journal is not None:
                 journal.close(settled=settled)
-            await asyncio.gather(store.close(), beats.close(), return_exceptions=True)
+            closing = asyncio.gather(store.close(), beats.close(), return_exceptions=True)
+            await asyncio.wait((closing,), timeout=CLOSE_SECONDS)
+            watchdog.stop()
+
+    def _open_store(self, patience_seconds: float = PATIENCE_SECONDS) -> Store:
+        limits = Limits()
+        if self._deadlines.database_connect is not None:
+            limits["connect_seconds"] = self._deadlines.database_connect
+        if self._deadlines.database_call is not None:
+            limits["call_seconds"] = self._deadlines.database_call
+        return open_store(self._settings, patience_seconds=patience_seconds, **limits)
+
+    def _in_flight(self) -> int:
+        return self._processor.hand.in_flight if self._processor else 0
+
+    def _chores(self, store: Store) -> dict[str, Coroutine[Any, Any, None]]:
+        """What runs beside sending, by name."""
+        home = self._settings.home
+        chores = {"recover": recover_while_working(home, store, self._id, self.log)}
+        # With --until-idle a worker does the work that there is, and begins nothing new.
+        if not self._until_idle:
+            actor = f"worker {str(self._id)[:8]}@{socket.gethostname()}"
+            starts = ScheduledStarts(store, self._settings, self.log, actor, self._campaign_ids)
+            chores["scheduled starts"] = starts.run()
+        return chores
 
     def _journal_problem(self, error: OSError, fate: str) -> Problem:
-        return Problem(
-            f"the journal in {self._settings.home} cannot be written: {error.strerror}. {fate}",
-            "free space on that disk, then start the worker again",
-        )
+        return home_problem(self._settings.home, error, fate)
 
     def stop(self, reason: str) -> None:
         """First call: an orderly end. Second call: at once, telling what is left in doubt."""
@@ -159,8 +178,7 @@ class Worker:
             self._exit_now()
         self._stop_reason = reason
         self._stopped.set()
-        in_flight = self._processor.hand.in_flight if self._processor else 0
-        self.log("stopping", reason=reason, in_flight=in_flight)
+        self.log("stopping", reason=reason, in_flight=self._in_flight())
         if self._processor is not None:
             self._processor.stop()
 
@@ -185,33 +203,40 @@ class Worker:
             sys.stderr.flush()
         os._exit(130)
 
-    def _may_claim(self) -> bool:
-        # Who cannot tell the database that he lives must not take more from it.
-        return time.monotonic() - self._last_beat < SILENT_SECONDS
-
-    async def _start(self, store: Store) -> bool:
+    async def _start(self, store: Store, heartbeat: Heartbeat) -> bool:
         """Reads journals, registers. An outage is waited out; False: stopped meanwhile."""
         pause = 0.5
         while self._stop_reason is None:
+            asked_at = boot_seconds()
             try:
-                await self._register(store)
-                self._last_beat = time.monotonic()
-                return True
+                if await self._unless_stopped(self._register(store)):
+                    heartbeat.heard(asked_at)
+                    return True
             except (Unreachable, Busy, DatabaseAway) as away:
                 self.log("database_away", level="warning", doing="start", error=away)
                 if isinstance(away, DatabaseAway) and self._until_idle:
                     raise Unreachable(str(away)) from None
                 if self._until_idle:
                     raise
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._stopped.wait()
+                await self._unless_stopped(asyncio.sleep(pause))
                 pause = min(pause * 2, START_PAUSE_SECONDS)
         return False
 
+    async def _unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
+        """Whether `work` came to its end before a stop; a database may not answer for minutes."""
+        working = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await asyncio.wait((working,), timeout=START_ENDS_SECONDS)
+        await give_up(working, stopped)
+        if working.done() and not working.cancelled():
+            working.result()
+            return True
+        return False
+
     async def _register(self, store: Store) -> None:
-        async with self._recovering:
-            await recover_journals(self._settings.home, store, self._id, self.log)
+        await recover_journals(self._settings.home, store, self._id, self.log)
         given_up = await store.register(self._id, socket.gethostname(), os.getpid(), __version__)
         self.log(
             "started",
@@ -222,29 +247,9 @@ class Worker:
             in_doubt=given_up["in_doubt"] or None,
         )
 
-    async def _beat(self, beats: Store, store: Store) -> None:
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            try:
-                hand = self._processor.hand if self._processor else None
-                # A connection that is half open would cost more beats than a worker has.
-                async with asyncio.timeout(BEAT_SECONDS):
-                    answer = await beats.heartbeat(self._id, hand.in_flight if hand else 0)
-                if not answer["known"]:
-                    # Given up as dead and buried; our claims are gone, new ones need a name.
-                    await beats.register(self._id, socket.gethostname(), os.getpid(), __version__)
-                self._last_beat = time.monotonic()
-                if answer["in_doubt"] or answer["released"]:
-                    self.log("reaped", released=answer["released"], in_doubt=answer["in_doubt"])
-                async with self._recovering:
-                    await recover_journals(self._settings.home, store, self._id, self.log)
-            except Exception as error:
-                # Whatever it was: without a beat this worker would stand still and say nothing.
-                self.log("heartbeat_failed", level="warning", error=error or type(error).__name__)
-
     async def _say_goodbye(self, store: Store) -> None:
         try:
-            await store.goodbye(self._id)
-        except Problem as error:
-            self.log("goodbye_failed", level="warning", error=error)
+            await within(self._deadlines.goodbye, store.goodbye(self._id))
+        except (Problem, TimeoutError) as error:
+            self.log("goodbye_failed", level="warning", error=error or type(error).__name__)
         self.log("stopped", reason=self._stop_reason or "nothing left to do")

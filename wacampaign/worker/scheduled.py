@@ -20,7 +20,8 @@ LOOK_SECONDS: Final = 15.0
 class ScheduledStarts:
     """Looks for campaigns whose time has come; runs until cancelled.
 
-    The backend's cron does the same for its own: whoever is first starts it, once.
+    Their time stands where the backend's scheduler does not look. Those that it sees too (status
+    `scheduled`) are started once, by whoever is first.
     """
 
     def __init__(
@@ -45,13 +46,22 @@ class ScheduledStarts:
                 await self.look()
             except Exception as error:
                 # Whatever it was: sending goes on, and the next look comes.
-                self._log("schedule_failed", level="warning", error=error or type(error).__name__)
+                self._log("schedule_failed", level="warning", error=_told(error))
             await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1.2))
 
     async def look(self) -> None:
-        """Starts what is due, one after the other."""
+        """Starts what is due, one after the other; one that fails keeps no other from it."""
         for campaign_id, name in await self._ready.due_campaigns(self._campaign_ids):
-            await self._start(campaign_id, name)
+            try:
+                await self._start(campaign_id, name)
+            except Exception as error:
+                self._log(
+                    "schedule_failed",
+                    level="warning",
+                    campaign=campaign_id,
+                    name=name,
+                    error=_told(error),
+                )
 
     async def _start(self, campaign_id: str, name: str) -> None:
         # Imported here: most workers never start a campaign, and it brings the API's client.
@@ -71,3 +81,8 @@ class ScheduledStarts:
                 name=name,
                 error=failure,
             )
+
+
+def _told(error: Exception) -> Exception | str:
+    """An error without words by its kind."""
+    return error if str(error) else type(error).__name__

@@ -27,23 +27,18 @@ ERRORS: Final[dict[int, ErrorEntry]] = _BY_CODE | {
 }
 
 
-def lookup(code: int | None, http_status: int, *, is_transient: bool = False) -> ErrorEntry:
-    """The entry for an answer: by its code when that is known, else by HTTP status. Never fails.
+def lookup(code: int | None, http_status: int) -> ErrorEntry:
+    """The entry for a refusal: by its code when that is known, else by HTTP status. Never fails.
 
-    `code` is None when the answer was no error of Meta's. `is_transient` is what a Graph error
-    says of itself; it decides only for codes that are not known. The entry of an unknown code
-    carries that code.
+    `code` is None when a row failed without one of Meta's. The entry of an unknown code carries
+    that code.
     """
-    if code is not None and (entry := ERRORS.get(code)) is not None:
+    if code is None:
+        return UNKNOWN[Unknown.FOREIGN]
+    if (entry := ERRORS.get(code)) is not None:
         return entry
-    if http_status == 429:
-        kind = Unknown.THROTTLED
-    elif http_status >= 500 or is_transient:
-        kind = Unknown.TRANSIENT
-    else:
-        kind = Unknown.PERMANENT if code is not None else Unknown.FOREIGN
-    entry = UNKNOWN[kind]
-    return entry if code is None else entry.named(code)
+    kind = Unknown.THROTTLED if http_status == 429 else Unknown.PERMANENT
+    return UNKNOWN[kind].named(code)
 
 
 def explain(code: int, campaign: str | None = None) -> str:

@@ -9,8 +9,8 @@ from wacampaign.core.error_table.model import (
     ErrorEntry,
     Handling,
     counts,
+    fails,
     pauses,
-    retries,
     throttles,
 )
 from wacampaign.core.error_table.throttle import RATE_WAIT_MS
@@ -99,13 +99,18 @@ LEGACY: Final[dict[int, int]] = {
 
 
 class Unknown(StrEnum):
-    """Answers without a code of the table."""
+    """Refusals without a code of the table.
 
+    Meta's own all: what is not certainly Meta's, and what Meta says of itself with a code that
+    nobody knows (5xx), is in doubt and no refusal (`wacampaign.core.judgement`).
+    """
+
+    #: A code that nobody knows, as HTTP 429: "sometimes with an error code we don't know about"
+    #: (whatsapp-cloud-api, 1.1).
     THROTTLED = "throttled"
-    TRANSIENT = "transient"
-    #: A Graph error with a code that nobody knows.
+    #: Any other code that nobody knows.
     PERMANENT = "permanent"
-    #: A refusal that Meta's API did not write: a proxy, a wrong address.
+    #: A row that another program failed, and named no code.
     FOREIGN = "foreign"
 
 
@@ -118,13 +123,6 @@ UNKNOWN: Final[dict[Unknown, ErrorEntry]] = {
         http=429,
         wait_ms=RATE_WAIT_MS,
     ),
-    Unknown.TRANSIENT: retries(
-        -1,
-        "Unknown server error",
-        "see metastatus.com, then run wacampaign retry-failed CAMPAIGN",
-        http=None,
-        at_most=3,
-    ),
     Unknown.PERMANENT: counts(
         -1,
         "Unknown error",
@@ -134,13 +132,11 @@ UNKNOWN: Final[dict[Unknown, ErrorEntry]] = {
         http=None,
         retryable=True,
     ),
-    Unknown.FOREIGN: counts(
+    Unknown.FOREIGN: fails(
         -1,
-        "Refused, and not by Meta's API",
-        Scope.NUMBER,
-        "check WHATSAPP_API_URL, WHATSAPP_API_VERSION and proxies: wacampaign templates sync must "
-        "work; then wacampaign retry-failed CAMPAIGN --code 0",
+        "No code of Meta's",
+        "read the rows' texts with wacampaign failures CAMPAIGN --code 0; when they say that "
+        "nothing was sent: wacampaign retry-failed CAMPAIGN --code 0",
         http=None,
-        retryable=True,
     ),
 }

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from wacampaign.core.cells import cell
 from wacampaign.core.header_media import rules
 from wacampaign.core.header_media.answers import (
     arrived,
@@ -110,7 +111,7 @@ class MediaValidator:
     async def _text(
         self, media: str, needs: HeaderNeeds, *, keep: bool
     ) -> tuple[MediaReport, bytes | None]:
-        text = media.strip()
+        text = cell(media)
         if not is_link(text):
             found, size, mime_type = await look_at_id(
                 text, needs.phone_number_id, needs.kind, self._ids, self._uploaded_at, self._now()

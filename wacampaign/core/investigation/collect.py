@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from wacampaign.core.cells import cell
 from wacampaign.core.header_media.report import MediaReport
 from wacampaign.core.investigation.evidence import (
     CampaignFacts,
@@ -277,6 +278,6 @@ def _form(rows: Sequence[Row], templates: Mapping[tuple[str, str], TemplateFacts
         template = templates.get((row.number, row.template))
         if template is not None and template.header_media:
             value: Any = row.payload.get("var1") if isinstance(row.payload, Mapping) else None
-            if isinstance(value, str) and value.strip():
+            if isinstance(value, str) and cell(value):
                 forms.add("link" if is_url(value) else "id")
     return forms.pop() if len(forms) == 1 else None

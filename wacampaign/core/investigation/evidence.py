@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from wacampaign.core.cells import cell
 from wacampaign.core.header_media.report import MediaReport
 from wacampaign.core.investigation.model import Probe
 from wacampaign.core.template_differ import Difference, samples_of
@@ -282,7 +283,7 @@ class Evidence:
 def host_of(url: str) -> str | None:
     """The host of a URL, in small letters; None for anything else."""
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(cell(url))
         host = parts.hostname
     except ValueError:
         return None

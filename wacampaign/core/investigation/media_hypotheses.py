@@ -69,8 +69,9 @@ def no_header_media(evidence: Evidence) -> bool:
 
 
 def probe(evidence: Evidence, title: str) -> Probe | None:
-    """The probe of that title, if it was sent."""
-    return next((one for one in evidence.probes if one.title == title), None)
+    """The probe of that title, if it was sent and Meta's answer to it is known."""
+    known = (one for one in evidence.probes if one.title == title and not one.unanswered)
+    return next(known, None)
 
 
 # --- the host --------------------------------------------------------------------------------

@@ -132,6 +132,13 @@ class Probe:
     accepted: bool
     #: Meta's answer in few words, masked.
     answer: str
+    #: "not sent" or "in doubt" when Meta's answer to it is not known: it proves nothing.
+    unanswered: str = ""
+
+    @property
+    def result(self) -> str:
+        """What became of it, in a word or two."""
+        return self.unanswered or ("accepted" if self.accepted else "refused")
 
 
 @dataclass(frozen=True, slots=True)

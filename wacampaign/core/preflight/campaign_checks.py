@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wacampaign.core.masking import mask_phone
+from wacampaign.core.moments import local_time
 from wacampaign.core.preflight.facts import People, Readiness
 from wacampaign.core.preflight.model import Check, Line, merged
 
@@ -71,7 +72,7 @@ def standing_lines(facts: Readiness) -> Iterator[Line]:
     short = facts.id[:8]
     for hold in facts.holds:
         what = f"template {hold.template}" if hold.template else "the number"
-        until = f" until {_clock(hold.until)}" if hold.until else ""
+        until = f" until {local_time(hold.until)}" if hold.until else ""
         yield Line(
             "holds",
             Check.WARN,
@@ -87,7 +88,7 @@ def standing_lines(facts: Readiness) -> Iterator[Line]:
         yield Line(
             "workers", Check.WARN, "no worker is alive: nothing is sent", "wacampaign run-worker"
         )
-    if facts.status == "scheduled" and facts.scheduled_at:
+    if facts.scheduled_at:
         yield _schedule(facts, facts.scheduled_at)
     yield from merged(_durations(facts))
 
@@ -95,8 +96,8 @@ def standing_lines(facts: Readiness) -> Iterator[Line]:
 def _schedule(facts: Readiness, at: str) -> Line:
     start = datetime.fromisoformat(at)
     if start <= datetime.fromisoformat(facts.now):
-        return Line("schedule", Check.OK, f"due since {_clock(at)}")
-    return Line("schedule", Check.OK, f"starts at {_clock(at)} ({at})")
+        return Line("schedule", Check.OK, f"due since {local_time(at)}")
+    return Line("schedule", Check.OK, f"starts at {local_time(at)} ({at})")
 
 
 def _durations(facts: Readiness) -> Iterator[Line]:
@@ -124,24 +125,18 @@ def _durations(facts: Readiness) -> Iterator[Line]:
             else ""
         )
         begin = facts.now
-        if facts.status == "scheduled" and facts.scheduled_at:
+        if facts.scheduled_at:
             begin = max(begin, facts.scheduled_at)
         yield Line(
             "duration",
             Check.OK,
             f"{_rows(unsent)}{shared} at {number.rate_now:g} a second{slowed}: about "
-            f"{_span(seconds)}, until {_clock(begin, seconds)}",
+            f"{_span(seconds)}, until {local_time(begin, plus_seconds=seconds)}",
         )
 
 
 def _rows(n: int) -> str:
     return f"{n:,} row" if n == 1 else f"{n:,} rows"
-
-
-def _clock(timestamp: str, plus_seconds: float = 0) -> str:
-    """Local time, with its date and zone."""
-    at = datetime.fromisoformat(timestamp) + timedelta(seconds=plus_seconds)
-    return at.astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _span(seconds: float) -> str:

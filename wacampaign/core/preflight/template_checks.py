@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wacampaign.core.masking import mask_secrets
+from wacampaign.core.moments import local_time
 from wacampaign.core.preflight.facts import (
     Lane,
     MetaFacts,
@@ -52,7 +53,11 @@ def template_lines(
 
 def _as_stored(known: TemplateFacts, why: Unanswered, sync: str) -> Iterator[Line]:
     """Meta was not heard: what the database remembers."""
-    when = f"when it was synced ({known.synced_at})" if known.synced_at else "in the database"
+    when = (
+        f"when it was synced ({local_time(known.synced_at)})"
+        if known.synced_at
+        else "in the database"
+    )
     text = mask_secrets(why.text)
     if known.status != "APPROVED" or not known.is_active:
         said = known.status or "without a status" if known.is_active else "no longer at Meta"

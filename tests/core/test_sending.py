@@ -1,0 +1,277 @@
+# ruff: noqa: ARG001, ARG002, ARG005 - fakes take what the real ones take
+"""The sending stage by a clock that the test sets: slots, the fence's age, who may use the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from wacampaign.core.cards import Cards
+from wacampaign.core.hand import LEAST_KEPT, SLOW_REQUESTS_STALL, SLOW_SECONDS, Hand
+from wacampaign.core.outcome import Outcome, Verdict
+from wacampaign.core.ports import (
+    ClaimAnswer,
+    ClaimedRow,
+    HttpAnswer,
+    SendingNumber,
+    SettleAnswer,
+    Settlement,
+    Withheld,
+)
+from wacampaign.core.sending import Sending
+from wacampaign.core.settling import Settling
+
+CLAIM = "00000000-0000-0000-0000-000000000001"
+
+
+class FakeQueue:
+    """The database, as far as the sending stage asks it."""
+
+    idle_poll_seconds = 1.0
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.given_up = False
+        self.released: list[str] = []
+        self.settled: list[Settlement] = []
+
+    async def begin(self, worker_id: UUID, claim_id: str) -> frozenset[str] | None:
+        self.begun += 1
+        return None if self.given_up else frozenset()
+
+    async def release(self, worker_id: UUID, rows: Sequence[ClaimedRow]) -> int:
+        self.released += [row.id for row in rows]
+        return len(rows)
+
+    async def settle(self, worker_id: UUID, batch: Sequence[Settlement]) -> SettleAnswer:
+        self.settled += batch
+        return SettleAnswer(len(batch))
+
+    async def sending(self, number_ids: Sequence[str]) -> list[SendingNumber]:
+        template = {"language": "en", "components": [{"type": "BODY", "text": "Hello"}]}
+        return [SendingNumber(n, "1234", "token", {"hello": template}) for n in number_ids]
+
+
+class FakeJournal:
+    def __init__(self) -> None:
+        self.open: set[str] = set()
+
+    def begun(self, rows: Sequence[ClaimedRow]) -> None:
+        self.open |= {row.id for row in rows}
+
+    def answered(self, row: ClaimedRow, verdict: Verdict) -> None:
+        self.open.discard(row.id)
+
+    def settled(self, rows: Sequence[ClaimedRow]) -> None:
+        self.open -= {row.id for row in rows}
+
+
+class FakeSender:
+    """Sends at once, after what the test puts in between."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.before: Callable[[], None] = lambda: None
+
+    async def post(
+        self, phone_number_id: str, token: str, body: bytes, may_leave: Callable[[], bool]
+    ) -> HttpAnswer:
+        self.before()
+        if not may_leave():
+            raise Withheld("the claim is too old to be acted on")
+        self.sent += 1
+        return HttpAnswer(200, b'{"messages":[{"id":"wamid.%d"}]}' % self.sent)
+
+
+class Stage:
+    """One sending stage, its neighbours and its clock."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.queue: Any = FakeQueue()
+        self.journal = FakeJournal()
+        self.sender = FakeSender()
+        self.hand = Hand(400)
+        self.said: list[str] = []
+        worker = uuid4()
+
+        def log(event: str, *, level: str = "info", **fields: object) -> None:
+            self.said.append(event)
+
+        self.sending = Sending(
+            self.queue,
+            self.sender,
+            Cards(self.queue, None),
+            self.journal,
+            worker,
+            self.hand,
+            log,
+            fence_seconds=15.0,
+            clock=lambda: self.now,
+        )
+        self.settling = Settling(
+            self.queue, worker, self.hand, self.journal, log, lambda answer: None
+        )
+        self.sending.settle_with(self.settling)
+
+    def claim(self, *slots: float) -> list[ClaimedRow]:
+        """Rows with slots so many seconds from now."""
+        rows = [
+            ClaimedRow(str(uuid4()), CLAIM, "c", "n", "hello", "999000000000001", {}, self.now + s)
+            for s in slots
+        ]
+        self.hand.waiting += len(rows)
+        self.sending.take(ClaimAnswer(rows, None, [], {"n": 80.0}))
+        return rows
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - conditions of several objects
+                await asyncio.sleep(0.001)
+
+
+def play(scene: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:
+    async def whole() -> None:
+        stage = Stage()
+        running = [
+            asyncio.create_task(stage.sending.run()),
+            asyncio.create_task(stage.settling.run()),
+        ]
+        try:
+            await scene(stage)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    asyncio.run(whole())
+
+
+def test_a_row_whose_slot_passed_goes_back_and_is_not_sent() -> None:
+    """It was sent at once, into the slots of others."""
+
+    async def scene(stage: Stage) -> None:
+        rows = stage.claim(-2.0, -0.5)
+        await stage.until(lambda: len(stage.queue.released) == 2)
+        assert stage.queue.released == [row.id for row in rows]
+        assert (stage.sender.sent, stage.hand.waiting) == (0, 0)
+
+    play(scene)
+
+
+def test_a_process_that_stood_still_gives_its_slots_up() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim(0.0, 1.0)
+        await stage.until(lambda: stage.sender.sent == 1)
+        stage.now += 34.0  # stopped, or the machine slept
+        await stage.until(lambda: len(stage.queue.released) == 1)
+        assert (stage.sender.sent, stage.queue.begun) == (1, 1)
+
+    play(scene)
+
+
+def test_a_fence_grows_old_and_is_asked_again() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim(0.0, 20.0)
+        await stage.until(lambda: stage.sender.sent == 1)
+        stage.now += 20.0
+        await stage.until(lambda: stage.sender.sent == 2)
+        assert stage.queue.begun == 2
+
+    play(scene)
+
+
+def test_nothing_leaves_when_the_old_claim_was_given_up() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim(0.0, 20.0)
+        await stage.until(lambda: stage.sender.sent == 1)
+        stage.queue.given_up = True
+        stage.now += 20.0
+        await stage.until(lambda: "claim_lost" in stage.said)
+        assert stage.sender.sent == 1
+        assert stage.queue.released == []  # they are somebody else's
+
+    play(scene)
+
+
+def test_a_worker_that_stands_still_at_the_last_instant_sends_nothing() -> None:
+    """Between the journal and the connection: 6 were sent 10 to 40 ms after waking."""
+
+    async def scene(stage: Stage) -> None:
+        def stand_still() -> None:
+            stage.now += 34.0
+
+        stage.sender.before = stand_still
+        [row] = stage.claim(0.0)
+        await stage.until(lambda: stage.queue.released == [row.id])
+        assert stage.sender.sent == 0
+        # The journal says that it never left.
+        assert stage.journal.open == set()
+        assert (stage.hand.in_flight, stage.hand.waiting) == (0, 0)
+        assert stage.queue.settled == []  # no retry was used, nothing was written
+
+    play(scene)
+
+
+def test_one_refused_connection_among_answers_is_no_outage() -> None:
+    hand = Hand(400)
+    assert hand.unreachable(now=10.0, departed=9.0)
+    hand.reached(now=11.0)
+    assert hand.down_until is None
+    assert not hand.unreachable(now=12.0, departed=10.5)
+    assert hand.down_until is None
+    # Nothing was answered since this one departed.
+    assert hand.unreachable(now=17.0, departed=12.0)
+
+
+def row_of(number: str, template: str = "t") -> ClaimedRow:
+    return ClaimedRow(str(uuid4()), CLAIM, "c", number, template, "999", {}, 0.0)
+
+
+def fill(hand: Hand, number: str, template: str = "t", *, most: int = 1000) -> int:
+    """Sends as many as may go, none of which is answered."""
+    sent = 0
+    while sent < most and hand.may_send(hand.lane((number, template)), 0.0):
+        hand.departs(row_of(number, template), 0.0)
+        sent += 1
+    return sent
+
+
+def test_requests_that_hang_leave_room_for_the_other_number() -> None:
+    """400 connections for 800 requests: the other number stood still for 10 to 29 s."""
+    hand = Hand(400)
+    fine = hand.lane(("fine", "t"))
+    for moment in (0.0, 0.25, 0.5):
+        fill(hand, "fine", most=60 - fine.busy)
+        hand.look_for_slow(moment)
+    for row_id in list(fine.on_wire):
+        answered = row_of("fine")
+        answered.id = row_id
+        hand.arrives(answered, Verdict(Outcome.SENT, wamid="w"))
+    assert fill(hand, "hangs") < 400
+    assert ("hangs", "t") in hand.stalled_lanes()
+    assert ("fine", "t") not in hand.stalled_lanes()
+    assert fill(hand, "fine") >= 60
+    # A lane that nobody has seen yet gets its turn, too.
+    assert fill(hand, "new") >= LEAST_KEPT
+
+
+def test_one_lane_that_hangs_leaves_room_for_the_others_of_its_number() -> None:
+    hand = Hand(400)
+    fill(hand, "n", "fine", most=40)
+    hand.look_for_slow(0.0)
+    fill(hand, "n", "hangs")
+    assert fill(hand, "n", "fine") >= 30
+
+
+def test_slow_requests_give_their_room_back() -> None:
+    hand = Hand(400)
+    assert fill(hand, "hangs") == 400
+    hand.look_for_slow(SLOW_SECONDS + 1)
+    assert hand.room == 400
+    assert hand.lane(("hangs", "t")).slow >= SLOW_REQUESTS_STALL
+    assert fill(hand, "fine") == 400
+    # Never more than twice the limit: each has a connection.
+    assert hand.in_flight == 800

@@ -1,0 +1,143 @@
+"""The gate before the terminal: streams that show nothing harmful and outlive their reader.
+
+`Program` puts one before stdout and one before stderr, so all that a command, a library or a
+traceback writes goes through it. Lines of ours come through `tell` and `say` (`output.py`), which
+know where a line ends; here a line break may be anybody's and stays.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
+
+from wacampaign.core.shown_text import lines_kept
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Gate:
+    """A text stream that cleans what is written to it.
+
+    When the reader has gone (`| head`), the rest is dropped and the command goes on to its own
+    exit code: a change must not stop halfway because nobody reads about it.
+    """
+
+    def __init__(self, stream: TextIO, *, cleans: bool = True) -> None:
+        self._stream: Final = stream
+        self._cleans: Final = cleans
+        #: The same stream for Rich, whose own control codes must pass; `console` cleans its texts.
+        self.for_rich: Final[Gate] = Gate(stream, cleans=False) if cleans else self
+        self._gone = False
+
+    @property
+    def reader_gone(self) -> bool:
+        """Whether nobody reads this stream any more."""
+        return self._gone or (self.for_rich is not self and self.for_rich.reader_gone)
+
+    def write(self, text: str) -> int:
+        """Writes `text`, cleaned; returns its length."""
+        if self._cleans:
+            text = lines_kept(text)
+        try:
+            self._stream.write(text)
+        except BrokenPipeError:
+            self._drop_the_rest()
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Writes each of `lines`, cleaned."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Hands what was written to the reader, if there is one."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._drop_the_rest()
+
+    def _drop_the_rest(self) -> None:
+        # Pointed at nothing, so that neither a later write nor Python's flush at exit fails.
+        self._gone = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, self._stream.fileno())
+        except (OSError, ValueError):
+            pass  # not a real descriptor: nothing is flushed there at exit
+        finally:
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def gated() -> Iterator[None]:
+    """stdin, stdout and stderr are there and go through the gate, as long as the block lasts."""
+    _open_missing()
+    before = sys.stdout, sys.stderr
+    for stream in before:
+        # A terminal that cannot show a character shows another; it must not stop a command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    sys.stdout, sys.stderr = (cast(TextIO, Gate(stream)) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def _open_missing() -> None:
+    """Opens what the process was started without (`>&-`, as under cron): nobody reads it.
+
+    Else the next file or socket would get that descriptor, and what is meant for the screen.
+    """
+    for descriptor, name, flags in (
+        (0, "stdin", os.O_RDONLY),
+        (1, "stdout", os.O_WRONLY),
+        (2, "stderr", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            nowhere = os.open(os.devnull, flags)
+            if nowhere != descriptor:
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+            os.set_inheritable(descriptor, True)
+        mode = "r" if descriptor == 0 else "w"
+        setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def reader_gone() -> bool:
+    """Whether nobody reads stdout any more: what goes on for ever may end."""
+    return isinstance(sys.stdout, Gate) and sys.stdout.reader_gone
+
+
+def console(stream: TextIO, **options: Any) -> Console:
+    """Rich on `stream`, its own control codes let through, every text of ours cleaned.
+
+    `options` are those of `rich.console.Console`.
+    """
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class CleanConsole(Console):
+        """Cleans each text after it is laid out; the layouts clean what they measure."""
+
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                text, style, control = segment
+                yield segment if control else Segment(lines_kept(text), style)
+
+    behind = stream.for_rich if isinstance(stream, Gate) else stream
+    return CleanConsole(file=cast(TextIO, behind), highlight=False, **options)

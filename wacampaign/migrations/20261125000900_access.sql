@@ -1,0 +1,30 @@
+-- The version, and what service_role needs of the backend's tables. The last file. Safe to repeat.
+
+-- The version of this schema; `wacampaign db check` compares it with the package's.
+create or replace function public.wacampaign_schema_version()
+returns jsonb
+language sql
+immutable
+set search_path = public, extensions, pg_temp
+as $$
+    select jsonb_build_object('version', '20261125000900')
+$$;
+
+do $$
+begin
+    -- Explicit since 2026; others keep what they have. On a database where these tables are new,
+    -- nobody else has anything.
+    if exists (select 1 from pg_catalog.pg_roles where rolname = 'service_role') then
+        grant usage on schema public to service_role;
+        grant select, insert, update, delete on table
+            public.whatsapp_numbers, public.templates, public.campaigns, public.campaign_contacts,
+            public.send_queue, public.messages, public.message_status_logs, public.notifications,
+            public.media_library
+        to service_role;
+    end if;
+end
+$$;
+
+select public.wacampaign_keep_rights();
+
+notify pgrst, 'reload schema';

@@ -1,0 +1,51 @@
+"""What a call may take and what comes back: one place for both transports."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from wacampaign.store.states import NO_ANSWER_OF_OURS, problem_of
+
+# PostgreSQL writes a number of a payload in all of its digits, up to 131,072; Python reads 4,300
+# unless told otherwise, and one such row would end every worker that claims it.
+sys.set_int_max_str_digits(0)
+
+#: Seconds for a call that a worker makes: these take milliseconds. What takes longer is given up
+#: and repeated on another connection, so a connection that hangs costs no more than this.
+WORKER_SECONDS: Final = 15.0
+#: Seconds for any other call: an audit of a million rows takes some. REST allows less by itself.
+CALL_SECONDS: Final = 60.0
+
+_WORKERS: Final = frozenset(
+    {"begin", "claim", "complete", "doubts", "due_campaigns", "goodbye", "heartbeat", "reap"}
+    | {"recover", "register", "release", "schema_version", "sending", "settle"}
+)
+#: Functions that answer with a list; all others with an object.
+_LISTS: Final = frozenset(
+    {"doubts", "due_campaigns", "events_of", "evidence_campaigns", "evidence_failed"}
+    | {"evidence_sent", "failed_rows", "failures", "find", "numbers", "recent", "repair_lanes"}
+    | {"repairs_of", "sending", "stuck_rows", "templates"}
+)
+#: Functions that answer null for what does not exist.
+_MAY_BE_NULL: Final = frozenset({"evidence_campaigns", "repair_finish", "repair_undo_survey"})
+
+
+def deadline_of(function: str) -> float:
+    """Seconds after which a call of `function` is given up."""
+    return WORKER_SECONDS if function in _WORKERS else CALL_SECONDS
+
+
+def checked_answer(function: str, answer: Any) -> Any:
+    """`answer`, if it is of the kind that `function` gives.
+
+    Raises `Unreachable`: something on the way answered in the database's place.
+    """
+    wanted = list if function in _LISTS else dict
+    if isinstance(answer, wanted) or (answer is None and function in _MAY_BE_NULL):
+        return answer
+    kinds = {list: "a list", dict: "an object", str: "text", type(None): "nothing"}
+    raise problem_of(
+        NO_ANSWER_OF_OURS,
+        f"{kinds.get(type(answer), 'a value')} instead of {kinds[wanted]} for {function}",
+    )
