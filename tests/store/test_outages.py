@@ -111,17 +111,16 @@ def test_connections_that_the_server_ended_fail_no_call(
     """After `pg_terminate_backend` or a restart each kept connection is looked at, not used."""
 
     async def play() -> None:
-        # The server may say goodbye a moment after it has forgotten a connection: asked once more.
-        store = Store(PostgresTransport(database))
-        await asyncio.gather(*(store.call("schema_version") for _ in range(4)))
+        transport = PostgresTransport(database)
+        await asyncio.gather(*(transport.call("schema_version", {}) for _ in range(4)))
         sql.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and application_name = 'wacampaign'"
         )
         ours = "datname = current_database() and application_name = 'wacampaign'"
         wait_until(lambda: not active(sql, ours), what="ended")
-        await asyncio.gather(*(store.call("schema_version") for _ in range(4)))
-        await store.close()
+        await asyncio.gather(*(transport.call("schema_version", {}) for _ in range(4)))
+        await transport.close()
 
     asyncio.run(play())
 

@@ -12,7 +12,7 @@ import psycopg
 
 from wacampaign.core.turns import SHORTEST_SECONDS
 from wacampaign.logs import log_event
-from wacampaign.problems import Problem, Unreachable
+from wacampaign.problems import Busy, Problem, Unreachable
 from wacampaign.store.answers import checked_answer, deadline_of
 from wacampaign.store.connecting import (
     AGAIN_SECONDS,
@@ -35,6 +35,10 @@ LISTEN_CHECK_SECONDS: Final = 30.0
 LISTEN_PAUSE_SECONDS: Final = 1.0
 
 _logger = logging.getLogger("wacampaign.store")
+
+
+class _Goodbye(Busy):
+    """The server ended this connection; every call may be repeated."""
 
 
 class PostgresTransport:
@@ -85,8 +89,13 @@ class PostgresTransport:
         statement = f"select public.wacampaign_{function}({arguments})"
         values = {k: array_literal(v) if isinstance(v, list) else v for k, v in params.items()}
         seconds = self._call_seconds or deadline_of(function)
+        until = time.monotonic() + seconds
         try:
-            row = await self._ask(statement.encode(), values, time.monotonic() + seconds, seconds)
+            try:
+                row = await self._ask(statement.encode(), values, until, seconds)
+            except _Goodbye:
+                # The server ended a kept connection, and said so a moment after it was looked at.
+                row = await self._ask(statement.encode(), values, until, seconds)
         except Problem as problem:
             raise (while_running(problem) if self._worked else problem) from None
         self._worked = True
@@ -109,6 +118,8 @@ class PostgresTransport:
         except psycopg.Error as error:
             if connection.closed:
                 self._pool.drop(distrust=True)
+                if error.sqlstate == "57P01":
+                    raise _Goodbye(call_problem(error).message) from None
             else:
                 self._pool.give(connection, epoch)
             raise call_problem(error) from None
