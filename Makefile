@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Processes that run tests side by side: many tests wait, so two cores serve three of them.
+TESTERS ?= 3
 
 .PHONY: run test check format bench setup clean help
 
@@ -25,7 +27,8 @@ test: $(STAMP) tests/node/node_modules/.installed ## format, lint, types, every 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 format: $(STAMP) ## format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -17,12 +17,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 
 from bench import contacts, table
+from bench.amounts import FULL, QUICK, Amounts
 from bench.commands import Run, measure_commands, show_commands
 from bench.idle import Idle, measure_idle
 from bench.meter import Figures
@@ -46,43 +47,19 @@ from bench.surroundings import (
 from bench.variants import RAMP_MESSAGES, ROW_CONNECTIONS, Spec
 from wacampaign.store.rest import RestTransport
 
-_BARE, _WORKER = "bare loop of POSTs", "worker over psycopg"
-VARIANTS = ("bare", "postgres", "supabase", "rows", "sizes", "database", "pace", "idle", "commands")
-
-
-@dataclass(frozen=True)
-class Amounts:
-    """How much to measure."""
-
-    messages: int
-    rest_messages: int
-    row_messages: int
-    sizes: tuple[int, ...]
-    sends_a_size: int
-    crowd_rows: int
-    pace_rows: int
-    rounds: int
-    idle_seconds: float
-    starts: int
-    in_flight: int
-    latency_ms: float
-
-
-FULL = Amounts(
-    30_000,
-    20_000,
-    10_000,
-    (10_000, 100_000, 1_000_000),
-    10_000,
-    1_000_000,
-    4_800,
-    3,
-    20.0,
-    4,
-    400,
-    150,
+_BARE, _AIOHTTP, _WORKER = "bare loop of POSTs", "bare loop of aiohttp's", "worker over psycopg"
+VARIANTS = (
+    "bare",
+    "aiohttp",
+    "postgres",
+    "supabase",
+    "rows",
+    "sizes",
+    "database",
+    "pace",
+    "idle",
+    "commands",
 )
-QUICK = Amounts(6_000, 4_000, 3_000, (4_000, 40_000), 4_000, 100_000, 1_600, 1, 5.0, 1, 400, 150)
 
 
 class Bench:
@@ -98,7 +75,7 @@ class Bench:
     def _measure(self, kind: str, messages: int, more: dict[str, str], **spec: object) -> Figures:
         """Starts the variant against a new sandbox and reads its figures."""
         home = Path(tempfile.mkdtemp(dir=self.folder))
-        with sandbox(self.certificate, self.amounts.latency_ms) as api:
+        with sandbox(self.certificate, self.amounts.latency_ms, tls=self.amounts.tls) as api:
             servers = {"postgres": self.pid, "sandbox": api.pid} | dict(spec.pop("servers", {}))  # type: ignore[call-overload]
             made = Spec(
                 kind,
@@ -148,6 +125,10 @@ class Bench:
     def bare(self) -> Figures:
         """The loop of POSTs."""
         return self._measure("bare", self.amounts.messages, {})
+
+    def bare_aiohttp(self) -> Figures:
+        """The loop of POSTs as one would write it with aiohttp's own session."""
+        return self._measure("bare_aiohttp", self.amounts.messages, {})
 
     def over_postgres(self) -> Figures:
         """The worker over psycopg, until the queue is empty."""
@@ -238,7 +219,7 @@ class Bench:
         """`wacampaign run-worker` with nothing to do, then a start."""
         home = Path(tempfile.mkdtemp(dir=self.folder))
         more = rest_environment(server.url) if server else database_environment(database)
-        with sandbox(self.certificate, self.amounts.latency_ms) as api:
+        with sandbox(self.certificate, self.amounts.latency_ms, tls=self.amounts.tls) as api:
             return measure_idle(
                 database,
                 environment(self.certificate, home, api.url) | more,
@@ -254,7 +235,7 @@ class Bench:
         home = Path(tempfile.mkdtemp(dir=self.folder))
         with (
             self._filled(4 * rows, start=False) as (database, campaigns),
-            sandbox(self.certificate, self.amounts.latency_ms) as api,
+            sandbox(self.certificate, self.amounts.latency_ms, tls=self.amounts.tls) as api,
         ):
             return measure_pace(
                 database,
@@ -310,6 +291,7 @@ def run(bench: Bench, chosen: list[str], report: Report) -> dict[str, Idle]:
         report.say("without REST: @supabase/lite is not installed (make bench installs it)")
     kinds = {
         "bare": (_BARE, bench.bare),
+        "aiohttp": (_AIOHTTP, bench.bare_aiohttp),
         "postgres": (_WORKER, bench.over_postgres),
         "supabase": ("worker over supabase-py", bench.over_rest),
         "rows": ("row by row over psycopg", bench.row_by_row),
@@ -323,8 +305,8 @@ def run(bench: Bench, chosen: list[str], report: Report) -> dict[str, Idle]:
     if "database" in chosen:
         bench.queue_cost(report)
     if "pace" in chosen:
-        for workers in (2, 3):
-            report.say(f"{workers} workers while every core burns")
+        for workers in (1, 2, 3):
+            report.say(f"{workers} workers, every core burning")
             report.paces.append(bench.pace(workers))
     if "commands" in chosen:
         report.say("commands")
@@ -338,13 +320,15 @@ def run(bench: Bench, chosen: list[str], report: Report) -> dict[str, Idle]:
 def show(amounts: Amounts, machine: str, report: Report, idle: dict[str, Idle]) -> None:
     """The tables."""
     print(f"Machine: {machine}. Everything on it, sandbox and databases included.")
+    best = amounts.in_flight / amounts.latency_ms * 1000
     print(
-        f"{amounts.in_flight} in flight, answers after {amounts.latency_ms:.0f} ms over TLS, so at "
-        f"best {amounts.in_flight / amounts.latency_ms * 1000:,.0f}/s. Medians of {amounts.rounds}."
-        "\nEach campaign begins with its ramp (1 message, then 4, then the full rate, each after "
-        "the answers of the last were written), and 400 TLS handshakes.\n“Whole run” includes "
-        f"them, start-up and the last writes; “after the ramp” begins at answer {RAMP_MESSAGES:,} "
-        "and ends with the last answer.\n"
+        f"{amounts.in_flight} in flight, answers after {amounts.latency_ms:.0f} ms "
+        f"{'over TLS' if amounts.tls else 'without TLS'}, so at best {best:,.0f}/s. "
+        f"Medians of {amounts.rounds}.\n"
+        "Each campaign begins with its ramp (1 message, then 4, then the full rate, each after "
+        "the answers of the last were written), and 400 connections are opened.\n“Whole run” "
+        f"includes them, start-up and the last writes; “after the ramp” begins at answer "
+        f"{RAMP_MESSAGES:,} and ends with the last answer.\n"
     )
     print(table.HEADER)
     for name in report.rounds:
@@ -363,7 +347,7 @@ def show(amounts: Amounts, machine: str, report: Report, idle: dict[str, Idle]) 
         )
     show_queue_cost(report.queue, report.crowds)
     if report.paces:
-        print("\n| pace | fullest second | average | |\n|---|---|---|---|")
+        print("\n| workers | fullest second | average | |\n|---|---|---|---|")
         for pace in report.paces:
             print(pace.line)
     if report.commands:
@@ -387,11 +371,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m bench")
     parser.add_argument("--quick", action="store_true", help="small samples, one round: a minute")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--plain", action="store_true", help="an API without TLS")
     parser.add_argument("--only", action="append", choices=VARIANTS)
     given = parser.parse_args()
     amounts = QUICK if given.quick else FULL
     if given.rounds:
-        amounts = Amounts(**{**vars(amounts), "rounds": given.rounds})
+        amounts = replace(amounts, rounds=given.rounds)
+    if given.plain:
+        amounts = replace(amounts, tls=False)
     report = Report()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wacampaign-bench-")))

@@ -13,9 +13,9 @@ from __future__ import annotations
 import argparse
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -110,14 +110,12 @@ def main() -> None:
     given = parser.parse_args()
     name = f"bench_migration_{datetime.now(UTC):%H%M%S}"
     with psycopg.connect(given.url, autocommit=True) as server:
-        for statement in SUPABASE_ROLES.strip().splitlines():
-            with suppress(psycopg.errors.DuplicateObject):
-                server.execute(statement.encode())
+        server.execute(SUPABASE_ROLES.encode())
         server.execute(f"create database {name}".encode())
         version = server.info.parameter_status("server_version")
         print(f"PostgreSQL {version}, {given.rows:,} rows, {datetime.now(UTC):%Y-%m-%d}")
         try:
-            measured(psycopg.conninfo.make_conninfo(given.url, dbname=name), given.rows)
+            measured(urlsplit(given.url)._replace(path=f"/{name}").geturl(), given.rows)
         finally:
             server.execute(f"drop database {name} with (force)".encode())
 

@@ -37,7 +37,7 @@ class Pace:
         """For people."""
         ok = "ok" if self.most <= MOST and self.average >= LEAST_AVERAGE else "MISSED"
         return (
-            f"| {self.workers} workers at {RATE}/s, every core burning | {self.most} "
+            f"| {self.workers} at {RATE}/s, every core burning | {self.most} "
             f"(≤ {MOST}) | {self.average:.1f}/s (≥ {LEAST_AVERAGE:.0f}) | {ok} |"
         )
 

@@ -57,13 +57,15 @@ def make_certificate(folder: Path) -> Certificate:
 
 
 @contextmanager
-def sandbox(certificate: Certificate, latency_ms: float) -> Iterator[SandboxProcess]:
-    """A sandbox in its own process, over TLS, with our numbers and their template."""
+def sandbox(
+    certificate: Certificate, latency_ms: float, *, tls: bool = True
+) -> Iterator[SandboxProcess]:
+    """A sandbox in its own process, with our numbers and their template."""
     with SandboxProcess(
         latency_ms=latency_ms,
-        tls_cert=certificate.chain,
-        tls_key=certificate.key,
-        tls_ca=certificate.authority,
+        tls_cert=certificate.chain if tls else None,
+        tls_key=certificate.key if tls else None,
+        tls_ca=certificate.authority if tls else None,
     ) as made:
         for number in NUMBERS:
             # No limit of the sandbox's own: what is measured is the sender.

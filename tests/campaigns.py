@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,28 @@ from wacampaign.core.outcome import Outcome, Verdict
 from wacampaign.core.ports import ClaimedRow, Settlement
 from wacampaign.store.store import Store
 
+OpenStore = Callable[[], Store]
 BODY_TEMPLATE = [{"type": "BODY", "text": "Hello {{1}}"}]
+
+
+def run(open_test_store: OpenStore, scenario: Callable[[Store], Awaitable[None]]) -> None:
+    """Plays a scenario with a store of its own."""
+
+    async def play() -> None:
+        store = open_test_store()
+        try:
+            await scenario(store)
+        finally:
+            await store.close()
+
+    asyncio.run(play())
+
+
+async def worker(store: Store) -> UUID:
+    """A worker that has registered."""
+    worker_id = uuid4()
+    await store.register(worker_id, "host", 1, "0")
+    return worker_id
 
 
 def phone(n: int) -> str:

@@ -249,11 +249,11 @@ def _pass_on(listener: socket.socket, connect: Callable[[], socket.socket]) -> N
 
 
 @contextmanager
-def lite_server(database_url: str) -> Iterator[str]:
+def lite_server(database_url: str, port: int | None = None) -> Iterator[str]:
     """A PostgREST-compatible server on that database; yields its address."""
     database, socket_dir = database_url.split("@/")[1].split("?host=")
     folder = Path(tempfile.mkdtemp(prefix="wacampaign-lite-"))
-    port = free_port()
+    port = port or free_port()
     (folder / "supabase").mkdir()
     (folder / "supabase" / "config.toml").write_text(
         f"""

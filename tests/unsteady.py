@@ -28,12 +28,21 @@ class Mode(Enum):
     LATE = auto()
     #: A gateway answers every request itself.
     HTML = auto()
+    #: PostgREST answers that its pool has no connection free (PGRST003, postgrest.org, errors).
+    NO_CONNECTION = auto()
     #: Another certificate, which nobody trusts.
     BAD_TLS = auto()
 
 
-PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-ANSWER = b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s"
+_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+_PGRST003 = (
+    b'{"code":"PGRST003","details":null,"hint":null,'
+    b'"message":"Timed out acquiring connection from connection pool."}'
+)
+_ANSWERS = {
+    Mode.HTML: (b"502 Bad Gateway", b"text/html", _PAGE),
+    Mode.NO_CONNECTION: (b"504 Gateway Timeout", b"application/json; charset=utf-8", _PGRST003),
+}
 
 
 class UnsteadyWay:
@@ -82,7 +91,7 @@ class UnsteadyWay:
         self._mode = mode
         self._changed.set()
         self._changed = asyncio.Event()
-        if mode in (Mode.REFUSE, Mode.RESET, Mode.HTML, Mode.BAD_TLS):
+        if mode in (Mode.REFUSE, Mode.RESET, Mode.BAD_TLS, *_ANSWERS):
             await self._hang_up()
         await self._unlisten()
         if mode is not Mode.REFUSE:
@@ -111,8 +120,8 @@ class UnsteadyWay:
         self._tasks.add(task)
         writers = [back]
         try:
-            if self._mode is Mode.HTML:
-                await self._answer_for_it(client, back)
+            if self._mode in _ANSWERS:
+                await self._answer_for_it(*_ANSWERS[self._mode], client, back)
             elif self._mode is not Mode.RESET:
                 await self._open()
                 server, forth = await self._upstream()
@@ -126,13 +135,19 @@ class UnsteadyWay:
                 writer.transport.abort()
 
     async def _answer_for_it(
-        self, client: asyncio.StreamReader, back: asyncio.StreamWriter
+        self,
+        status: bytes,
+        kind: bytes,
+        body: bytes,
+        client: asyncio.StreamReader,
+        back: asyncio.StreamWriter,
     ) -> None:
         head = await client.readuntil(b"\r\n\r\n")
         for line in head.lower().split(b"\r\n"):
             if line.startswith(b"content-length:"):
                 await client.readexactly(int(line.split(b":")[1]))
-        back.write(ANSWER % (len(PAGE), PAGE))
+        head = b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+        back.write(head % (status, kind, len(body)) + body)
         await back.drain()
 
     async def _open(self) -> None:

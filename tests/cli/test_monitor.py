@@ -51,6 +51,9 @@ CAMPAIGN: dict[str, Any] = {
     "start_time": "2026-11-23T14:20:00+00:00",
     "end_time": None,
     "scheduled_start_time": None,
+    "guarded": True,
+    "next_retry_at": None,
+    "far_away": "2026-11-27T00:00:00+00:00",
 }  # fmt: skip
 WORKER: dict[str, Any] = {
     "id": "3f54e0ef-02dd-4966-800b-ef3e96083aeb", "host": "app1", "pid": 4121, "version": "0.1.0",

@@ -195,6 +195,9 @@ def test_eta(status: str, ready: int, rate: float, eta: int | None) -> None:
         "start_time": None,
         "end_time": None,
         "scheduled_start_time": None,
+        "guarded": True,
+        "next_retry_at": None,
+        "far_away": "2026-11-27T00:00:00+00:00",
     }
     answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [given], "workers": []}
     (one,) = read_stats(answer).campaigns

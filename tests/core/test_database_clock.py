@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wacampaign.core.database_clock import DRIFT, UNSURE_SECONDS, DatabaseClock
@@ -80,6 +80,7 @@ def test_a_clock_set_in_the_middle_of_a_call_says_nothing() -> None:
 delays = st.floats(0.0, 2.0)
 
 
+@example(calls=[(0.0, 0.0, 0.0, 0.0), (0.84765625, 0.8600494421572014, 0.0, 0.0)], drift=DRIFT)
 @given(
     calls=st.lists(st.tuples(delays, delays, delays, st.floats(0.0, 60.0)), min_size=1),
     drift=st.floats(-DRIFT, DRIFT),

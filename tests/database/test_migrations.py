@@ -248,3 +248,37 @@ def test_a_migration_that_is_cut_leaves_no_trace(empty_database: str, connect: C
         connection.execute(sql.encode())
     assert snapshot(connection, like=before) == before
     assert kept(connection) == counted(connection)
+
+
+GUARDS = {
+    "wacampaign_guard_row": "send_queue",
+    "wacampaign_guard_told": "send_queue",
+    "wacampaign_guard_deleted": "send_queue",
+    "wacampaign_guard_emptied": "send_queue",
+    "wacampaign_guard_inserted": "send_queue",
+    "wacampaign_guard_completion": "campaigns",
+}
+
+
+def guards(connection: Connection) -> dict[str, tuple[str, str]]:
+    """What each of the guard's triggers says, and whether it is enabled."""
+    found = connection.execute(
+        "select tgname::text, pg_get_triggerdef(oid), tgenabled::text from pg_trigger"
+        " where tgname like 'wacampaign\\_guard\\_%'"
+    ).fetchall()
+    return {name: (says, enabled) for name, says, enabled in found}
+
+
+def test_a_guard_of_an_earlier_release_is_made_anew(database: str, connect: Connect) -> None:
+    """A trigger that was there kept the condition that it was made with."""
+    connection = connect(database)
+    right = guards(connection)
+    assert right.keys() == GUARDS.keys()
+    for name, table in GUARDS.items():
+        connection.execute(f"drop trigger {name} on {table}".encode())
+        connection.execute(
+            f"create trigger {name} before update on {table} for each row when (false)"
+            " execute function suppress_redundant_updates_trigger()".encode()
+        )
+    migrate(database)
+    assert guards(connection) == right

@@ -86,6 +86,7 @@ def test_no_outsider_runs_what_runs_as_its_owner(guarded: Connection) -> None:
         ("wacampaign_count_rows", True, False),
         ("wacampaign_guard_completion", True, False),
         ("wacampaign_guard_deleted", True, False),
+        ("wacampaign_guard_inserted", True, False),
         ("wacampaign_guard_told", True, False),
         ("wacampaign_schedule_over", True, False),
     ]

@@ -166,7 +166,7 @@ def test_no_request_waits_for_anothers_connection(run: Run) -> None:
     async def work() -> None:
         async with (
             serving(behaviour) as server,
-            MessageSender(server.base_url, "v25.0", connect_timeout_s=2) as sender,
+            MessageSender(server.base_url, "v25.0", connect_timeout_s=10) as sender,
         ):
             hanging = [asyncio.create_task(sender.post("1", TOKEN, b"%d" % n)) for n in range(450)]
             while len(server.arrived) < 450:  # noqa: ASYNC110 - no event tells it

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp
+from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp, worker
 from wacampaign.core.outcome import Outcome, Verdict
 from wacampaign.core.ports import DatabaseAway, Evidence, Settlement
 from wacampaign.store.postgres import PostgresTransport
@@ -40,12 +40,6 @@ def play(database: str, scenario: Callable[[Store], Awaitable[None]]) -> None:
             await store.close()
 
     asyncio.run(run())
-
-
-async def worker(store: Store) -> UUID:
-    worker_id = uuid4()
-    await store.register(worker_id, "host", 1, "0")
-    return worker_id
 
 
 def deadlocks(sql: Connection) -> int:

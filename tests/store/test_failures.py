@@ -9,23 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.campaigns import add_campaign, add_number, counts
+from tests.campaigns import add_campaign, add_number, counts, run
 from wacampaign.problems import NoSuchCampaign, Refused
 from wacampaign.store.store import Store
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
-
-
-def run(open_test_store: OpenStore, scenario: Callable[[Store], Any]) -> None:
-    async def play() -> None:
-        store = open_test_store()
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(play())
 
 
 def fail(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,11 +11,21 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import accepted, add_campaign, add_number, as_found, counts, past_ramp
+from tests.campaigns import (
+    accepted,
+    add_campaign,
+    add_number,
+    as_found,
+    counts,
+    past_ramp,
+    run,
+    worker,
+)
 from tests.servers import wait_until
 from wacampaign.core.outcome import Outcome, Scope, Verdict
 from wacampaign.core.ports import ClaimAnswer, ClaimedRow, Evidence, Settlement
-from wacampaign.core.stuck import Kind, examine
+from wacampaign.core.standstill import Kind
+from wacampaign.core.stuck import examine
 from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
 
@@ -32,23 +42,6 @@ RETRY = "update send_queue set status = 'ready', error_message = null where stat
 RUN_AGAIN = "update campaigns set status = 'running'"
 DOUBT = Verdict(Outcome.IN_DOUBT, text="no answer within 30 s")
 REFUSED = Verdict(Outcome.FAILED, code=131026, text="undeliverable")
-
-
-def run(open_test_store: OpenStore, scenario: Callable[[Store], Awaitable[None]]) -> None:
-    async def play() -> None:
-        store = open_test_store()
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(play())
-
-
-async def worker(store: Store) -> UUID:
-    worker_id = uuid4()
-    await store.register(worker_id, "host", 1, "0")
-    return worker_id
 
 
 async def begun(store: Store, me: UUID, limit: int = 10) -> ClaimAnswer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -10,7 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp
+from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp, run, worker
 from wacampaign.core.boot_clock import boot_seconds
 from wacampaign.core.outcome import Outcome, Scope, Verdict
 from wacampaign.core.ports import Evidence, Settlement
@@ -20,23 +19,6 @@ from wacampaign.store.store import Store
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
-
-
-def run(open_test_store: OpenStore, scenario: Callable[[Store], Any]) -> None:
-    async def play() -> None:
-        store = open_test_store()
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(play())
-
-
-async def worker(store: Store) -> Any:
-    worker_id = uuid4()
-    await store.register(worker_id, "host", 1, "0")
-    return worker_id
 
 
 def test_ramp_then_full_rate_then_completed_once(open_test_store: OpenStore) -> None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number, phone
+from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number, phone, run
 from tests.database.backends import CAMPAIGNS, make_backend
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate
 from wacampaign.core.preflight.facts import Lane, LaneSurvey
@@ -35,17 +35,6 @@ VIDEO = [
     {"type": "BODY", "text": "Hi {{1}}, {{2}}"},
     {"type": "BUTTONS", "buttons": [{"type": "COPY_CODE", "text": "Copy"}]},
 ]
-
-
-def run(open_test_store: OpenStore, scenario: Callable[[Store], Any]) -> None:
-    async def play() -> None:
-        store = open_test_store()
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(play())
 
 
 def payload(sql: Connection, n: int, value: object, campaign: str) -> None:

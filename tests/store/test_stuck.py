@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from tests.campaigns import add_campaign, add_number, as_found, counts, phone
+from tests.campaigns import add_campaign, add_number, as_found, counts, phone, run
 from tests.database.backends import CAMPAIGNS, make_backend
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate
 from wacampaign.core.ports import Evidence
-from wacampaign.core.stuck import Kind, StuckCampaign, examine
+from wacampaign.core.standstill import Kind, StuckCampaign
+from wacampaign.core.stuck import examine
 from wacampaign.problems import NoSuchCampaign, Refused
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.rest import RestTransport
@@ -23,17 +24,6 @@ from wacampaign.store.stuck import StuckCampaigns
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
-
-
-def run(open_test_store: OpenStore, scenario: Callable[[Store], Awaitable[None]]) -> None:
-    async def play() -> None:
-        store = open_test_store()
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(play())
 
 
 def set_rows(sql: Connection, campaign: str, n: int, changes: str) -> list[str]:

@@ -13,7 +13,10 @@ from tests.store.test_guard import begun, run, sending
 from wacampaign.cli.campaign_object import read_stats
 from wacampaign.core.outcome import Outcome, Verdict
 from wacampaign.core.ports import Settlement
+from wacampaign.core.standstill import Kind
+from wacampaign.core.stuck import examine
 from wacampaign.store.store import Store
+from wacampaign.store.stuck import StuckCampaigns
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -42,6 +45,35 @@ def test_pending_rows_of_a_running_campaign_have_a_command(
         campaign, _ = await sending(store)
         sql.execute("update send_queue set status = 'pending' where status = 'ready'")
         assert f"wacampaign restart-stuck {campaign[:8]}" in await commands(store, campaign)
+
+    run(open_test_store, scenario)
+
+
+@pytest.mark.parametrize("when", ["2099-01-01", "infinity"])
+def test_rows_that_wait_for_a_time_far_away_have_a_command(
+    open_test_store: OpenStore, sql: Connection, when: str
+) -> None:
+    """One `next_retry_at` in 2099, by somebody's slip: `queue-stats` said to wait, for 73 years."""
+
+    async def scenario(store: Store) -> None:
+        campaign, me = await sending(store)
+        sql.execute(
+            "update send_queue set next_retry_at = %s where status = 'ready'"
+            " and id in (select id from send_queue where status = 'ready' limit 14)",
+            (when,),
+        )
+        assert f"wacampaign restart-stuck {campaign[:8]}" not in await commands(store, campaign)
+        claim = await begun(store, me)
+        assert len(claim.rows) == 1
+        await store.settle(me, accepted(claim.rows))
+        assert f"wacampaign restart-stuck {campaign[:8]}" in await commands(store, campaign)
+        database = StuckCampaigns(store)
+        (found,) = examine(await database.look([campaign]), "hold", named=True)
+        assert found.kinds == [Kind.FAR_AWAY]
+        assert [(one.n, one.becomes) for one in found.changes] == [(14, "ready")]
+        assert (await database.mend_rows(campaign, "test"))["pending"] == 14
+        assert len((await begun(store, me, 20)).rows) == 14
+        assert (await database.mend_rows(campaign, "test"))["pending"] == 0
 
     run(open_test_store, scenario)
 

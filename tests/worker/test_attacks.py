@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp
+from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp, worker
 from wacampaign.core.hand import Hand
 from wacampaign.core.outcome import Outcome, Verdict
 from wacampaign.core.ports import ClaimedRow, Settlement
@@ -46,12 +46,6 @@ def play(database: str, scenario: Callable[[Store], Awaitable[None]]) -> None:
 def rows_of_nobody(n: int) -> list[ClaimedRow]:
     claim = str(uuid4())
     return [ClaimedRow(str(uuid4()), claim, "", "", "hello", "", {}, 0.0) for _ in range(n)]
-
-
-async def worker(store: Store) -> UUID:
-    worker_id = uuid4()
-    await store.register(worker_id, "host", 1, "0")
-    return worker_id
 
 
 async def begun_claim(store: Store, rows: int) -> tuple[str, UUID, list[ClaimedRow]]:

@@ -25,6 +25,7 @@ from tests.servers import SECRET_KEY, PostgresServer, lite_server, postgres_serv
 from tests.unsteady import Mode, UnsteadyWay, unsteady_http, unsteady_postgres
 from tests.worker.rig import Rig
 from tests.worker.short_worker import SHORT
+from wacampaign.problems import Misconfigured
 from wacampaign.sandbox.process import SandboxProcess
 
 SHORT_WORKER = "tests.worker.short_worker"
@@ -108,6 +109,29 @@ def without_connections(server: PostgresServer) -> Iterator[None]:
 
 
 @contextmanager
+def project_stopped(it: Rehearsal) -> Iterator[None]:
+    """The database, and with it the REST server before it, as when a project is restarted."""
+    if it.rest is not None:
+        it.rest.close()
+    with stopped(it.server):
+        yield
+    if it.rest is not None:
+        it.rest.enter_context(lite_server(it.rig.database, it.rest_port))
+
+
+@contextmanager
+def connections_used_up(it: Rehearsal) -> Iterator[None]:
+    if it.rest is None:
+        with without_connections(it.server):
+            yield
+        return
+    # What PostgREST says then. The tests' own REST server stays broken afterwards, which tells
+    # nothing about wacampaign.
+    with failing(it.to_database, Mode.NO_CONNECTION):
+        yield
+
+
+@contextmanager
 def failing(way: UnsteadyWay, mode: Mode) -> Iterator[None]:
     way.set(mode)
     try:
@@ -126,11 +150,16 @@ class Rehearsal:
         self.environment: dict[str, str] = {}
         self.to_database: UnsteadyWay
         self.to_api: UnsteadyWay
+        #: What ends the server of REST, if there is one, and its port.
+        self.rest: ExitStack | None = None
+        self.rest_port = 0
 
     def open(self, transport: str, tls: tuple[ssl.SSLContext, ssl.SSLContext] | None) -> None:
         database = self.rig.database
         if transport == "supabase":
-            rest = self._stack.enter_context(lite_server(database))
+            self.rest = self._stack.enter_context(ExitStack())
+            rest = self.rest.enter_context(lite_server(database))
+            self.rest_port = int(rest.rpartition(":")[2])
             url, self.to_database = self._stack.enter_context(unsteady_http(rest))
             self.environment |= {
                 "WACAMPAIGN_STORE": "supabase",
@@ -232,12 +261,12 @@ def rehearsal(server: PostgresServer, tmp_path: Path) -> Iterator[Rehearsal]:
 
 
 DATABASE_OUTAGES: dict[str, Callable[[Rehearsal], Outage]] = {
-    "stopped": lambda it: stopped(it.server),
+    "stopped": project_stopped,
     "black-holed": lambda it: failing(it.to_database, Mode.BLACK_HOLE),
     "refusing": lambda it: failing(it.to_database, Mode.REFUSE),
     "late": lambda it: failing(it.to_database, Mode.LATE),
     "read-only": lambda it: read_only(it.server),
-    "out of connections": lambda it: without_connections(it.server),
+    "out of connections": connections_used_up,
     "html": lambda it: failing(it.to_database, Mode.HTML),
 }
 
@@ -248,8 +277,6 @@ DATABASE_OUTAGES: dict[str, Callable[[Rehearsal], Outage]] = {
 def test_the_database_is(rehearsal: Rehearsal, outage: str, transport: str) -> None:
     if (outage, transport) == ("html", "postgres"):
         pytest.skip("PostgreSQL's protocol is no HTTP")
-    if transport == "supabase" and outage in ("stopped", "out of connections"):
-        pytest.skip("@supabase/lite answers errors of its own and does not come back")
     rehearsal.open(transport, None)
     rehearsal.play(DATABASE_OUTAGES[outage])
 
@@ -314,8 +341,19 @@ def full(folder: Path) -> Iterator[None]:
         filler.unlink()
 
 
+@contextmanager
+def mounted_read_only(folder: Path) -> Iterator[None]:
+    """Nothing new can be written there; what is open stays so, as no disk is taken away from it."""
+    for options in (["--bind"], ["-o", "remount,bind,ro"]):
+        subprocess.run(["mount", *options, str(folder), str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("state", ["full", "gone"])
+@pytest.mark.parametrize("state", ["full", "gone", "read-only"])
 def test_the_home_is(rehearsal: Rehearsal, state: str, tmp_path: Path) -> None:
     home = tmp_path / "home"
     rehearsal.environment["WACAMPAIGN_HOME"] = str(home)
@@ -329,5 +367,20 @@ def test_the_home_is(rehearsal: Rehearsal, state: str, tmp_path: Path) -> None:
     if state == "gone":
         rehearsal.play(gone)
         return
-    with mounted(home, "size=1m"):
-        rehearsal.play(lambda _: full(home), ends_worker=True)
+
+    @contextmanager
+    def read_only(_: Rehearsal) -> Iterator[None]:
+        with mounted_read_only(home):
+            late = rehearsal.rig.start_worker(**rehearsal.environment)
+            assert rehearsal.rig.finished(late, 30) == Misconfigured.exit_code
+            assert "WACAMPAIGN_HOME" in rehearsal.rig.log_of(late)
+            with psycopg.connect(rehearsal.rig.database) as sql:
+                query = "select count(*) from wacampaign_workers where pid = %s"
+                assert sql.execute(query, (late.pid,)).fetchone() == (0,), "it counts as alive"
+            yield
+
+    with mounted(home, "size=1m" if state == "full" else "size=100m"):
+        if state == "full":
+            rehearsal.play(lambda _: full(home), ends_worker=True)
+        else:
+            rehearsal.play(read_only)

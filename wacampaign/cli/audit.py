@@ -35,6 +35,7 @@ _MORE: Final = (
     "ids_shared",
     "recipients_repeated",
     "assumed_sent",
+    "resent",
     "without_id",
     "count_drift",
     "total_sent_shown",
@@ -167,7 +168,7 @@ def _findings(audit: Mapping[str, Any]) -> list[str]:
     if n := audit["left_behind"]:
         found.append(f"{rows(n)} lost: it says completed, and left them behind")
     if n := audit["twice_by_row"]:
-        found.append(f"{rows(n)} accepted twice: an earlier attempt turned out to be accepted")
+        found.append(f"{n:,} messages too many: rows were accepted more than once")
     if n := audit["unowned"]:
         found.append(f"{n:,} messages were accepted beyond one a row: no row owns them")
     if n := audit["ids_shared"]:
@@ -178,6 +179,8 @@ def _findings(audit: Mapping[str, Any]) -> list[str]:
         found.append(f"attention: {n:,} in doubt: may or may not have been sent")
     if n := audit["assumed_sent"]:
         found.append(f"attention: {n:,} of the accepted are assumed, as a person decided")
+    if n := audit["resent"]:
+        found.append(f"attention: {n:,} in doubt were sent once more, as a person decided")
     if n := audit["without_id"]:
         found.append(f"attention: {n:,} of the accepted have no message id to prove it")
     if n := audit["recipients_repeated"]:

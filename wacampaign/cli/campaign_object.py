@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from wacampaign.cli.findings import Finding, attention, find
@@ -91,7 +92,12 @@ def _campaign(
         "holds": [{**hold, "reason": shown(hold["reason"])} for hold in given["holds"]],
         "never_enqueued": int(given["never_enqueued"]),
         "deleted": int(given["deleted"]),
+        # False: what other programs write may have messages sent twice.
+        "guarded": given["guarded"],
         "others": given["others"],
+        "next_retry_at": given["next_retry_at"],
+        # No rule waits so long: somebody wrote that time.
+        "retry_far_away": _is_after(given["next_retry_at"], given["far_away"]),
         "start_time": given["start_time"],
         "end_time": given["end_time"],
         "scheduled_start_time": given["scheduled_start_time"],
@@ -101,6 +107,10 @@ def _campaign(
     campaign["attention"] = attention(campaign)
     campaign["findings"] = [asdict(one) for one in find(campaign)]
     return campaign
+
+
+def _is_after(moment: str | None, other: str) -> bool:
+    return moment is not None and datetime.fromisoformat(moment) > datetime.fromisoformat(other)
 
 
 def _eta_seconds(campaign: Mapping[str, Any]) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from wacampaign.cli.other_writers import deleted, kept_back
 from wacampaign.cli.wording import duration, rows
 from wacampaign.core.error_table import Handling, lookup
-from wacampaign.core.moments import local_clock
+from wacampaign.core.moments import local_clock, local_time
 
 Severity = Literal["red", "yellow"]
 
@@ -235,6 +235,11 @@ def _others(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
     found = []
     if campaign["deleted"]:
         found += [Finding("red", text, audit) for text in deleted(campaign["others"])]
+    if not campaign["guarded"]:
+        text = (
+            "the guard is missing or switched off: what others write may have messages sent twice"
+        )
+        found.append(Finding("red", text, "wacampaign db migrate"))
     return found + [Finding("yellow", text, audit) for text in kept_back(campaign["others"])]
 
 
@@ -251,7 +256,11 @@ def _pace(campaign: Mapping[str, Any], short_id: str) -> list[Finding]:
         found.append(Finding("yellow", text, "wait: it speeds up by itself"))
     if counts["retry_later"] and not counts["ready"] and not counts["processing"]:
         text = f"{rows(counts['retry_later'])} left, waiting for another try"
-        found.append(Finding("yellow", text, f"wacampaign monitor {short_id}"))
+        step = f"wacampaign monitor {short_id}"
+        if campaign["retry_far_away"]:
+            text += f" until {local_time(campaign['next_retry_at'])}"
+            step = f"wacampaign restart-stuck {short_id}"
+        found.append(Finding("yellow", text, step))
     still = (
         counts["ready"]
         and not counts["processing"]

@@ -17,7 +17,8 @@ from wacampaign.cli.stuck_shown import next_command, plan_of, print_campaign
 from wacampaign.cli.wording import rows
 from wacampaign.core.completion import describe_verdict
 from wacampaign.core.masking import mask_phone
-from wacampaign.core.stuck import InDoubt, StuckCampaign, by_all, examine
+from wacampaign.core.standstill import InDoubt, StuckCampaign, by_all
+from wacampaign.core.stuck import examine
 from wacampaign.problems import Busy, ConfirmationRequired, Declined, Problem
 
 if TYPE_CHECKING:

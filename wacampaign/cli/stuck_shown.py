@@ -12,7 +12,7 @@ from wacampaign.cli.plan import Plan, Step
 from wacampaign.cli.wording import rows
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.moments import told_locally
-from wacampaign.core.stuck import Change, Kind, StuckCampaign
+from wacampaign.core.standstill import Change, Kind, StuckCampaign
 
 #: Columns of a line when the terminal is wider: longer lines are hard to read.
 _WIDEST: Final = 100

@@ -12,7 +12,7 @@ from typing import Final
 
 from wacampaign.core.boot_clock import boot_seconds
 from wacampaign.core.hand import Hand
-from wacampaign.core.number_pace import ALONE_SECONDS
+from wacampaign.core.number_pace import ALONE_SECONDS, ALONE_TOLERANCE
 from wacampaign.core.ports import ClaimAnswer
 
 #: Milliseconds of work claimed ahead: hides a round trip of REST, and is little to lose.
@@ -29,6 +29,9 @@ SPARE_SECONDS: Final = 0.02
 LONGEST_LEAD_SECONDS: Final = 4.0
 #: Seconds for a first claim and its fence, before any was measured.
 FIRST_GUESS_SECONDS: Final = 0.02
+#: Seconds that rows of a worker that is alone may wait for the wire behind their slots: half of
+#: what they may be late, so that the wire is full while the next claim is on its way.
+LATE_SECONDS: Final = ALONE_TOLERANCE / 2
 #: Seconds between two looks at the answers.
 MEASURE_SECONDS: Final = 0.5
 
@@ -44,6 +47,7 @@ class ClaimSize:
         self._rate = 0.0
         self._claims: deque[float] = deque(maxlen=REMEMBERED)
         self._unplaced = False
+        self._late = 0.0
         self._new_since = self._noted_at = boot_seconds()
 
     def note(self, seconds: float, answer: ClaimAnswer) -> None:
@@ -55,6 +59,7 @@ class ClaimSize:
         self._noted_at = now
         if answer.rates:
             self._rate = sum(answer.rates.values())
+        self._late = 0.0 if answer.alone_at is None else LATE_SECONDS
         if answer.rows:
             self._unplaced = answer.rows[0].due == -math.inf
 
@@ -91,8 +96,8 @@ class ClaimSize:
         room = hand.room
         ahead = room + self._per_second * AHEAD_MS / 1000
         if self._rate > self._per_second:
-            until_first = self._per_second * self.lead_ms / 1000
-            ahead = min(ahead, (room + until_first) / (1 - self._per_second / self._rate))
+            until_due = self._per_second * (self.lead_ms / 1000 + self._late)
+            ahead = min(ahead, (room + until_due) / (1 - self._per_second / self._rate))
         if hand.waiting > ahead / 2:
             return 0
         return max(0, round(ahead) - hand.waiting)

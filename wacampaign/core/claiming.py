@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
+from wacampaign.core.boot_clock import boot_seconds
 from wacampaign.core.claim_size import AHEAD_MS, ClaimSize
 from wacampaign.core.completion import describe_verdict
 from wacampaign.core.hand import Hand
@@ -131,7 +132,7 @@ class Claiming:
                     lead_ms=self._size.lead_ms,
                     beside_ms=self._size.beside_ms,
                     campaign_ids=self._campaign_ids,
-                    stalled=self._hand.stalled_lanes(),
+                    stalled=self._hand.stalled_lanes(boot_seconds()),
                 )
                 break
             except DatabaseAway:

@@ -8,6 +8,9 @@ from typing import Final
 #: Seconds a second by which two clocks may drift apart: NTP slews at most 500 in a million, and
 #: crystals are five times as good.
 DRIFT: Final = 0.0005
+#: Seconds that rounding may take from either bound: as floats, seconds since 1970 have steps of
+#: 0.24 µs.
+ROUNDING: Final = 1e-6
 #: Seconds of doubt up to which the clock is known well enough to send by. A path to the database
 #: that takes longer than this, both ways together and at its best, puts slots a half of it wrong.
 UNSURE_SECONDS: Final = 1.0
@@ -34,7 +37,8 @@ class DatabaseClock:
     def learn(self, *, sent: float, received: float, began: float, at: float) -> None:
         """One call: `sent` and `received` here, `began` and `at` (its end) in the database."""
         # Both as of now: the first is as old as the call.
-        least, most = sent - began - (received - sent) * DRIFT, received - at
+        least = sent - began - (received - sent) * DRIFT - ROUNDING
+        most = received - at + ROUNDING
         if least > most:
             # A clock was set in the middle of the call: it says nothing.
             return

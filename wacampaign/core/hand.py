@@ -18,6 +18,9 @@ SLOW_SECONDS: Final = 3.5
 SLOW_REQUESTS_STALL: Final = 16
 #: Requests that each lane may always have on the wire: what a lane at 20 a second needs.
 LEAST_KEPT: Final = 8
+#: Age in seconds of its oldest request up to which a lane may use room that others keep: thrice
+#: Meta's usual answer time. One that takes longer may be about to hang.
+PROMPT_SECONDS: Final = 1.0
 #: Longest pause between two probes of an API that cannot be reached, in seconds.
 DOWN_LONGEST_SECONDS: Final = 30.0
 
@@ -45,6 +48,10 @@ class Lane:
         """Requests on the wire that are not slow: what uses up the limit."""
         return len(self.on_wire) - self.slow
 
+    def prompt(self, now: float) -> bool:
+        """Whether its requests are answered soon, as of `now` (boot seconds)."""
+        return now - next(iter(self.on_wire.values()), now) < PROMPT_SECONDS
+
     @property
     def stalled(self) -> bool:
         """Its requests hang: it gets no more, so that it holds up nobody else."""
@@ -67,8 +74,9 @@ class Hand:
     """Rows and lanes of one worker. Single-threaded: touched by the loop's tasks only.
 
     The wire carries `limit_in_flight` requests. Each lane that is in use keeps a part of them:
-    twice what it usually needs, at most its number's fair share. So when the requests of one lane
-    hang, the others go on, without the wire being cut into equal pieces.
+    twice what it usually needs, at most its number's fair share. Half of what it keeps and does not
+    use it lends to lanes that are answered promptly, the other half to nobody. So when the requests
+    of one lane hang, the others go on, without the wire being cut into equal pieces.
     """
 
     def __init__(self, limit_in_flight: int) -> None:
@@ -110,11 +118,20 @@ class Hand:
         """Whether one more request of this lane may go out at `now` (boot seconds)."""
         if self.down_until is not None:
             return now >= self.down_until and self.in_flight == 0
-        return self._has_room(lane) and self.in_flight < 2 * self.limit_in_flight
+        return self._has_room(lane, now) and self.in_flight < 2 * self.limit_in_flight
 
-    def _has_room(self, lane: Lane) -> bool:
+    def _has_room(self, lane: Lane, now: float) -> bool:
         own = max(lane.kept, LEAST_KEPT)
-        return lane.busy < own or self._committed < self.limit_in_flight
+        if lane.busy < max(own // 2, LEAST_KEPT):
+            return True
+        busy = self.in_flight - self.slow
+        if busy >= self.limit_in_flight:
+            return False
+        # In the middle of what is used and what is used or kept: half of the difference is lent.
+        return lane.busy < own or (
+            self._committed + busy < 2 * self.limit_in_flight
+            and (self._committed < self.limit_in_flight or lane.prompt(now))
+        )
 
     def unreachable(self, now: float, departed: float) -> bool:
         """No connection could be made for a request of `departed`. True: an outage, and news.
@@ -193,12 +210,13 @@ class Hand:
         self._committed = sum(max(lane.kept, lane.busy) for lane in self.lanes.values())
         self.moved.set()
 
-    def stalled_lanes(self) -> list[tuple[str, str]]:
-        """Lanes that shall get no rows now: their requests hang, or fill what the lane may have."""
+    def stalled_lanes(self, now: float) -> list[tuple[str, str]]:
+        """Lanes that shall get no rows at `now` (boot seconds): their requests hang, or are about
+        to and fill what the lane may have."""
         return [
             key
             for key, lane in self.lanes.items()
-            if lane.stalled or lane.blocked or not self._has_room(lane)
+            if lane.stalled or lane.blocked or not (lane.prompt(now) or self._has_room(lane, now))
         ]
 
     def unblock(self, keys: Iterable[tuple[str, str]]) -> None:

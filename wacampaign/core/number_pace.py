@@ -103,11 +103,14 @@ class NumberPaces:
         among each other: all slots are its own, so nobody else's turn comes in between.
         """
         pace = self._of(number_id)
-        # With slots of its own in a row, half of the tolerance is enough to keep the pace.
-        early = pace.tolerance / 2 if now < self._alone_until else pace.tolerance
+        # With slots of its own in a row, half of the tolerance is enough to keep the pace, and the
+        # other half makes good what a process lost that got its turn late.
+        alone = now < self._alone_until
+        early = pace.tolerance / 2 if alone else pace.tolerance
         if pace.next_turn - now > early:
             return False
-        pace.next_turn = max(pace.next_turn, now) + pace.gap
+        behind = pace.tolerance / 2 if alone else 0.0
+        pace.next_turn = max(pace.next_turn, now - behind) + pace.gap
         return True
 
     def takes(self, number_id: str, slot: float, now: float) -> bool:

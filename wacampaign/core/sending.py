@@ -182,13 +182,12 @@ class Sending:
         departing: list[tuple[ClaimedRow, HeldClaim, Card]] = []
         late: list[ClaimedRow] = []
         unsent: list[ClaimedRow] = []
-        postponed: list[ClaimedRow] = []
+        stuck: set[tuple[str, str]] = set()
         backed_up = self._settling.backed_up
-        while (due := self._waiting.next_due()) is not None and due <= now:
-            row = self._waiting.pop()
+        for row in self._waiting.take_due(now, stuck):
             claim = self._waiting.claims.get(row.claim_id)
             lane = self._hand.lane(row.lane)
-            if self._paces.missed(row.number_id, due, now):
+            if self._paces.missed(row.number_id, row.due, now):
                 late.append(row)
             elif claim is None or lane.blocked or lane.stalled:
                 unsent.append(row)
@@ -200,7 +199,7 @@ class Sending:
                 or not self._hand.may_send(lane, now)
                 or not self._paces.turn(row.number_id, now)
             ):
-                postponed.append(row)
+                stuck.add(row.lane)
             else:
                 self._waiting.leaves(row)
                 card = self._cards.at_hand(row.number_id, row.template)
@@ -210,7 +209,6 @@ class Sending:
                     departing.append((row, claim, card))
                 else:
                     self._start(row, self._send_without_card(row, claim))
-        self._waiting.put(postponed)
         if late:
             self._miss(late)
         if unsent:

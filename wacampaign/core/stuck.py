@@ -5,15 +5,12 @@ Judges the facts of the database (`wacampaign_stuck`); asks nobody and changes n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from wacampaign.core.moments import local_time
-
-InDoubt = Literal["hold", "resend", "assume-sent"]
+from wacampaign.core.standstill import Change, InDoubt, Kind, StuckCampaign
 
 #: A campaign whose contacts are still being written after so long was left by its `create`.
 WRITING_TAKES: Final = timedelta(hours=1)
@@ -25,72 +22,6 @@ _CAUSES: Final = {
     "worker_lost": "their worker was lost while it sent them",
     "no_claim": "another program took them and said nothing more",
 }
-
-
-class Kind(StrEnum):
-    """The ways in which a campaign stops though work is left."""
-
-    COMPLETED_WITH_ROWS_LEFT = "completed with rows left"
-    COMPLETED_WITH_FEWER_ROWS = "completed with fewer rows than contacts"
-    FEWER_ROWS = "running with fewer rows than contacts"
-    NO_LIVE_WORKER = "running with no live worker"
-    HELD_BY_NOBODY = "rows in processing that nobody holds"
-    PENDING = "rows that are pending, which no worker takes"
-    ACCEPTED_WAITING = "rows that wait to be sent, but were accepted"
-    IN_DOUBT = "rows in doubt"
-    DOUBT_WAITING = "rows that wait to be sent, but are in doubt"
-    NOBODY_SAYS_SO = "nothing left to do, but nobody says that it is over"
-    CAUSE_GONE = "paused, and the cause is gone"
-    HOLD_CAUSE_GONE = "part of it held, and the cause is gone"
-    LEFT_UNWRITTEN = "paused, and its contacts were never all written"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """So many rows (or campaigns) go from one state to another."""
-
-    n: int
-    what: str
-    was: str
-    becomes: str
-
-
-@dataclass(slots=True)
-class StuckCampaign:
-    """One campaign with its kinds of standstill, the evidence, and what would be changed."""
-
-    id: str
-    name: str
-    status: str
-    #: The state that was seen; a restart acts on this state only.
-    token: str
-    #: Accepted rows: never touched.
-    accepted: int
-    #: Rows in doubt, once those that nobody holds are counted among them.
-    in_doubt: int
-    #: Rows never sent.
-    left: int
-    #: When this was seen, by the database's clock.
-    seen_at: str
-    #: Claims of dead workers whose rows are counted as in doubt here.
-    seen_claims: Sequence[str] = ()
-    kinds: list[Kind] = field(default_factory=list)
-    evidence: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    #: What stays as it is, and why.
-    keeps: list[str] = field(default_factory=list)
-    #: Which calls are needed.
-    restart: bool = False
-    mend: bool = False
-    reap: bool = False
-    complete: bool = False
-    #: What is to be done with the rows in doubt: None if nothing.
-    resolve: Literal["resend", "assume_sent"] | None = None
-
-    @property
-    def short_id(self) -> str:
-        """The first eight characters: what a person types."""
-        return self.id[:8]
 
 
 def examine(
@@ -334,6 +265,13 @@ class _Case:
             self._change(self._counts["pending"], "row", "pending", "ready")
             self.found.mend = True
 
+        far: Mapping[str, Any] = self._campaign["far_away"] or {}
+        if (n := int(far.get("rows", 0))) and acted_on:
+            first = local_time(far["first_at"])
+            self._add(Kind.FAR_AWAY, f"{_rows(n)} wait for another try until {first} or later")
+            self._change(n, "row", f"ready (not before {first})", "ready")
+            self.found.mend = True
+
     def _doubt(self) -> None:
         n = self.found.in_doubt
         if not n:
@@ -366,11 +304,6 @@ class _Case:
                 f"{right[0] + self._waiting:,}, {right[1]:,}",
             )
             self.found.mend = True
-
-
-def by_all(campaigns: Sequence[StuckCampaign]) -> tuple[int, int]:
-    """Rows accepted and rows in doubt of all of them."""
-    return sum(one.accepted for one in campaigns), sum(one.in_doubt for one in campaigns)
 
 
 def _rows(n: int) -> str:

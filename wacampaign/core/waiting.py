@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from wacampaign.core.ports import ClaimedRow
@@ -26,20 +26,23 @@ class HeldClaim:
         return self.fenced_at is not None and now - self.fenced_at <= fence_seconds
 
 
+Slot = tuple[float, int, ClaimedRow]
+
+
 class Waiting:
-    """A heap of rows by slot, and the claims that they belong to."""
+    """A heap of rows by slot for each lane, and the claims that they belong to."""
 
     def __init__(self) -> None:
         self.claims: dict[str, HeldClaim] = {}
         self._order = itertools.count()
-        self._due: list[tuple[float, int, ClaimedRow]] = []
+        self._lanes: dict[tuple[str, str], list[Slot]] = {}
 
     def __len__(self) -> int:
-        return len(self._due)
+        return sum(map(len, self._lanes.values()))
 
     def next_due(self) -> float | None:
         """The earliest slot, in boot seconds."""
-        return self._due[0][0] if self._due else None
+        return min((slots[0][0] for slots in self._lanes.values()), default=None)
 
     def add_claim(self, rows: list[ClaimedRow]) -> HeldClaim:
         """Opens the claim of these rows; which of them wait says `put`."""
@@ -49,11 +52,31 @@ class Waiting:
     def put(self, rows: list[ClaimedRow]) -> None:
         """Rows wait for their `due`."""
         for row in rows:
-            heapq.heappush(self._due, (row.due, next(self._order), row))
+            slots = self._lanes.setdefault(row.lane, [])
+            heapq.heappush(slots, (row.due, next(self._order), row))
 
-    def pop(self) -> ClaimedRow:
-        """The row with the earliest slot."""
-        return heapq.heappop(self._due)[2]
+    def take_due(self, now: float, stuck: set[tuple[str, str]]) -> Iterator[ClaimedRow]:
+        """Takes out the rows whose slot has come, the earliest first.
+
+        A row whose lane is in `stuck` when the next one is asked for stays, with all behind it: so
+        a look costs what leaves, and not what waits.
+        """
+        heads = [(slots[0], lane) for lane, slots in self._lanes.items() if slots[0][0] <= now]
+        heapq.heapify(heads)
+        while heads:
+            (_, _, row), lane = heads[0]
+            yield row
+            slots = self._lanes[lane]
+            if lane in stuck:
+                heapq.heappop(heads)
+                continue
+            heapq.heappop(slots)
+            if slots and slots[0][0] <= now:
+                heapq.heapreplace(heads, (slots[0], lane))
+                continue
+            heapq.heappop(heads)
+            if not slots:
+                del self._lanes[lane]
 
     def leaves(self, row: ClaimedRow) -> None:
         """The row is sent or given back: its claim needs to be known no longer than its rows."""
@@ -65,10 +88,17 @@ class Waiting:
 
     def withdraw(self, concerned: Callable[[ClaimedRow], bool]) -> list[ClaimedRow]:
         """Takes out the rows that match."""
-        taken = [row for _, _, row in self._due if concerned(row)]
-        if taken:
-            self._due = [item for item in self._due if not concerned(item[2])]
-            heapq.heapify(self._due)
+        taken: list[ClaimedRow] = []
+        for lane, slots in list(self._lanes.items()):
+            found = [row for _, _, row in slots if concerned(row)]
+            if not found:
+                continue
+            taken += found
+            kept = [slot for slot in slots if not concerned(slot[2])]
+            heapq.heapify(kept)
+            self._lanes[lane] = kept
+            if not kept:
+                del self._lanes[lane]
         for claim in self.claims.values():
             parked = [row for row in claim.parked if concerned(row)]
             if parked:

@@ -52,7 +52,9 @@ begin
     if not exists (
         select 1 from pg_catalog.pg_trigger
         where tgrelid = 'public.campaigns'::regclass and tgname = 'wacampaign_schedule_over'
+          and tgenabled in ('O', 'A')
     ) then
+        drop trigger if exists wacampaign_schedule_over on public.campaigns;
         create trigger wacampaign_schedule_over after update of status on public.campaigns
             for each row when (new.status is distinct from 'paused')
             execute function public.wacampaign_schedule_over();

@@ -187,6 +187,7 @@ begin
     if (
         select count(*) from pg_catalog.pg_trigger
         where tgrelid = 'public.send_queue'::regclass and tgname like 'wacampaign\_count\_%'
+          and tgenabled in ('O', 'A')
     ) < 4 then
         -- All four at once: one alone would count half of what a writer does.
         lock table public.send_queue in share row exclusive mode;
@@ -210,7 +211,9 @@ begin
     if not exists (
         select 1 from pg_catalog.pg_trigger
         where tgrelid = 'public.campaigns'::regclass and tgname = 'wacampaign_campaign_started'
+          and tgenabled in ('O', 'A')
     ) then
+        drop trigger if exists wacampaign_campaign_started on public.campaigns;
         create trigger wacampaign_campaign_started after update of status on public.campaigns
             for each row when (new.status = 'running' and old.status is distinct from 'running')
             execute function public.wacampaign_campaign_started();

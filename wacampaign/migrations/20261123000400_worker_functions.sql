@@ -4,6 +4,19 @@
 -- find their own tables by it. (What runs as its owner has an empty one.)
 -- Locks are always taken in this order: buckets, campaigns, send_queue, counts.
 
+-- Whether the guard stands: all of its triggers, and each fires.
+create or replace function public.wacampaign_guarded()
+returns bool
+language sql
+stable
+set search_path = public, extensions, pg_temp
+as $$
+    select count(*) = 6
+    from pg_catalog.pg_trigger t
+    where t.tgrelid in (to_regclass('public.send_queue'), to_regclass('public.campaigns'))
+      and t.tgname like 'wacampaign\_guard\_%' and t.tgenabled in ('O', 'A')
+$$;
+
 create or replace function public.wacampaign_register(
     p_worker_id uuid,
     p_host text,
@@ -18,6 +31,11 @@ as $$
 declare
     v_new bool;
 begin
+    if not public.wacampaign_guarded() then
+        -- As for anything else that is missing: `db migrate` makes it.
+        raise sqlstate '42883' using message = 'the guard is missing or switched off:'
+            || ' without it, what other programs write may have messages sent twice';
+    end if;
     insert into public.wacampaign_workers (id, host, pid, version)
     values (p_worker_id, p_host, p_pid, p_version)
     on conflict (id) do update
@@ -172,7 +190,8 @@ begin
     -- Meta reports on a message for 30 days.
     delete from public.wacampaign_deleted_rows
     where deleted_at < clock_timestamp() - interval '31 days';
-    return public.wacampaign_reap() || jsonb_build_object('known', v_known);
+    return public.wacampaign_reap()
+        || jsonb_build_object('known', v_known, 'guarded', public.wacampaign_guarded());
 end
 $$;
 

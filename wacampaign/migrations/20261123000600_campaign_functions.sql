@@ -561,6 +561,17 @@ begin
 end
 $$;
 
+-- From when on a wait for another try is no wait but somebody's slip: a day is longer than any wait of
+-- ours or the backend's.
+create or replace function public.wacampaign_far_away()
+returns timestamptz
+language sql
+volatile
+set search_path = public, extensions, pg_temp
+as $$
+    select clock_timestamp() + interval '1 day'
+$$;
+
 -- What queue-stats and monitor show. Without ids: all campaigns that are not over.
 create or replace function public.wacampaign_stats(p_campaign_ids uuid[] default null)
 returns jsonb
@@ -643,6 +654,8 @@ as $$
                           and q.template_name = lane.template_name
                           and q.next_retry_at > (select clock_timestamp())
                     ) as w) end,
+                'far_away', public.wacampaign_far_away(),
+                'guarded', public.wacampaign_guarded(),
                 'scheduled_start_time', public.wacampaign_starts_at(k.id),
                 'start_time', k.start_time,
                 'end_time', k.end_time,
@@ -783,6 +796,8 @@ begin
         'never_enqueued', v_missing,
         'deleted', v_deleted,
         'others', public.wacampaign_others(p_campaign_id),
+        'resent', (select coalesce(sum(e.row_count), 0) from public.wacampaign_events e
+                   where e.campaign_id = p_campaign_id and e.kind = 'doubt_resent'),
         'left_behind', case when v_campaign.status = 'completed' then v_undone else 0 end,
         'twice_by_row', v_twice,
         'ids_shared', v_shared,
@@ -824,6 +839,9 @@ as $$
                                            'answer_without_row')
                             and e.detail ->> 'wamid' = m.whatsapp_message_id)
         group by m.user_phone
+    ), accepted as materialized (
+        select distinct q.phone from public.send_queue q
+        where q.campaign_id = p_campaign_id and q.status = 'sent' and exists (select 1 from unowned)
     ), without_id as (
         -- The old backend left ids out, and a row in doubt has none: one message each is theirs.
         select q.phone, count(*) as n from public.send_queue q
@@ -831,13 +849,23 @@ as $$
           and q.whatsapp_message_id is null and exists (select 1 from unowned)
         group by q.phone
     )
-    -- Nor is the message of a row that somebody deleted: so many may be theirs.
-    select jsonb_build_object('unowned', greatest(0, coalesce(sum(greatest(0, u.n - coalesce(w.n, 0))), 0)
+    -- Nor is the message of a row that somebody deleted: so many may be theirs, as far as their recipients
+    -- have no accepted row now. (Who deletes rows and puts them back has them sent again.)
+    select jsonb_build_object('unowned', coalesce(sum(m.more) filter (where m.again), 0)
+        + greatest(0, coalesce(sum(m.more) filter (where not m.again), 0)
         - (select coalesce(sum(s.value::bigint), 0) from public.wacampaign_events e
            cross join lateral jsonb_each_text(e.detail -> 'statuses') as s
            where e.campaign_id = p_campaign_id and e.kind = 'rows_deleted'
              and s.key in ('sent', 'failed'))))
-    from unowned u left join without_id w on w.phone = u.phone
+    from (
+        select greatest(0, u.n - coalesce(w.n, 0)) as more,
+               exists (select 1 from public.wacampaign_events e
+                       where e.campaign_id = p_campaign_id and e.kind = 'rows_deleted')
+               and a.phone is not null as again
+        from unowned u
+        left join without_id w on w.phone = u.phone
+        left join accepted a on a.phone = u.phone
+    ) as m
 $$;
 
 -- The audit's third part: recipients of more than one accepted row. The list named them twice.

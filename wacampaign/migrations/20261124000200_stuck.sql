@@ -104,6 +104,13 @@ begin
                     where q.campaign_id = k.id and q.status in ('ready', 'pending')
                       and q.in_doubt_since is not null
                       and q.whatsapp_message_id is null) else 0 end,
+                'far_away', case when s.waiting > 0 then (
+                    select jsonb_build_object('rows', count(*), 'first_at',
+                                              least(min(q.next_retry_at), '9999-12-30'))
+                    from public.send_queue q
+                    where q.campaign_id = k.id and q.status = 'ready'
+                      and q.next_retry_at > (select public.wacampaign_far_away())
+                      and q.whatsapp_message_id is null and q.in_doubt_since is null) end,
                 'holds', case when k.status in ('running', 'paused')
                          then public.wacampaign_standing_holds(k.id) else '[]'::jsonb end,
                 'paused_by', (select jsonb_build_object('actor', e.actor, 'at', e.at)
@@ -362,7 +369,7 @@ $$;
 -- One step of what the rows of a stopped campaign need, at most p_limit of each kind:
 --   accepted: rows to be sent, in doubt or in nobody's hands that have a message id were accepted:
 --     they are `sent`
---   pending: rows never sent that no worker takes: `ready`
+--   pending: rows never sent that no worker takes, or that wait for more than a day: `ready` now
 --   in_doubt: rows in `processing` of another program, and rows to be sent though in doubt: nobody
 --     knows, so they are in doubt
 -- The same call again until all three are 0.
@@ -381,6 +388,7 @@ as $$
 declare
     v_limit constant int := least(greatest(p_limit, 1), 5000);
     v_now constant timestamptz := clock_timestamp();
+    v_far constant timestamptz := public.wacampaign_far_away();
     v_status text;
     v_ids uuid[];
     v_accepted int;
@@ -416,6 +424,11 @@ begin
                and a.status = 'pending' and a.whatsapp_message_id is null
                and a.in_doubt_since is null limit v_limit)
             union all
+            (select a.id from public.send_queue a
+             where v_status in ('running', 'completed') and a.campaign_id = p_campaign_id
+               and a.status = 'ready' and a.next_retry_at > v_far
+               and a.whatsapp_message_id is null and a.in_doubt_since is null limit v_limit)
+            union all
             (select o from public.wacampaign_orphans(p_campaign_id, v_limit) as o))
         order by q.id
         for update skip locked
@@ -430,7 +443,8 @@ begin
                        then coalesce(q.revision, 0) + 1 else q.revision end,
             sent_at = case when q.whatsapp_message_id is not null
                       then coalesce(q.sent_at, q.updated_at) else q.sent_at end,
-            next_retry_at = case when q.whatsapp_message_id is null then q.next_retry_at end,
+            next_retry_at = case when q.whatsapp_message_id is null
+                                  and q.next_retry_at <= v_far then q.next_retry_at end,
             -- Since when it stands as it does: who saw it before is who decides about it.
             in_doubt_since = case when q.whatsapp_message_id is null and q.status = 'processing'
                              then coalesce(q.in_doubt_since, least(q.updated_at, v_now))
@@ -453,7 +467,7 @@ begin
                    or not exists (select 1 from public.wacampaign_claims c
                                   where c.id = q.claim_id and c.closed_at is null))))
           and (q.status <> 'ready' or q.whatsapp_message_id is not null
-               or q.in_doubt_since is not null)
+               or q.in_doubt_since is not null or q.next_retry_at > v_far)
         returning q.status
     )
     select count(*) filter (where status = 'sent'), count(*) filter (where status = 'ready'),
@@ -467,7 +481,7 @@ begin
     where v_accepted > 0;
     insert into public.wacampaign_events (campaign_id, kind, actor, row_count, reason)
     select p_campaign_id, 'readied', p_actor, v_pending,
-           'they were pending, which no worker takes'
+           'they were pending, which no worker takes, or waited for a time far away'
     where v_pending > 0;
     insert into public.wacampaign_events (campaign_id, kind, actor, row_count, reason)
     select p_campaign_id, 'in_doubt', p_actor, v_doubt,

@@ -4,11 +4,12 @@
 -- It neither fails another program's statement nor follows it: the row stays as it was, and one event
 -- a statement and campaign says who tried what with how many rows. Our own writes need no session
 -- setting (a pooler shares sessions): one that takes a row out of `processing` counts its `revision`
--- up, and what does not is another program's.
+-- up by one, and what does not is another program's. Nor does another program set it: a row that is
+-- written whole from an older copy (an upsert, an import) brings the copy's.
 
 -- No default: adding it rewrites nothing.
 alter table public.send_queue add column if not exists revision int;
-comment on column public.send_queue.revision is 'counted up by each write of ours that takes the row out of processing; a write that leaves it as it was is another program''s, see the guard';
+comment on column public.send_queue.revision is 'counted up by one by each write of ours that takes the row out of processing; any other write is another program''s, see the guard';
 
 -- Rows of another program's making: to be sent, though in doubt. None while the guard stands.
 create index if not exists wacampaign_queue_doubt_waiting
@@ -70,9 +71,13 @@ declare
     v_tried text := coalesce(old.status, 'nothing') || ' to ' || coalesce(new.status, 'nothing');
     v_taken_back constant bool := new.status in ('ready', 'pending', 'processing')
         and new.status is distinct from old.status;
+    v_ours constant bool := new.revision is not distinct from coalesce(old.revision, 0) + 1;
     v_kept jsonb;
     v_campaign text;
 begin
+    if not v_ours then
+        new.revision := old.revision;
+    end if;
     if new.whatsapp_message_id is distinct from old.whatsapp_message_id
        and old.whatsapp_message_id is not null then
         -- The id of an accepted message is the proof of it.
@@ -106,7 +111,7 @@ begin
         end if;
     elsif new.status in ('ready', 'pending')
           and (old.status = 'processing' or old.in_doubt_since is not null)
-          and new.revision is not distinct from old.revision
+          and not v_ours
           and old.whatsapp_message_id is null then
         if new.whatsapp_message_id is not null then
             -- It comes with the proof that it was accepted.
@@ -133,7 +138,7 @@ begin
         new.in_doubt_cause := coalesce(old.in_doubt_cause, 'no_answer');
         return new;
     elsif old.in_doubt_since is not null and new.in_doubt_since is null
-          and new.whatsapp_message_id is null and new.revision is not distinct from old.revision then
+          and new.whatsapp_message_id is null and not v_ours then
         v_tried := 'doubt removed';
         new.in_doubt_since := old.in_doubt_since;
         new.in_doubt_cause := coalesce(new.in_doubt_cause, old.in_doubt_cause);
@@ -144,6 +149,8 @@ begin
         new.claimed_at := null;
         new.lease_until := null;
         return new;
+    elsif v_tried <> 'another message id' then
+        return new;  -- nothing but another revision
     end if;
 
     if v_tried is not null then
@@ -319,74 +326,130 @@ begin
 end
 $$;
 
+-- A row that was deleted while its message was on its way, or in doubt, and is entered again under its id:
+-- it is what it was, `sent` if Meta has answered since. As far as ids tell; see `audit` for the rest.
+create or replace function public.wacampaign_guard_inserted()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    begin
+        if exists (select 1 from public.wacampaign_deleted_rows) then
+            with again as (
+                update public.send_queue q
+                set status = case when d.wamid is null then 'processing' else 'sent' end,
+                    revision = coalesce(q.revision, 0) + 1, claim_id = d.claim_id,
+                    whatsapp_message_id = d.wamid,
+                    sent_at = case when d.wamid is not null then d.deleted_at end,
+                    in_doubt_since = case when d.wamid is null then clock_timestamp() end,
+                    in_doubt_cause = case when d.wamid is null then 'no_answer' end,
+                    updated_at = clock_timestamp()
+                from new_rows n
+                join public.wacampaign_deleted_rows d on d.id = n.id
+                where q.id = n.id and q.status in ('ready', 'pending')
+                  and q.whatsapp_message_id is null
+                returning q.campaign_id
+            )
+            insert into public.wacampaign_events (campaign_id, kind, actor, row_count, reason, detail)
+            select a.campaign_id, 'kept_back', public.wacampaign_who(), count(*),
+                   'deleted while they were being sent or in doubt, and entered again: still in doubt',
+                   jsonb_build_object('tried', jsonb_build_object('deleted and entered again', count(*)))
+            from again a group by a.campaign_id
+            order by 1;
+        end if;
+    exception when others then
+        null;
+    end;
+    return null;
+end
+$$;
+
+-- Each trigger is made anew when what it says has changed since it was made (its comment tells), and
+-- when it is switched off.
 do $$
 declare
-    v_trigger text;
+    v_one record;
+    v_had record;
 begin
-    if (
-        select count(*) from pg_catalog.pg_trigger
-        where tgrelid = 'public.send_queue'::regclass and tgname like 'wacampaign\_guard\_%'
-    ) < 4 then
-        lock table public.send_queue in share row exclusive mode;
-        foreach v_trigger in array array['row', 'told', 'deleted', 'emptied'] loop
-            execute format('drop trigger if exists wacampaign_guard_%s on public.send_queue', v_trigger);
-        end loop;
-        create trigger wacampaign_guard_row
-            before update on public.send_queue
-            for each row
-            when (
-                -- accepted, and to be sent again
-                (new.status in ('ready', 'pending', 'processing') and new.status is distinct from old.status
-                 and (old.status = 'sent' or old.whatsapp_message_id is not null))
-                -- another id for an accepted message, or none
-                or (old.whatsapp_message_id is not null
-                    and new.whatsapp_message_id is distinct from old.whatsapp_message_id)
-                -- in somebody's hands or in doubt, and not our own write
-                or ((old.status = 'processing' or old.in_doubt_since is not null)
-                    and new.revision is not distinct from old.revision
-                    and (new.status in ('ready', 'pending')
-                         or (old.status = 'processing' and new.status = 'processing'
-                             and old.claim_id is not null and new.claim_id is distinct from old.claim_id)
-                         -- whatever the status says: else it takes two statements to send it again
-                         or (old.in_doubt_since is not null and new.in_doubt_since is null
-                             and new.whatsapp_message_id is null)
-                         or (old.status = 'processing' and new.status in ('sent', 'failed')
-                             and old.claim_id is not null and new.whatsapp_message_id is null)))
-                -- sent, as somebody said, and now failed
-                or (old.status = 'sent' and new.status = 'failed'
-                    and new.whatsapp_message_id is null and new.in_doubt_since is null
-                    and new.revision is not distinct from old.revision)
-                -- taken by a program without claims
-                or (new.status = 'processing' and old.status is distinct from 'processing'
-                    and old.claim_id is not null and new.claim_id = old.claim_id
-                    and new.in_doubt_since is null)
-            )
-            execute function public.wacampaign_guard_row();
-        create trigger wacampaign_guard_told
-            after update on public.send_queue
-            for each statement
-            when (coalesce(current_setting('wacampaign.kept_back', true), '') <> '')
-            execute function public.wacampaign_guard_told();
-        create trigger wacampaign_guard_deleted
-            after delete on public.send_queue
-            referencing old table as old_rows
-            for each statement
-            execute function public.wacampaign_guard_deleted();
-        create trigger wacampaign_guard_emptied
-            before truncate on public.send_queue
-            for each statement
-            execute function public.wacampaign_guard_deleted();
-    end if;
-    if not exists (
-        select 1 from pg_catalog.pg_trigger
-        where tgrelid = 'public.campaigns'::regclass and tgname = 'wacampaign_guard_completion'
-    ) then
-        create trigger wacampaign_guard_completion
-            before update of status on public.campaigns
-            for each row
-            when (new.status = 'completed' and old.status in ('running', 'paused'))
-            execute function public.wacampaign_guard_completion();
-    end if;
+    for v_one in
+        select t.name, t.on_table, t.says, 'wacampaign ' || md5(t.says) as mark
+        from (values
+            ('wacampaign_guard_row', 'send_queue', $says$
+create trigger wacampaign_guard_row
+before update on public.send_queue
+for each row
+when (
+    -- accepted, and to be sent again
+    (new.status in ('ready', 'pending', 'processing') and new.status is distinct from old.status
+     and (old.status = 'sent' or old.whatsapp_message_id is not null))
+    -- another id for an accepted message, or none
+    or (old.whatsapp_message_id is not null
+        and new.whatsapp_message_id is distinct from old.whatsapp_message_id)
+    -- in somebody's hands or in doubt, and not our own write
+    or ((old.status = 'processing' or old.in_doubt_since is not null)
+        and new.revision is distinct from coalesce(old.revision, 0) + 1
+        and (new.status in ('ready', 'pending')
+             or (old.status = 'processing' and new.status = 'processing'
+                 and old.claim_id is not null and new.claim_id is distinct from old.claim_id)
+             -- whatever the status says: else it takes two statements to send it again
+             or (old.in_doubt_since is not null and new.in_doubt_since is null
+                 and new.whatsapp_message_id is null)
+             or (old.status = 'processing' and new.status in ('sent', 'failed')
+                 and old.claim_id is not null and new.whatsapp_message_id is null)))
+    -- sent, as somebody said, and now failed
+    or (old.status = 'sent' and new.status = 'failed'
+        and new.whatsapp_message_id is null and new.in_doubt_since is null
+        and new.revision is distinct from coalesce(old.revision, 0) + 1)
+    -- written whole, from another copy of the row
+    or (new.revision is distinct from old.revision
+        and new.revision is distinct from coalesce(old.revision, 0) + 1)
+    -- taken by a program without claims
+    or (new.status = 'processing' and old.status is distinct from 'processing'
+        and old.claim_id is not null and new.claim_id = old.claim_id
+        and new.in_doubt_since is null)
+)
+execute function public.wacampaign_guard_row()$says$),
+            ('wacampaign_guard_told', 'send_queue', $says$
+create trigger wacampaign_guard_told
+after update on public.send_queue
+for each statement
+when (coalesce(current_setting('wacampaign.kept_back', true), '') <> '')
+execute function public.wacampaign_guard_told()$says$),
+            ('wacampaign_guard_deleted', 'send_queue', $says$
+create trigger wacampaign_guard_deleted
+after delete on public.send_queue
+referencing old table as old_rows
+for each statement
+execute function public.wacampaign_guard_deleted()$says$),
+            ('wacampaign_guard_inserted', 'send_queue', $says$
+create trigger wacampaign_guard_inserted
+after insert on public.send_queue
+referencing new table as new_rows
+for each statement
+execute function public.wacampaign_guard_inserted()$says$),
+            ('wacampaign_guard_emptied', 'send_queue', $says$
+create trigger wacampaign_guard_emptied
+before truncate on public.send_queue
+for each statement
+execute function public.wacampaign_guard_deleted()$says$),
+            ('wacampaign_guard_completion', 'campaigns', $says$
+create trigger wacampaign_guard_completion
+before update of status on public.campaigns
+for each row
+when (new.status = 'completed' and old.status in ('running', 'paused'))
+execute function public.wacampaign_guard_completion()$says$)
+        ) as t (name, on_table, says)
+    loop
+        select t.tgenabled as enabled, obj_description(t.oid, 'pg_trigger') as mark into v_had
+        from pg_catalog.pg_trigger t
+        where t.tgrelid = format('public.%I', v_one.on_table)::regclass and t.tgname = v_one.name;
+        continue when v_had.mark = v_one.mark and v_had.enabled in ('O', 'A');
+        execute format('drop trigger if exists %I on public.%I', v_one.name, v_one.on_table);
+        execute v_one.says;
+        execute format('comment on trigger %I on public.%I is %L', v_one.name, v_one.on_table, v_one.mark);
+    end loop;
 end
 $$;
 

@@ -2,7 +2,8 @@
 
 psycopg_pool reopens what broke in workers of its own, 1, 2, 4 … up to 300 s apart (its
 `AttemptWithBackoff`): after an outage of two minutes calls failed for another one. Here the call
-that needs a connection opens it, so what the database's return costs is the caller's own pause.
+that needs a connection opens it, so what the database's return costs is the caller's own pause
+(ADR 0018).
 """
 
 from __future__ import annotations

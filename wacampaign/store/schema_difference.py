@@ -120,7 +120,7 @@ def differences(connection: Connection[Any]) -> list[Difference]:
         connection.execute(
             "select c.relname::text, t.tgname::text from pg_trigger t"
             " join pg_class c on c.oid = t.tgrelid"
-            " where not t.tgisinternal and t.tgenabled <> 'D'"
+            " where not t.tgisinternal and t.tgenabled in ('O', 'A')"
             " and c.relnamespace = 'public'::regnamespace"
         )
     )
@@ -146,7 +146,7 @@ def differences(connection: Connection[Any]) -> list[Difference]:
         for index in sorted(expected.indexes - indexes)
     ]
     found += [
-        Difference("trigger", trigger, f"trigger {trigger} on {table} is missing or disabled")
+        Difference("trigger", trigger, f"trigger {trigger} on {table} is missing or switched off")
         for table, trigger in sorted(expected.triggers - triggers)
     ]
     for name, function in sorted(expected.functions.items(), key=lambda pair: pair[0]):

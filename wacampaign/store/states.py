@@ -52,6 +52,10 @@ _KEY = (
     "copy the secret key (sb_secret_…) from the project's API settings into SUPABASE_SERVICE_KEY; "
     "legacy service_role keys can be disabled there"
 )
+_RIGHTS = (
+    "this login or key may not do that: over REST use the secret key (sb_secret_…), over a direct "
+    "connection the login that ran `wacampaign db migrate`"
+)
 _PASSWORD = "check user and password in DATABASE_URL"
 _PLACES = "wait, or close other programs' connections; a pooler's limit is in its settings"
 _ADDRESS = "check SUPABASE_URL: the project's address, without anything behind the host"
@@ -85,7 +89,7 @@ STATES: Final[dict[str, State]] = {
     "57P04": State(Misconfigured, "the database was dropped", "check the name in DATABASE_URL"),
     "28": State(AccessRefused, "the database refused access", _PASSWORD),
     "0P000": State(AccessRefused, "the database refused access"),
-    "42501": State(AccessRefused, "the database refused access"),
+    "42501": State(AccessRefused, "the database refused access", _RIGHTS),
     # Missing function, table, column: the migrations are not (all) applied.
     "42883": State(SchemaMissing, "the database lacks a part of wacampaign's schema"),
     "42P01": State(SchemaMissing, "the database lacks a part of wacampaign's schema"),

@@ -39,14 +39,16 @@ class Heartbeat:
         self._deadlines = deadlines
         self._last = boot_seconds()
         self._said_at = -deadlines.beat
+        self._guarded = True
 
     def heard(self, asked_at: float) -> None:
         """The database answered a beat, or the registration, asked at these boot seconds."""
         self._last = asked_at
 
     def may_claim(self) -> bool:
-        """Who cannot tell the database that he lives must not take more from it."""
-        return boot_seconds() - self._last < self._deadlines.silent
+        """Who cannot tell the database that he lives must not take more from it, nor who knows that
+        the guard is off, without which others' writes may have messages sent twice."""
+        return self._guarded and boot_seconds() - self._last < self._deadlines.silent
 
     async def run(self) -> None:
         """One beat after the other; no attempt outlives the next one's time."""
@@ -77,5 +79,13 @@ class Heartbeat:
                 self._worker_id, socket.gethostname(), os.getpid(), __version__
             )
         self.heard(asked_at)
+        # A schema from before it was told had no such guard.
+        guarded = bool(answer.get("guarded"))
+        if guarded != self._guarded:
+            self._guarded = guarded
+            if self._guarded:
+                self._log("guard_on")
+            else:
+                self._log("guard_off", level="error", advice="wacampaign db migrate")
         if answer["in_doubt"] or answer["released"]:
             self._log("reaped", released=answer["released"], in_doubt=answer["in_doubt"])

@@ -163,14 +163,21 @@ class WorkerJournal:
             except OSError:
                 return  # later; the next beginning says aloud what is wrong with this disk
             gone = self._files.pop(0)
-            gone.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                gone.path.unlink(missing_ok=True)
             os.close(gone.fd)
 
     def close(self, *, settled: bool) -> None:
-        """Ends the journal; the files go when everything was settled."""
+        """Ends the journal; the files go when everything was settled.
+
+        One that stays, as its disk refuses, says nothing that the database does not know better.
+        """
         for file in self._files:
             if settled:
-                file.path.unlink(missing_ok=True)
+                try:
+                    file.path.unlink(missing_ok=True)
+                except OSError as error:
+                    _log.warning("a journal cannot be removed: %s", error)
             os.close(file.fd)
         self._files = []
         _open_here.discard(self._worker_id)

@@ -98,9 +98,11 @@ class Worker:
         settled = False
         try:
             try:
+                # First: a worker that has registered counts as alive for half a minute.
+                journal = WorkerJournal(self._settings.home, self._id)
+                settled = True
                 if not await self._start(store, heartbeat):
                     return STOPPED_EARLY
-                journal = WorkerJournal(self._settings.home, self._id)
             except OSError as error:
                 raise self._journal_problem(error, "Nothing was sent") from None
             beside = [asyncio.create_task(heartbeat.run(), name="beat")]
@@ -129,6 +131,7 @@ class Worker:
                     self._processor.stop()
                 elif pm2 is not None:
                     pm2.ready()
+                settled = False
                 try:
                     await self._processor.run(until_idle=self._until_idle)
                 except DatabaseAway as away:

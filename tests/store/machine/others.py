@@ -46,7 +46,20 @@ WHAT = (
     *("call_it_completed",) * 2,
     *("old_processor",) * 5,
     "put_in_a_row",
+    *("older_copy",) * 8,
 )
+#: Rows written whole from a copy that somebody made earlier: an upsert, an import.
+WRITE_BACK = """
+insert into send_queue select * from {copy} where id in (select id from send_queue)
+on conflict (id) do update set
+    status = excluded.status, revision = excluded.revision, retry_count = excluded.retry_count,
+    claim_id = excluded.claim_id, worker_id = excluded.worker_id,
+    claimed_at = excluded.claimed_at, lease_until = excluded.lease_until,
+    in_doubt_since = excluded.in_doubt_since, in_doubt_cause = excluded.in_doubt_cause,
+    whatsapp_message_id = excluded.whatsapp_message_id, sent_at = excluded.sent_at,
+    error_message = excluded.error_message, next_retry_at = excluded.next_retry_at,
+    updated_at = excluded.updated_at
+"""
 
 
 class OtherPrograms(People):
@@ -56,6 +69,8 @@ class OtherPrograms(People):
         super().__init__(database)
         #: Rows that the old processor sent (with its id) or was refused, and has not written yet.
         self.unwritten: list[tuple[str, str | None]] = []
+        #: Tables with copies of the queue.
+        self.copies: list[str] = []
 
     def another_program(self, data: st.DataObject, _answers: list[str]) -> None:
         before = self.states()
@@ -84,6 +99,16 @@ class OtherPrograms(People):
             before = self.states()
             self.sql.execute(f"update send_queue set {change} where id = %s".encode(), [row])
             self.look_at_their_word(before)
+
+    def older_copy(self, data: st.DataObject) -> None:
+        """Makes a copy of the queue, or writes one back."""
+        copy = data.draw(st.sampled_from((*self.copies, None)), label="copy")
+        if copy is not None:
+            self.sql.execute(WRITE_BACK.format(copy=copy).encode())
+            return
+        self.copies.append(f"copy_{len(self.copies)}")
+        self.sql.execute(f"drop table if exists {self.copies[-1]}".encode())
+        self.sql.execute(f"create table {self.copies[-1]} as select * from send_queue".encode())
 
     def delete_rows(self, data: st.DataObject) -> None:
         rows = [self.row(data, *data.draw(st.sampled_from(((), ("processing",)))))]

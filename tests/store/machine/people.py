@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.store.machine.workers import Workers
 from wacampaign.cli.restart_stuck import _carry_out
-from wacampaign.core.stuck import InDoubt, StuckCampaign, examine
+from wacampaign.core.standstill import InDoubt, StuckCampaign
+from wacampaign.core.stuck import examine
 from wacampaign.problems import Busy, Refused
 from wacampaign.store.repairs import Repairs, Targets
 from wacampaign.store.stuck import StuckCampaigns
