@@ -258,7 +258,7 @@ def test_requests_that_hang_leave_room_for_the_other_number() -> None:
     assert fill(hand, "new") >= LEAST_KEPT
 
 
-def test_half_of_the_room_that_a_lane_does_not_use_is_lent() -> None:
+def test_a_part_of_the_room_that_a_lane_does_not_use_is_lent() -> None:
     """Four busy numbers each got a quarter of the wire and no more, however idle the others were
     at that moment: 320 of 400 requests were on it, and a fifth of the throughput was lost."""
     hand = Hand(400)
@@ -272,9 +272,9 @@ def test_half_of_the_room_that_a_lane_does_not_use_is_lent() -> None:
         answered.id = row_id
         hand.arrives(answered, Verdict(Outcome.SENT, wamid="w"))
     assert not hand.may_send(one, PROMPT_SECONDS), "it may be about to hang"
-    assert fill(hand, "one") == 100
+    assert fill(hand, "one") == 50
     assert ("one", "t") not in hand.stalled_lanes(0.0), "full, but it moves"
-    assert fill(hand, "other") >= 100
+    assert fill(hand, "other") >= 150
     assert hand.in_flight <= 400
 
 
@@ -283,8 +283,7 @@ def test_one_lane_that_hangs_leaves_room_for_the_others_of_its_number() -> None:
     fill(hand, "n", "fine", most=40)
     hand.look_for_slow(0.0)
     fill(hand, "n", "hangs")
-    # It used 40 and kept 80: half of the other 40 is left, however much was lent.
-    assert fill(hand, "n", "fine") >= 20
+    assert fill(hand, "n", "fine") >= 30
 
 
 def test_slow_requests_give_their_room_back() -> None:

@@ -74,9 +74,9 @@ class Hand:
     """Rows and lanes of one worker. Single-threaded: touched by the loop's tasks only.
 
     The wire carries `limit_in_flight` requests. Each lane that is in use keeps a part of them:
-    twice what it usually needs, at most its number's fair share. Half of what it keeps and does not
-    use it lends to lanes that are answered promptly, the other half to nobody. So when the requests
-    of one lane hang, the others go on, without the wire being cut into equal pieces.
+    twice what it usually needs, at most its number's fair share. A quarter of what it keeps and
+    does not use it lends to lanes that are answered promptly, the rest to nobody. So when the
+    requests of one lane hang, the others go on, without the wire being cut into equal pieces.
     """
 
     def __init__(self, limit_in_flight: int) -> None:
@@ -122,14 +122,14 @@ class Hand:
 
     def _has_room(self, lane: Lane, now: float) -> bool:
         own = max(lane.kept, LEAST_KEPT)
-        if lane.busy < max(own // 2, LEAST_KEPT):
+        if lane.busy < max(3 * own // 4, LEAST_KEPT):
             return True
         busy = self.in_flight - self.slow
         if busy >= self.limit_in_flight:
             return False
-        # In the middle of what is used and what is used or kept: half of the difference is lent.
+        # A quarter of the difference between what is used or kept and what is used is lent.
         return lane.busy < own or (
-            self._committed + busy < 2 * self.limit_in_flight
+            3 * self._committed + busy < 4 * self.limit_in_flight
             and (self._committed < self.limit_in_flight or lane.prompt(now))
         )
 
