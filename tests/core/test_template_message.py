@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wacampaign.core.cells import cell
 from wacampaign.core.outcome import Outcome, Scope
 from wacampaign.core.template_message import (
     PayloadMismatch,
@@ -293,7 +294,14 @@ def test_limits_of_the_request() -> None:
         message_body(TO, {}, "x" * 513)
 
 
-VALUE = st.text(min_size=1).filter(lambda text: not text.isspace())
+@pytest.mark.parametrize("blank", ["\xad", "\u200b", " \ufeff\t"])
+@pytest.mark.parametrize("components", [[header("VIDEO")], [body(1)]])
+def test_a_variable_of_nothing_that_is_seen_is_empty(components: Components, blank: str) -> None:
+    with pytest.raises(PayloadMismatch, match="is empty"):
+        compile_template("x", "en", components).body(TO, variables(blank))
+
+
+VALUE = st.text(min_size=1).filter(cell)
 
 
 @given(
@@ -337,7 +345,7 @@ def test_no_variable_is_ever_shifted(
             value = parameter[parameter["type"]]
             out.append(next(iter(value.values())) if isinstance(value, dict) else value)
     if media is not None:
-        values[0] = values[0].strip()
+        values[0] = cell(values[0])
     assert out == values
     assert "sample.test" not in text or any("sample.test" in value for value in values)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from wacampaign.core.cells import cell
+from wacampaign.core.cells import BLANKS, cell
 from wacampaign.core.error_table.model import COUNT_HOLD_AFTER
 from wacampaign.core.outcome import TEXT_LENGTH, Outcome, Scope, Verdict
 from wacampaign.core.template_shape import Shape, Slot, SlotKind, UnusableTemplate, shape_of
@@ -203,7 +203,7 @@ class CompiledTemplate:
         if len(payload) != self._count or None in values:
             self._check_names(payload)
         return [
-            value if type(value) is str and value and not value.isspace() else self._text(i, value)
+            value if type(value) is str and value.strip(BLANKS) else self._text(i, value)
             for i, value in enumerate(values)
         ]
 
