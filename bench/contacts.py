@@ -9,6 +9,7 @@ from uuid import uuid4
 import psycopg
 
 from bench.surroundings import NUMBERS, RATE, TEMPLATE, TOKEN, WABA
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
 
@@ -113,7 +114,7 @@ def change_status(database: str, campaigns: list[str], action: str) -> None:
         store = Store(PostgresTransport(database))
         try:
             for campaign in campaigns:
-                await store.set_status(campaign, action, "bench")
+                await Campaigns(store).set_status(campaign, action, "bench")
         finally:
             await store.close()
 

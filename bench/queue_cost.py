@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import psycopg
 
-from wacampaign.store.functions import FUNCTIONS
+from wacampaign.store.functions import functions
 from wacampaign.store.postgres import array_literal
 
 Connection = psycopg.Connection[Any]
@@ -107,7 +107,7 @@ class QueueCost:
         self.connection.execute("vacuum (analyze)")
 
     def call(self, function: str, **params: Any) -> Any:
-        types = FUNCTIONS[function]
+        types = functions()[function].parameters
         arguments = ", ".join(f"p_{key} => %({key})s::{types[key]}" for key in params)
         row = self.connection.execute(
             f"select public.wacampaign_{function}({arguments})".encode(),

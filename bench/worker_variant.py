@@ -18,32 +18,25 @@ async def worker(spec: Spec) -> Meter:
     """Runs until the queue is empty, or stops in order after `spec.stop_after` answers."""
     import wacampaign.worker.run as run
     from bench.variants import RAMP_MESSAGES
-    from wacampaign.core.processor import Processor
     from wacampaign.settings import load_settings
     from wacampaign.store.opening import open_store
     from wacampaign.store.store import Store
 
     settings = load_settings()
     stores: list[Store] = []
-    processors: list[Processor] = []
 
     def open_counted(*arguments: Any, **more: Any) -> Store:
         stores.append(open_store(*arguments, **more))
         return stores[-1]
 
-    class Watched(Processor):
-        def __init__(self, *arguments: Any, **more: Any) -> None:
-            super().__init__(*arguments, **more)
-            processors.append(self)
-
     def calls() -> int:
         return sum(store.calls for store in stores)
 
     def answered() -> int:
-        return processors[0].hand.answered if processors else 0
+        return made.in_flight.answered
 
+    made = run.Worker(settings, until_idle=True)
     run.open_store = open_counted  # type: ignore[assignment]
-    run.Processor = Watched  # type: ignore[misc]
     enough = spec.messages if spec.stop_after is None else spec.stop_after
     meter = Meter(spec.servers)
 
@@ -51,17 +44,16 @@ async def worker(spec: Spec) -> Meter:
         while answered() < messages:  # noqa: ASYNC110 - nothing of the worker's is to be changed
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def watch(running: run.Worker) -> None:
+    async def watch() -> None:
         await reach(RAMP_MESSAGES)
         meter.read(answered(), calls())
         await reach(enough)
         meter.read(answered(), calls(), last=True)
         if spec.stop_after is not None:
-            running.stop("measured")
+            made.stopping.ask("measured")
 
-    made = run.Worker(settings, until_idle=True)
     meter.read(0)
-    watching = asyncio.create_task(watch(made))
+    watching = asyncio.create_task(watch())
     await made.run()
     meter.read(answered(), calls(), last=True)
     if not watching.done():

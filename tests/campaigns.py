@@ -6,36 +6,61 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
 
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import ClaimedRow, Settlement
+from wacampaign.core.campaign.state import COUNTS, Campaign, read_stats
+from wacampaign.core.engine.ports import ClaimedRow, Settlement
+from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 OpenStore = Callable[[], Store]
+Answer = TypeVar("Answer")
+#: The database's answer about a campaign of which nothing is known but that it runs.
+RUNNING: dict[str, Any] = {
+    "id": "c", "name": "c", "status": "running", "pause_reason": None, "total_contacts": 0,
+    "counts": dict.fromkeys(COUNTS, 0), "oldest_ready_seconds": None, "rate_per_second": 0.0,
+    "errors": [], "templates": [], "number": {"display_name": None}, "holds": [],
+    "never_enqueued": 0, "deleted": 0, "others": [], "start_time": None, "end_time": None,
+    "scheduled_start_time": None, "guarded": True, "next_retry_at": None, "far_away": "9999-12-30",
+}  # fmt: skip
 BODY_TEMPLATE = [{"type": "BODY", "text": "Hello {{1}}"}]
 
 
-def run(open_test_store: OpenStore, scenario: Callable[[Store], Awaitable[None]]) -> None:
-    """Plays a scenario with a store of its own."""
+def campaign_at(**answer: Any) -> Campaign:
+    """A campaign as the database may tell of it."""
+    answer = {"at": "", "campaigns": [RUNNING | answer], "workers": []}
+    return read_stats(answer).campaigns[0]
 
-    async def play() -> None:
+
+def run(open_test_store: OpenStore, scenario: Callable[[Store], Awaitable[Answer]]) -> Answer:
+    """Plays a scenario with a store of its own; what it answers."""
+
+    async def play() -> Answer:
         store = open_test_store()
         try:
-            await scenario(store)
+            return await scenario(store)
         finally:
             await store.close()
 
-    asyncio.run(play())
+    return asyncio.run(play())
+
+
+def run_on(database: str, scenario: Callable[[Store], Awaitable[Answer]]) -> Answer:
+    """Plays a scenario with a store of its own on that database, by a direct connection."""
+    return run(lambda: Store(PostgresTransport(database)), scenario)
 
 
 async def worker(store: Store) -> UUID:
     """A worker that has registered."""
     worker_id = uuid4()
-    await store.register(worker_id, "host", 1, "0")
+    await Workers(store).register(worker_id, "host", 1, "0")
     return worker_id
 
 
@@ -126,7 +151,7 @@ async def add_campaign(
     if total is None or total <= rows:
         await store.call("filled", campaign_id=campaign_id, actor="test")
     if start:
-        await store.set_status(campaign_id, "start", "test")
+        await Campaigns(store).set_status(campaign_id, "start", "test")
     return campaign_id
 
 
@@ -134,11 +159,11 @@ async def past_ramp(store: Store, worker: UUID, campaign_id: str) -> int:
     """Sends the ramp's five messages; returns how many were sent."""
     sent = 0
     while sent < 5:
-        claim = await store.claim(worker, uuid4(), 50, campaign_ids=[campaign_id])
+        claim = await WorkQueue(store).claim(worker, uuid4(), 50, campaign_ids=[campaign_id])
         if not claim.rows:
             break
-        await store.begin(worker, claim.rows[0].claim_id)
-        answer = await store.settle(worker, accepted(claim.rows))
+        await WorkQueue(store).begin(worker, claim.rows[0].claim_id)
+        answer = await WorkQueue(store).settle(worker, accepted(claim.rows))
         sent += answer.settled
     return sent
 
@@ -151,9 +176,8 @@ def accepted(rows: Sequence[ClaimedRow]) -> list[Settlement]:
 
 
 async def counts(store: Store, campaign_id: str) -> dict[str, int]:
-    campaign: dict[str, Any] = (await store.stats([campaign_id]))["campaigns"][0]
-    found: dict[str, int] = campaign["counts"]
-    return found
+    (campaign,) = (await Campaigns(store).stats([campaign_id])).campaigns
+    return campaign.counts.by_name()
 
 
 def as_found(sql: psycopg.Connection[Any], statement: str, params: Any = None) -> Any:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,10 +19,12 @@ from tests.servers import (
     SECRET_KEY,
     NoInstalledPostgresError,
     PostgresServer,
+    RestServer,
     installed_postgres_server,
-    lite_server,
     postgres_server,
+    wait_until,
 )
+from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.rest import RestTransport
 from wacampaign.store.store import Store
@@ -34,8 +41,34 @@ ON_BOTH_SERVERS = frozenset(
 )
 
 
+#: Modules whose tests take ten seconds or more, the longest first.
+LONG = (
+    "test_chaos",
+    "test_state_machine",
+    "test_pm2",
+    "test_captures",
+    "test_sandbox_and_demo",
+    "test_copied_homes",
+    "test_nights",
+    "test_watchdog",
+    "test_transports",
+    "test_scheduled",
+    "test_bad_days",
+    "test_gateway",
+    "test_outages",
+    "test_run_worker",
+    "test_closed_streams",
+)
+
+
 def pytest_configure() -> None:
-    """Hear Ctrl-C, and let what tests start hear it: a shell's background job does not."""
+    """Set up what the processes that tests start inherit."""
+    # Hundreds start wacampaign: each would compile it again.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Each HTTP client reads whom to trust: 40 ms for Mozilla's 140 authorities, 1 ms for one.
+    os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("an_authority.pem"))
+    # Ctrl-C is for them, too, and a shell's background job does not hear it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -49,12 +82,36 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("postgres", servers, indirect=True, scope="session")
 
 
+@pytest.hookimpl(trylast=True)  # pytest itself sorts by fixtures
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Over REST on the wheel's server only: what REST adds is the same on every server, and each of
-    these tests starts a server of Node's, which costs two seconds."""
-    dropped = [item for item in items if "installed" in item.name and "supabase" in item.name]
-    items[:] = [item for item in items if item not in dropped]
+    """Over REST on the wheel's server only: what REST adds is the same on every server."""
+    dropped = [item for item in items if "installed" in item.name and over_rest(item)]
+    kept = [item for item in items if item not in dropped]
     config.hook.pytest_deselected(items=dropped)
+    processes = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    items[:] = spread(kept, processes) if processes > 1 else kept
+
+
+def spread(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
+    """Each process, which gets its part of the list, begins with tests that take long, and has
+    short ones between them: while one test waits, others work."""
+    long = [item for module in LONG for item in items if item.path.stem == module]
+    short = [item for item in items if item.path.stem not in LONG]
+    ordered: list[pytest.Item] = []
+    for process in range(processes):
+        mine = long[process::processes]
+        rest = short[len(short) * process // processes : len(short) * (process + 1) // processes]
+        # Ends with short ones, which processes that are done take over.
+        between = len(rest) * 4 // 5 // max(len(mine), 1)
+        for n, item in enumerate(mine):
+            ordered += [item, *rest[n * between : (n + 1) * between]]
+        ordered += rest[len(mine) * between :]
+    return ordered
+
+
+def over_rest(item: Any) -> bool:
+    """Whether a test asks for the REST address of its database, at once or by its transport."""
+    return "rest_url" in item.fixturenames or "supabase" in item.name
 
 
 @pytest.fixture(scope="session")
@@ -79,10 +136,20 @@ def installed_postgres() -> Iterator[PostgresServer]:
         pytest.skip(str(none))
 
 
+@pytest.fixture(scope="session")
+def rest_servers() -> Iterator[Callable[[PostgresServer], RestServer]]:
+    """The REST server on a PostgreSQL server, started when a test first needs it."""
+    with ExitStack() as stack:
+        yield cache(lambda postgres: stack.enter_context(RestServer(postgres)))
+
+
 @pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[str]:
+def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[str]:
     """The address of a fresh, migrated database."""
-    url = postgres.new_database()
+    if over_rest(request.node):
+        url = request.getfixturevalue("rest_servers")(postgres).new_database()
+    else:
+        url = postgres.new_database()
     yield url
     postgres.drop_database(url)
 
@@ -95,10 +162,13 @@ def sql(database: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def rest_url(database: str) -> Iterator[str]:
+def rest_url(
+    database: str,
+    postgres: PostgresServer,
+    rest_servers: Callable[[PostgresServer], RestServer],
+) -> str:
     """A PostgREST-compatible address of the test's database."""
-    with lite_server(database) as url:
-        yield url
+    return rest_servers(postgres).address_of(database)
 
 
 @pytest.fixture(params=["postgres", "supabase"])
@@ -108,3 +178,19 @@ def open_test_store(request: pytest.FixtureRequest, database: str) -> Callable[[
         return lambda: Store(PostgresTransport(database))
     url = request.getfixturevalue("rest_url")
     return lambda: Store(RestTransport(url, SECRET_KEY))
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[SandboxProcess]:
+    with SandboxProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
+    """A sandbox in its first state."""
+    control = sandbox_process.control
+    # What a test before had on its way does not count for this one.
+    wait_until(lambda: control.totals()["in_flight"] == 0, 10, "the sandbox has answered")
+    control.reset(everything=True)
+    return sandbox_process

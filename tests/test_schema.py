@@ -1,4 +1,4 @@
-"""What `store/schema.py` reads from the migrations is what they make; what is gone is found."""
+"""What `store/schema.py` reads from our SQL is what it makes; what is gone is found."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from wacampaign.settings import Settings
 from wacampaign.store import schema, schema_difference
 
 
-def test_migrations_are_named_as_the_supabase_cli_names_them() -> None:
-    versions = [one.version for one in schema.migrations()]
-    assert versions == sorted(set(versions))
-    assert all(len(version) == 14 and version.isdigit() for version in versions)
+def test_tables_are_dated_and_applied_in_that_order() -> None:
+    names = [one.name.partition("/") for one in schema.sql_files()]
+    dates = [name.partition("_")[0] for folder, _, name in names if folder == "tables"]
+    assert dates == sorted(set(dates))
+    assert all(len(date) == 14 and date.isdigit() for date in dates)
 
 
 def test_the_database_answers_the_expected_version(sql: psycopg.Connection[Any]) -> None:
@@ -25,7 +26,7 @@ def test_the_database_answers_the_expected_version(sql: psycopg.Connection[Any])
     assert row == (schema.expected_version(),)
 
 
-def test_everything_that_the_migrations_make_is_looked_at(sql: psycopg.Connection[Any]) -> None:
+def test_everything_that_our_sql_makes_is_looked_at(sql: psycopg.Connection[Any]) -> None:
     expected = schema_difference._expected()
     functions = sql.execute("select proname::text from pg_proc where proname like 'wacampaign%'")
     assert expected.functions.keys() == {row[0] for row in functions}

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from wacampaign.problems import Misconfigured
-from wacampaign.settings import Settings, key_kind, load_settings
+from wacampaign.settings import Settings, load_settings
+from wacampaign.settings.values import key_kind
 
 KEY = "sb_secret_" + "k" * 20
 

@@ -1,7 +1,5 @@
 """`wacampaign` and `python -m wacampaign`."""
 
-from __future__ import annotations
-
 import os
 import sys
 

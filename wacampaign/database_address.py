@@ -4,8 +4,6 @@ libpq's own errors quote the address ("invalid port number: …"), which is the 
 a special character in it was not percent-encoded. Here nothing is quoted of what was refused.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """WACAMPAIGN_HOME, the folder of journals and of the embedded database: made, or named as wrong."""
 
-from __future__ import annotations
-
 import errno
 from pathlib import Path
 from typing import Final

@@ -8,8 +8,6 @@ more digits (a phone number id), while a shorter run there is a phone. Integers 
 those named `*_ms`, `*_bytes`, `*_seconds`, `*_total` are no phones.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging
@@ -218,12 +216,8 @@ def logfmt_value(value: str | int | float | bool | None) -> str:
     text = str(value)
     if _BARE.fullmatch(text):
         return text
-    return '"' + _ESCAPED.sub(_escape, text) + '"'
-
-
-def _escape(match: re.Match[str]) -> str:
-    char = match[0]
-    return _ESCAPES.get(char) or f"\\u{ord(char):04x}"
+    escaped = _ESCAPED.sub(lambda c: _ESCAPES.get(c[0]) or f"\\u{ord(c[0]):04x}", text)
+    return f'"{escaped}"'
 
 
 def _plain(value: object) -> str | int | float | bool | None:

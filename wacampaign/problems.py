@@ -1,7 +1,5 @@
 """Errors a person meets. The docstring is the message; `suggestion` is the next command."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 

@@ -1,7 +1,5 @@
 """Cells of the CSV files that we write, as a spreadsheet will open them."""
 
-from __future__ import annotations
-
 
 def harmless(text: str) -> str:
     """`text` unless a spreadsheet would run it as a formula: then with an apostrophe before it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,8 @@ import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.campaigns import add_campaign, add_number
+from tests.campaigns import add_campaign, add_number, run_on
 from wacampaign.cli.app import app
-from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
 
 Wacampaign = Callable[..., Result]
@@ -55,15 +53,11 @@ class Seeded:
 
 @pytest.fixture
 def seeded(database: str) -> Seeded:
-    async def seed() -> Seeded:
-        store = Store(PostgresTransport(database))
-        try:
-            number = await add_number(store)
-            return Seeded(number, await add_campaign(store, number, 20, name="market_1"))
-        finally:
-            await store.close()
+    async def seed(store: Store) -> Seeded:
+        number = await add_number(store)
+        return Seeded(number, await add_campaign(store, number, 20, name="market_1"))
 
-    return asyncio.run(seed())
+    return run_on(database, seed)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ A test asks the app for its commands and looks here for each: a new command need
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,8 @@ from typing import Any
 
 import psycopg
 
-from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number
+from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number, run_on
 from wacampaign.cli.reference import helps
-from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
 
 #: Renames the window, clears the screen, writes over the line, forges lines, turns the direction.
@@ -142,19 +140,15 @@ def set_the_stage(database: str, folder: Path) -> Stage:
     """Seeds the database; `folder` gets a contact list with a hostile name and hostile rows."""
     csv = folder / f"list{HOSTILE.replace('/', '')}.csv"
     csv.write_text(f'phone,name\n+447700900001,Ann\n+447700900002,"{HOSTILE}"\n"x{HOSTILE}",Eve\n')
-    ids = asyncio.run(_campaigns(database))
+    ids = run_on(database, _campaigns)
     with psycopg.connect(database, autocommit=True) as sql:
         _make_hostile(sql, ids)
     return Stage(*ids, environment={})
 
 
-async def _campaigns(database: str) -> list[str]:
-    store = Store(PostgresTransport(database))
-    try:
-        number = await add_number(store, phone_number_id=NUMBER, waba_id=WABA)
-        return [await add_campaign(store, number, 6, name=f"c{i}", start=i == 0) for i in range(4)]
-    finally:
-        await store.close()
+async def _campaigns(store: Store) -> list[str]:
+    number = await add_number(store, phone_number_id=NUMBER, waba_id=WABA)
+    return [await add_campaign(store, number, 6, name=f"c{i}", start=i == 0) for i in range(4)]
 
 
 def _make_hostile(sql: psycopg.Connection[Any], ids: list[str]) -> None:

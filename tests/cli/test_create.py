@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -15,11 +14,10 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from tests.campaigns import add_number
+from tests.campaigns import add_number, run_on
 from tests.cli.conftest import Wacampaign
 from tests.servers import SECRET_KEY, wait_until
 from wacampaign.cli.app import app
-from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
 
 SQL = psycopg.Connection[Any]
@@ -32,29 +30,25 @@ pytestmark = pytest.mark.usefixtures("number")
 def number(database: str) -> None:
     """NUMBER with three templates of one variable, and one of each other kind."""
 
-    async def add() -> None:
-        store = Store(PostgresTransport(database))
-        try:
-            number_id = await add_number(
-                store, phone_number_id=NUMBER, rate=100, templates=("hello", "b", "c")
+    async def add(store: Store) -> None:
+        number_id = await add_number(
+            store, phone_number_id=NUMBER, rate=100, templates=("hello", "b", "c")
+        )
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(
+                "insert into templates (whatsapp_number_id, name, status, language, components)"
+                " values (%(n)s, 'plain', 'APPROVED', 'en', %(none)s),"
+                " (%(n)s, 'film', 'APPROVED', 'en', %(film)s),"
+                " (%(n)s, 'asleep', 'PAUSED', 'en', %(none)s)",
+                {
+                    "n": number_id,
+                    "none": '[{"type": "BODY", "text": "Hello"}]',
+                    "film": '[{"type": "HEADER", "format": "VIDEO"},'
+                    ' {"type": "BODY", "text": "Hello"}]',
+                },
             )
-            with psycopg.connect(database, autocommit=True) as connection:
-                connection.execute(
-                    "insert into templates (whatsapp_number_id, name, status, language, components)"
-                    " values (%(n)s, 'plain', 'APPROVED', 'en', %(none)s),"
-                    " (%(n)s, 'film', 'APPROVED', 'en', %(film)s),"
-                    " (%(n)s, 'asleep', 'PAUSED', 'en', %(none)s)",
-                    {
-                        "n": number_id,
-                        "none": '[{"type": "BODY", "text": "Hello"}]',
-                        "film": '[{"type": "HEADER", "format": "VIDEO"},'
-                        ' {"type": "BODY", "text": "Hello"}]',
-                    },
-                )
-        finally:
-            await store.close()
 
-    asyncio.run(add())
+    run_on(database, add)
 
 
 def write(text: str, name: str = "offer.csv") -> str:

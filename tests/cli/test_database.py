@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Wacampaign
 from tests.servers import SECRET_KEY, PostgresServer
-from wacampaign.store.schema import migrations
+from wacampaign.store.schema import sql_files
 
 
 @pytest.fixture
@@ -55,13 +55,35 @@ def test_check_as_json(wacampaign: Wacampaign, sql: psycopg.Connection[Any]) -> 
 def test_sql_needs_no_database(wacampaign: Wacampaign, tmp_path: Path) -> None:
     done = wacampaign("db", "sql", env={"DATABASE_URL": "nonsense"})
     assert done.exit_code == 0
-    for migration in migrations():
-        assert f"-- {migration.file_name}\n" in done.stdout
-        assert migration.sql.rstrip() in done.stdout
+    for file in sql_files():
+        assert f"-- {file.name}\n" in done.stdout
+        assert file.sql.rstrip() in done.stdout
     folder = tmp_path / "supabase" / "migrations"
     assert "written" in wacampaign("db", "sql", "--output-dir", str(folder)).stdout
-    assert {path.name for path in folder.iterdir()} == {one.file_name for one in migrations()}
+    (path,) = folder.iterdir()
+    assert path.name.endswith("_wacampaign.sql")
+    assert path.read_text("utf-8").rstrip() == done.stdout.rstrip()
     assert "written" not in wacampaign("db", "sql", "--output-dir", str(folder)).stdout
+    assert list(folder.iterdir()) == [path]
+
+
+def test_files_of_earlier_versions_stay(wacampaign: Wacampaign, tmp_path: Path) -> None:
+    """`supabase db push` refuses when one that it has applied is missing, or one is older."""
+    earlier = {
+        "20261123000050_rights.sql": "select public.wacampaign_keep_rights();\n",
+        "20261125000900_access.sql": "select public.wacampaign_keep_rights();\n",
+        "20991231000000_of_another_program.sql": "select 1;\n",
+    }
+    for name, text in earlier.items():
+        (tmp_path / name).write_text(text)
+    done = wacampaign("db", "sql", "--output-dir", str(tmp_path))
+    assert "2 files of earlier versions stay" in done.stdout
+    assert {name: (tmp_path / name).read_text() for name in earlier} == earlier
+    (new,) = {path.name for path in tmp_path.iterdir()} - earlier.keys()
+    assert new > max(earlier)
+    (tmp_path / new).write_text("select public.wacampaign_keep_rights();\n")
+    assert "written" in wacampaign("db", "sql", "--output-dir", str(tmp_path)).stdout
+    assert len(list(tmp_path.iterdir())) == len(earlier) + 2
 
 
 def test_the_printed_sql_makes_the_schema(wacampaign: Wacampaign, empty: dict[str, str]) -> None:

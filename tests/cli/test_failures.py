@@ -13,8 +13,8 @@ import pytest
 from tests.campaigns import phone
 from tests.cli.conftest import Seeded, Wacampaign
 from tests.store.test_failures import events, fail, status_of
-from wacampaign.cli import failed_csv
-from wacampaign.store import store as store_module
+from wacampaign.operations import failed_rows
+from wacampaign.store.failed_rows import FailedRows
 
 Connection = psycopg.Connection[Any]
 
@@ -80,7 +80,7 @@ def test_csv_has_every_failed_row(wacampaign: Wacampaign, failed: str, tmp_path:
     assert f"written: {file}, 12 rows" in done.stderr
     assert file.stat().st_mode & 0o777 == 0o600
     lines = read(file)
-    assert list(lines[0]) == list(failed_csv.HEADINGS)
+    assert list(lines[0]) == list(failed_rows.HEADINGS)
     assert [line["code"] for line in lines] == ["135000"] * 6 + ["131026"] * 3 + ["0"] * 2 + [
         "131000"
     ]
@@ -95,9 +95,7 @@ def test_csv_has_every_failed_row(wacampaign: Wacampaign, failed: str, tmp_path:
 def test_csv_in_pages_with_whole_numbers(
     wacampaign: Wacampaign, failed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        store_module.Store.failed_rows, "__kwdefaults__", {"after": None, "limit": 2}
-    )
+    monkeypatch.setattr(FailedRows.page, "__kwdefaults__", {"after": None, "limit": 2})
     file = tmp_path / "failed.csv"
     wacampaign("failures", failed, "--code", "135000", "--csv", str(file), "--show-numbers")
     assert [line["phone"] for line in read(file)] == [phone(n) for n in range(6)]
@@ -117,7 +115,7 @@ def test_csv_never_overwrites_and_leaves_nothing_half(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(failed_csv, "harmless", full)
+    monkeypatch.setattr(failed_rows, "harmless", full)
     other = tmp_path / "other.csv"
     done = wacampaign("failures", failed, "--csv", str(other))
     assert done.exit_code == 2

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import resources
 from typing import Any
@@ -15,14 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.campaigns import add_campaign, add_number, as_found
+from tests.campaigns import add_campaign, add_number, as_found, run_on
 from tests.cli.conftest import Seeded, Wacampaign
 from tests.database.backends import EARLY
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate, wait_until
 from tests.store.test_failures import fail
 from tests.store.test_repairs import snapshot
 from wacampaign.sandbox.process import SandboxProcess
-from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.repairs import REPAIR_STEP
 from wacampaign.store.store import Store
 
@@ -47,22 +44,15 @@ def template(url: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def sandbox_process() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as process:
-        yield process
-
-
 @pytest.fixture
-def sandbox(sandbox_process: SandboxProcess, environment: dict[str, str]) -> SandboxProcess:
-    control = sandbox_process.control
-    control.reset(everything=True)
+def sandbox(sandbox: SandboxProcess, environment: dict[str, str]) -> SandboxProcess:
+    control = sandbox.control
     control.put_waba(WABA, TOKEN)
     for number in (FIRST, SECOND):
         control.put_number(number, waba_id=WABA)
-    control.put_templates(WABA, template(put_video(sandbox_process)))
-    environment["WHATSAPP_API_URL"] = sandbox_process.url
-    return sandbox_process
+    control.put_templates(WABA, template(put_video(sandbox)))
+    environment["WHATSAPP_API_URL"] = sandbox.url
+    return sandbox
 
 
 def put_video(process: SandboxProcess) -> str:
@@ -297,7 +287,7 @@ def test_on_the_early_backends_tables(
 
 def add_campaign_of_the_early_backend(sql: Connection, url: str) -> int:
     """Ten rows as the old backend leaves them; how many failed with 135000."""
-    asyncio.run(_number_and_campaign(url))
+    run_on(url, _number_and_campaign)
     sql.execute(
         "update templates set components = %s, language = 'en'",
         (json.dumps(template(OLD)["components"]),),
@@ -314,10 +304,6 @@ def add_campaign_of_the_early_backend(sql: Connection, url: str) -> int:
     return 7
 
 
-async def _number_and_campaign(url: str) -> None:
-    store = Store(PostgresTransport(url))
-    try:
-        number = await add_number(store, phone_number_id=FIRST, waba_id=WABA, token=TOKEN)
-        await add_campaign(store, number, 10, name="early")
-    finally:
-        await store.close()
+async def _number_and_campaign(store: Store) -> None:
+    number = await add_number(store, phone_number_id=FIRST, waba_id=WABA, token=TOKEN)
+    await add_campaign(store, number, 10, name="early")

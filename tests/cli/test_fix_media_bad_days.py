@@ -26,7 +26,6 @@ from tests.cli.test_fix_media import (
     media_of,
     put_video,
     sandbox,
-    sandbox_process,
     template,
 )
 from tests.servers import wait_until
@@ -34,7 +33,7 @@ from tests.store.test_repairs import snapshot
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.repairs import REPAIR_STEP
 
-__all__ = ["market", "sandbox", "sandbox_process"]
+__all__ = ["market", "sandbox"]
 
 Connection = psycopg.Connection[Any]
 

@@ -22,8 +22,8 @@ from tests.cli.the_night import (
     seed_night,
 )
 from tests.database.backends import EARLY
-from tests.servers import SECRET_KEY, PostgresServer, migrate
-from wacampaign.core.investigation.model import HYPOTHESES
+from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate
+from wacampaign.core.investigation.hypotheses import HYPOTHESES
 from wacampaign.sandbox.demo import DEMO_TOKEN
 from wacampaign.sandbox.process import SandboxProcess
 
@@ -44,19 +44,18 @@ def database(postgres: PostgresServer) -> str:
     return url
 
 
-@pytest.fixture(scope="module")
-def sandbox_process() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as process:
-        yield process
+@pytest.fixture
+def rest_url(database: str) -> Iterator[str]:
+    with lite_server(database) as url:
+        yield url
 
 
 @pytest.fixture
-def sandbox(sandbox_process: SandboxProcess, environment: dict[str, str]) -> SandboxProcess:
-    sandbox_process.control.reset(everything=True)
-    open_account(sandbox_process.control)
-    environment["WHATSAPP_API_URL"] = sandbox_process.url
+def sandbox(sandbox: SandboxProcess, environment: dict[str, str]) -> SandboxProcess:
+    open_account(sandbox.control)
+    environment["WHATSAPP_API_URL"] = sandbox.url
     environment["META_ACCESS_TOKEN"] = DEMO_TOKEN
-    return sandbox_process
+    return sandbox
 
 
 def verdicts(answer: dict[str, Any]) -> dict[str, str]:

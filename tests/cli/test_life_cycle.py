@@ -11,7 +11,7 @@ import pytest
 
 from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
-from wacampaign.cli.life_cycle import ACTIONS
+from wacampaign.operations.life_cycle import ACTIONS
 
 pytestmark = pytest.mark.usefixtures("seeded")
 

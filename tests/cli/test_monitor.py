@@ -19,11 +19,11 @@ import pytest
 
 from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
-from wacampaign.cli import monitor_feed
-from wacampaign.cli.campaign_object import Stats, read_stats
-from wacampaign.cli.monitor_feed import Feed
-from wacampaign.cli.monitor_lines import change_lines
-from wacampaign.cli.monitor_screen import View, frame
+from wacampaign.cli.screens.monitor import View, frame
+from wacampaign.cli.screens.monitor_lines import change_lines
+from wacampaign.core.campaign.state import Stats, read_stats
+from wacampaign.operations import watch as monitor_feed
+from wacampaign.operations.watch import Feed
 from wacampaign.problems import Unreachable
 
 CAMPAIGN: dict[str, Any] = {
@@ -178,8 +178,8 @@ class FakeStore:
         self.answers = list(answers)
         self.asked: list[Any] = []
 
-    async def stats(self, ids: Any = None) -> Any:
-        self.asked.append(ids)
+    async def call(self, _: str, *, campaign_ids: Any) -> Any:
+        self.asked.append(campaign_ids)
         one = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(one, Exception):
             raise one
@@ -220,7 +220,7 @@ def test_a_campaign_that_ends_stays_on_the_screen() -> None:
     for _ in range(3):
         asyncio.run(one.tick())
     assert one.stats is not None
-    assert [c["status"] for c in one.stats.campaigns] == ["completed"]
+    assert [c.status for c in one.stats.campaigns] == ["completed"]
     assert one.over
     # One call a tick, and a single one more for the campaign that left.
     assert store.asked == [None, None, [CAMPAIGN["id"]], None]

@@ -7,7 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -23,11 +22,10 @@ ADD = ("number", "add", DEMO_PHONE_NUMBER_ID, "--waba", DEMO_WABA_ID)
 
 
 @pytest.fixture
-def sandbox(environment: dict[str, str]) -> Iterator[SandboxProcess]:
-    with SandboxProcess() as process:
-        environment["WHATSAPP_API_URL"] = process.url
-        environment["META_ACCESS_TOKEN"] = DEMO_TOKEN
-        yield process
+def sandbox(sandbox: SandboxProcess, environment: dict[str, str]) -> SandboxProcess:
+    environment["WHATSAPP_API_URL"] = sandbox.url
+    environment["META_ACCESS_TOKEN"] = DEMO_TOKEN
+    return sandbox
 
 
 def test_add_needs_yes_then_adds_then_updates(wacampaign: Wacampaign, sql: SQL) -> None:

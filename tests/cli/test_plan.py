@@ -6,12 +6,13 @@ import io
 
 import pytest
 
-from wacampaign.cli.plan import Plan, Step, agreed
+from wacampaign.cli.plan import agreed
+from wacampaign.core.plan import Change, Plan
 from wacampaign.problems import ConfirmationRequired, Declined
 
 PLAN = Plan(
     title="mend market_1",
-    steps=(Step(7, "row", "failed", "ready"), Step(1, "index", "missing", "there")),
+    steps=(Change(7, "row", "failed", "ready"), Change(1, "index", "missing", "there")),
     samples=[f"row {i}" for i in range(7)],
     notes=("nothing else changes",),
     next_command="wacampaign resume market_1",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number, phone
+from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number, phone, run_on
 from tests.cli.conftest import Wacampaign
 from tests.servers import SECRET_KEY
 from wacampaign.sandbox.client import SandboxControl
 from wacampaign.sandbox.process import SandboxProcess
-from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
 
 SQL = psycopg.Connection[Any]
@@ -30,12 +27,6 @@ TEMPLATE = {
     "category": "MARKETING",
     "components": BODY_TEMPLATE,
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as running:
-        yield running
 
 
 @dataclass(frozen=True)
@@ -56,19 +47,14 @@ def paused(
     assert live_worker
     environment["WHATSAPP_API_URL"] = sandbox.url
     meta = sandbox.control
-    meta.reset(everything=True)
     meta.put_number(NUMBER, waba_id=WABA, token="test-token")
     meta.put_templates(WABA, TEMPLATE)
 
-    async def seed() -> str:
-        store = Store(PostgresTransport(database))
-        try:
-            number = await add_number(store, phone_number_id=NUMBER, waba_id=WABA, rate=50)
-            return await add_campaign(store, number, 20, name="market_1", start=False)
-        finally:
-            await store.close()
+    async def seed(store: Store) -> str:
+        number = await add_number(store, phone_number_id=NUMBER, waba_id=WABA, rate=50)
+        return await add_campaign(store, number, 20, name="market_1", start=False)
 
-    return Paused(asyncio.run(seed()), meta)
+    return Paused(run_on(database, seed), meta)
 
 
 def status_of(sql: SQL) -> Any:

@@ -13,8 +13,8 @@ import pytest
 
 from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
-from wacampaign.cli.campaign_object import read_stats
-from wacampaign.core.error_table import explain
+from wacampaign.core.campaign.state import read_stats
+from wacampaign.core.errors import explain
 
 CONTRACT_KEYS = {
     "id", "name", "status", "pause_reason", "total_contacts", "counts", "oldest_ready_seconds",
@@ -201,7 +201,7 @@ def test_eta(status: str, ready: int, rate: float, eta: int | None) -> None:
     }
     answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [given], "workers": []}
     (one,) = read_stats(answer).campaigns
-    assert one["eta_seconds"] == eta
+    assert one.eta_seconds == eta
 
 
 def test_nothing_to_show(wacampaign: Wacampaign) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
-from wacampaign.cli import restart_stuck
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import ClaimedRow
-from wacampaign.worker.journal import WorkerJournal
+from wacampaign.cli.commands import restart_stuck
+from wacampaign.core.engine.ports import ClaimedRow
+from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.journal.writing import WorkerJournal
 
 Connection = psycopg.Connection[Any]
 DOUBT = (

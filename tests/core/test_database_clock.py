@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wacampaign.core.database_clock import DRIFT, UNSURE_SECONDS, DatabaseClock
+from wacampaign.core.engine.database_clock import DRIFT, UNSURE_SECONDS, DatabaseClock
 
 #: The database's clock minus ours, in seconds: epoch seconds against seconds since boot.
 APART = 1_795_000_000.0

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
 
-from wacampaign.core.header_media.report import MediaFinding, MediaReport, Severity, Where
 from wacampaign.core.investigation.collect import collect
 from wacampaign.core.investigation.evidence import (
     CampaignFacts,
     Evidence,
     Groups,
-    Health,
     HostGroup,
-    Lane,
+    LaneOutcomes,
     Live,
-    NumberFacts,
     Row,
-    TemplateFacts,
 )
-from wacampaign.core.investigation.hypotheses import cause_of, judge
+from wacampaign.core.investigation.hypotheses import HYPOTHESES, cause_of, judge
 from wacampaign.core.investigation.media_hypotheses import (
     APPROVED_MEDIA,
     OTHER_NUMBER,
     SAME_PAYLOAD,
 )
-from wacampaign.core.investigation.model import HYPOTHESES, Hypothesis, Probe, Verdict
+from wacampaign.core.investigation.model import Hypothesis, Likelihood, Probe
 from wacampaign.core.investigation.options import options_for
+from wacampaign.core.media.report import MediaFinding, MediaReport, Severity, Where
+from wacampaign.core.numbers import Health, HealthEntity, HealthError, KnownNumber, Number
+from wacampaign.core.templates import KnownTemplate, Template
 
 BAD, GOOD = "files.example.com", "scontent.whatsapp.net"
 SAMPLE = f"https://{GOOD}/film.mp4"
@@ -61,7 +60,7 @@ class World:
 
     def _campaign(self, id_: str, number: str, sent: int, failed: int) -> CampaignFacts:
         name = f"t{id_[-1]}"
-        lane = Lane(number, name, sent + failed, sent, failed, failed)
+        lane = LaneOutcomes(number, name, sent + failed, sent, failed, failed)
         at = "2025-11-10T12:35:00Z"
         return CampaignFacts(id_, id_, "completed", number, (name,), 30, at, at, (lane,))
 
@@ -85,18 +84,35 @@ class World:
     async def sent_rows(self, *_: Any, **__: Any) -> list[Row]:
         return self._rows(self.sent_payloads)
 
-    async def numbers(self) -> list[NumberFacts]:
-        return [NumberFacts(f"n{i}", f"10{i}", "1", f"number {i}", True) for i in (1, 2)]
+    async def numbers(self) -> list[KnownNumber]:
+        return [
+            KnownNumber(
+                id=f"n{i}",
+                phone_number_id=f"10{i}",
+                waba_id="1",
+                digits="",
+                display_name=f"number {i}",
+                is_active=True,
+                rate_configured=80,
+                rate_now=80,
+            )
+            for i in (1, 2)
+        ]
 
-    def template(self, i: int, **changes: Any) -> TemplateFacts:
-        made = TemplateFacts(
-            *(f"n{i}", "7", f"t{i}", "en", self.status, "MARKETING", None, True, "today", None),
-            parameter_format=None,
+    def template(self, i: int) -> KnownTemplate:
+        return KnownTemplate(
+            id="7",
+            name=f"t{i}",
+            language="en",
+            status=self.status,
+            category="MARKETING",
             components=self.components,
+            parameter_format=None,
+            number_id=f"n{i}",
+            last_synced="today",
         )
-        return replace(made, **changes)
 
-    async def templates(self, *_: Any) -> list[TemplateFacts]:
+    async def templates(self, *_: Any) -> list[KnownTemplate]:
         return [self.template(1), self.template(2)]
 
     async def look(self, *_: Any) -> Live:
@@ -111,14 +127,23 @@ class World:
         if self.live is not None:
             templates = dict(found.templates)
             for one in self.live.templates or ():
-                templates[one.number, one.name] = one
+                templates["n2", one.name] = one
             found = replace(found, live={"n2": self.live}, offline=None, templates=templates)
         if self.media:
             found = replace(found, media=self.media)
         return found
 
 
-def verdicts(evidence: Evidence) -> dict[str, Verdict]:
+def at_meta(known: KnownTemplate) -> Template:
+    """The same, as Meta describes it."""
+    return Template(**{one.name: getattr(known, one.name) for one in fields(Template)})
+
+
+def entity(type_: str, state: str, *reasons: str) -> HealthEntity:
+    return HealthEntity(type_, state, tuple(map(HealthError, reasons)))
+
+
+def verdicts(evidence: Evidence) -> dict[str, Likelihood]:
     found = judge(evidence)
     assert [one.id for one in found] == list(HYPOTHESES)
     assert all(one.evidence and all(one.evidence) for one in found), found
@@ -143,8 +168,8 @@ def test_a_probe_without_an_answer_of_metas_proves_nothing(unanswered: str) -> N
 
 def test_the_night() -> None:
     found = World().evidence()
-    assert verdicts(found)["media_host_differs"] is Verdict.CONFIRMED
-    assert verdicts(found)["number_specific"] is Verdict.LIKELY
+    assert verdicts(found)["media_host_differs"] is Likelihood.CONFIRMED
+    assert verdicts(found)["number_specific"] is Likelihood.LIKELY
     assert cause_of(judge(found)) == "media_host_differs"
     assert [o.id for o in options_for(found, "media_host_differs")] == ["A", "A2", "C", "B", "D"]
 
@@ -153,13 +178,13 @@ def test_the_night() -> None:
     ("world", "expected"),
     [
         # The same host works for the same number and template.
-        (World(own_hosts=(HostGroup("n2", "t2", BAD, 20, 3),), sent=3), Verdict.RULED_OUT),
+        (World(own_hosts=(HostGroup("n2", "t2", BAD, 20, 3),), sent=3), Likelihood.RULED_OUT),
         # It is the approved sample's.
-        (World(own_hosts=(HostGroup("n2", "t2", GOOD, 20, 0),)), Verdict.RULED_OUT),
+        (World(own_hosts=(HostGroup("n2", "t2", GOOD, 20, 0),)), Likelihood.RULED_OUT),
         # The healthy campaign has its media there, too.
-        (World(healthy_hosts=(HostGroup("n1", "t1", BAD, 0, 30),)), Verdict.UNLIKELY),
+        (World(healthy_hosts=(HostGroup("n1", "t1", BAD, 0, 30),)), Likelihood.UNLIKELY),
         # Nothing to compare with but the sample.
-        (World(with_healthy=False), Verdict.LIKELY),
+        (World(with_healthy=False), Likelihood.LIKELY),
         # Rows of the same lane with an uploaded file were accepted.
         (
             World(
@@ -170,13 +195,13 @@ def test_the_night() -> None:
                 with_healthy=False,
                 sent=2,
             ),
-            Verdict.CONFIRMED,
+            Likelihood.CONFIRMED,
         ),
-        (World(own_hosts=(HostGroup("n2", "t2", "media id", 20, 0),)), Verdict.RULED_OUT),
-        (World(components=({"type": "BODY", "text": "Hello {{1}}"},)), Verdict.RULED_OUT),
+        (World(own_hosts=(HostGroup("n2", "t2", "media id", 20, 0),)), Likelihood.RULED_OUT),
+        (World(components=({"type": "BODY", "text": "Hello {{1}}"},)), Likelihood.RULED_OUT),
     ],
 )
-def test_media_host(world: World, expected: Verdict) -> None:
+def test_media_host(world: World, expected: Likelihood) -> None:
     assert verdicts(world.evidence())["media_host_differs"] is expected
 
 
@@ -184,18 +209,18 @@ def test_probes_outweigh_comparisons() -> None:
     base = World().evidence()
     refused, approved = probe(SAME_PAYLOAD, False), probe(APPROVED_MEDIA, True)
     found = verdicts(replace(base, probes=(refused, approved)))
-    assert found["media_host_differs"] is Verdict.CONFIRMED
-    assert found["number_specific"] is Verdict.RULED_OUT
+    assert found["media_host_differs"] is Likelihood.CONFIRMED
+    assert found["number_specific"] is Likelihood.RULED_OUT
     found = verdicts(
         replace(base, probes=(refused, probe(APPROVED_MEDIA, False), probe(OTHER_NUMBER, True)))
     )
-    assert found["media_host_differs"] is Verdict.UNLIKELY
-    assert found["number_specific"] is Verdict.CONFIRMED
+    assert found["media_host_differs"] is Likelihood.UNLIKELY
+    assert found["number_specific"] is Likelihood.CONFIRMED
     # This number with this medium: both are named, and the medium is what can be changed.
     both = judge(replace(base, probes=(refused, approved, probe(OTHER_NUMBER, True))))
     found = {one.id: one for one in both}
-    assert found["media_host_differs"].verdict is Verdict.CONFIRMED
-    assert found["number_specific"].verdict is Verdict.CONFIRMED
+    assert found["media_host_differs"].verdict is Likelihood.CONFIRMED
+    assert found["number_specific"].verdict is Likelihood.CONFIRMED
     assert "not the number alone" in found["number_specific"].evidence[-1]
     assert cause_of(both) == "media_host_differs"
     gone = judge(replace(base, probes=(probe(SAME_PAYLOAD, True),)))
@@ -204,53 +229,57 @@ def test_probes_outweigh_comparisons() -> None:
 
 def test_a_number_that_sends_elsewhere_is_not_the_cause() -> None:
     found = verdicts(World(healthy_number="n2").evidence())
-    assert found["number_specific"] is Verdict.UNLIKELY
-    assert verdicts(World(sent=3).evidence())["number_specific"] is Verdict.RULED_OUT
-    assert verdicts(World(with_healthy=False).evidence())["number_specific"] is Verdict.NOT_CHECKED
+    assert found["number_specific"] is Likelihood.UNLIKELY
+    assert verdicts(World(sent=3).evidence())["number_specific"] is Likelihood.RULED_OUT
+    assert (
+        verdicts(World(with_healthy=False).evidence())["number_specific"] is Likelihood.NOT_CHECKED
+    )
 
 
 @pytest.mark.parametrize(
     ("payloads", "sent", "name", "expected"),
     [
-        ([{"var1": ROW["var1"]}] * 20, (), "template_mismatch", Verdict.CONFIRMED),
-        ([{"var1": ROW["var1"]}] * 20, [{"var1": "x"}], "template_mismatch", Verdict.UNLIKELY),
-        ([{"var1": ROW["var1"]}] * 15 + [ROW] * 5, (), "template_mismatch", Verdict.LIKELY),
-        ([{"var1": ROW["var1"]}] * 5 + [ROW] * 15, (), "template_mismatch", Verdict.UNLIKELY),
-        ([ROW | {"var2": "a\nb"}] * 20, (), "variables_illegal", Verdict.CONFIRMED),
-        ([ROW] * 20, (), "variables_illegal", Verdict.RULED_OUT),
+        ([{"var1": ROW["var1"]}] * 20, (), "template_mismatch", Likelihood.CONFIRMED),
+        ([{"var1": ROW["var1"]}] * 20, [{"var1": "x"}], "template_mismatch", Likelihood.UNLIKELY),
+        ([{"var1": ROW["var1"]}] * 15 + [ROW] * 5, (), "template_mismatch", Likelihood.LIKELY),
+        ([{"var1": ROW["var1"]}] * 5 + [ROW] * 15, (), "template_mismatch", Likelihood.UNLIKELY),
+        ([ROW | {"var2": "a\nb"}] * 20, (), "variables_illegal", Likelihood.CONFIRMED),
+        ([ROW] * 20, (), "variables_illegal", Likelihood.RULED_OUT),
     ],
 )
-def test_payload(payloads: Any, sent: Any, name: str, expected: Verdict) -> None:
+def test_payload(payloads: Any, sent: Any, name: str, expected: Likelihood) -> None:
     found = World(payloads=payloads, sent_payloads=sent).evidence()
     assert verdicts(found)[name] is expected
 
 
 def test_what_meta_says_of_account_and_template() -> None:
-    fine = Live(status="CONNECTED", health={"number": Health("AVAILABLE")})
-    assert verdicts(World(live=fine).evidence())["account_restricted"] is Verdict.UNLIKELY
-    blocked = Health("BLOCKED", ("WABA: banned",), (("WABA", "BLOCKED"),))
-    found = World(live=Live(status="CONNECTED", health={"account": blocked})).evidence()
-    assert verdicts(found)["account_restricted"] is Verdict.CONFIRMED
+    connected = Number(status="CONNECTED")
+    fine = Live(connected, {"number": Health("AVAILABLE")})
+    assert verdicts(World(live=fine).evidence())["account_restricted"] is Likelihood.UNLIKELY
+    blocked = Health("BLOCKED", (entity("WABA", "BLOCKED", "banned"),))
+    found = World(live=Live(connected, {"account": blocked})).evidence()
+    assert verdicts(found)["account_restricted"] is Likelihood.CONFIRMED
     assert cause_of(judge(found)) == "account_restricted"
     assert "banned" in options_for(found, "account_restricted")[0].why
     # A blocked template is no blocked account, though the number's chain is as bad.
-    chain = Health("BLOCKED", (), (("PHONE_NUMBER", "AVAILABLE"), ("MESSAGE_TEMPLATE", "BLOCKED")))
-    found = World(live=Live(status="CONNECTED", health={"number": chain})).evidence()
-    assert verdicts(found)["account_restricted"] is Verdict.UNLIKELY
-    limited = Health("LIMITED", ("WABA: unpaid",))
-    found = World(live=Live(status="CONNECTED", health={"account": limited})).evidence()
-    assert verdicts(found)["account_restricted"] is Verdict.LIKELY
+    links = entity("PHONE_NUMBER", "AVAILABLE"), entity("MESSAGE_TEMPLATE", "BLOCKED")
+    chain = Health("BLOCKED", links)
+    found = World(live=Live(connected, {"number": chain})).evidence()
+    assert verdicts(found)["account_restricted"] is Likelihood.UNLIKELY
+    limited = Health("LIMITED", (entity("WABA", "LIMITED", "unpaid"),))
+    found = World(live=Live(connected, {"account": limited})).evidence()
+    assert verdicts(found)["account_restricted"] is Likelihood.LIKELY
     away = Live(failures=("the Cloud API cannot be reached",))
-    assert verdicts(World(live=away).evidence())["account_restricted"] is Verdict.NOT_CHECKED
+    assert verdicts(World(live=away).evidence())["account_restricted"] is Likelihood.NOT_CHECKED
 
     world = World()
-    for status, expected in (("APPROVED", Verdict.RULED_OUT), ("PAUSED", Verdict.CONFIRMED)):
-        world.live = Live(templates=(world.template(2, status=status, live=True),))
+    for status, expected in (("APPROVED", Likelihood.RULED_OUT), ("PAUSED", Likelihood.CONFIRMED)):
+        world.live = Live(templates=(at_meta(replace(world.template(2), status=status)),))
         assert verdicts(world.evidence())["template_status"] is expected
     world.live = Live(templates=())
-    assert verdicts(world.evidence())["template_status"] is Verdict.CONFIRMED
-    assert verdicts(World().evidence())["template_status"] is Verdict.UNLIKELY
-    assert verdicts(World(status="PAUSED").evidence())["template_status"] is Verdict.LIKELY
+    assert verdicts(world.evidence())["template_status"] is Likelihood.CONFIRMED
+    assert verdicts(World().evidence())["template_status"] is Likelihood.UNLIKELY
+    assert verdicts(World(status="PAUSED").evidence())["template_status"] is Likelihood.LIKELY
 
 
 @pytest.mark.parametrize(
@@ -275,26 +304,26 @@ def report(*codes: tuple[str, Severity]) -> tuple[MediaReport, ...]:
 @pytest.mark.parametrize(
     ("codes", "name", "expected"),
     [
-        ([("reachable", Severity.OK)], "media_unreachable", Verdict.RULED_OUT),
-        ([("reachable", Severity.OK)], "media_expired", Verdict.RULED_OUT),
-        ([("http_status", Severity.FAIL)], "media_unreachable", Verdict.LIKELY),
+        ([("reachable", Severity.OK)], "media_unreachable", Likelihood.RULED_OUT),
+        ([("reachable", Severity.OK)], "media_expired", Likelihood.RULED_OUT),
+        ([("http_status", Severity.FAIL)], "media_unreachable", Likelihood.LIKELY),
         # It may be this machine that has no way out.
-        ([("name_unknown", Severity.FAIL)], "media_unreachable", Verdict.NOT_CHECKED),
-        ([("video_codec", Severity.FAIL)], "media_invalid", Verdict.CONFIRMED),
-        ([("video_sound", Severity.OK)], "media_invalid", Verdict.RULED_OUT),
-        ([("expired", Severity.FAIL)], "media_expired", Verdict.CONFIRMED),
-        ([("expires_soon", Severity.WARN)], "media_expired", Verdict.UNLIKELY),
+        ([("name_unknown", Severity.FAIL)], "media_unreachable", Likelihood.NOT_CHECKED),
+        ([("video_codec", Severity.FAIL)], "media_invalid", Likelihood.CONFIRMED),
+        ([("video_sound", Severity.OK)], "media_invalid", Likelihood.RULED_OUT),
+        ([("expired", Severity.FAIL)], "media_expired", Likelihood.CONFIRMED),
+        ([("expires_soon", Severity.WARN)], "media_expired", Likelihood.UNLIKELY),
     ],
 )
-def test_what_the_validator_says(codes: Any, name: str, expected: Verdict) -> None:
+def test_what_the_validator_says(codes: Any, name: str, expected: Likelihood) -> None:
     assert verdicts(World(media=report(*codes)).evidence())[name] is expected
 
 
 def test_the_cause_is_what_stands_out() -> None:
-    def made(**given: Verdict) -> list[Hypothesis]:
-        return [Hypothesis(n, given.get(n, Verdict.UNLIKELY), ("x",)) for n in HYPOTHESES]
+    def made(**given: Likelihood) -> list[Hypothesis]:
+        return [Hypothesis(n, given.get(n, Likelihood.UNLIKELY), ("x",)) for n in HYPOTHESES]
 
-    likely, confirmed = Verdict.LIKELY, Verdict.CONFIRMED
+    likely, confirmed = Likelihood.LIKELY, Likelihood.CONFIRMED
     assert cause_of(made()) is None
     assert cause_of(made(number_specific=likely)) == "number_specific"
     assert cause_of(made(number_specific=likely, media_host_differs=likely)) == "media_host_differs"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wacampaign.core.error_table import ERRORS
-from wacampaign.core.judgement import Transport, doubt_step, judge_answer, judge_failure
-from wacampaign.core.outcome import Outcome, Scope, Verdict
+from wacampaign.core.engine.judgement import NoAnswer, doubt_step, judge_answer, judge_failure
+from wacampaign.core.errors import ERRORS
+from wacampaign.core.outcomes import Outcome, Scope, Verdict
 
 WAMID = "wamid.HBgLMTU1NTAxMDAwMDEVAgARGBI"
 
@@ -216,11 +216,11 @@ def test_codes_as_text_and_codes_too_large() -> None:
 
 
 def test_transport() -> None:
-    waits = judge_failure(Transport.NOT_SENT, "refused by 442079460123")
+    waits = judge_failure(NoAnswer.NOT_SENT, "refused by 442079460123")
     assert (waits.outcome, waits.max_retries, waits.hold_scope) == (Outcome.WAIT, 0, None)
     assert waits.text == "not sent: refused by +44***0123"
     assert waits.wait_ms > 0
-    doubt = judge_failure(Transport.MAYBE_SENT)
+    doubt = judge_failure(NoAnswer.MAYBE_SENT)
     assert doubt.outcome is Outcome.IN_DOUBT
     assert doubt.text == "no answer, may have been sent"
 

@@ -10,7 +10,7 @@ import pytest
 
 import wacampaign
 from wacampaign.cli.app import app
-from wacampaign.core.error_table import ERRORS
+from wacampaign.core.errors import ERRORS
 
 COMMAND = re.compile(r"\bwacampaign ([a-z][a-z0-9-]+)")
 

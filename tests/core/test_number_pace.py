@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wacampaign.core.number_pace import NumberPaces, most_in_a_second, tolerance_seconds
+from wacampaign.core.engine.number_pace import NumberPaces, most_in_a_second, tolerance_seconds
 
 
 def fullest(times: list[float]) -> int:

@@ -3,56 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from wacampaign.core.header_media.codes import finding
-from wacampaign.core.header_media.report import MediaReport, Where
+from wacampaign.core.campaign.state import Hold
+from wacampaign.core.media.codes import finding
+from wacampaign.core.media.report import MediaReport, Where
+from wacampaign.core.numbers import (
+    Health,
+    HealthEntity,
+    HealthError,
+    KnownNumber,
+    Number,
+    tier_limit,
+)
 from wacampaign.core.preflight.checks import judge
 from wacampaign.core.preflight.facts import (
-    Group,
-    Hold,
-    Lane,
+    AlikeRows,
     LaneSurvey,
     MediaFacts,
     MetaFacts,
     People,
     Readiness,
-    SendingNumberFacts,
-    TemplateFacts,
     Trouble,
     Unanswered,
+    UnsentLane,
 )
 from wacampaign.core.preflight.model import Check, Line, Preflight
 from wacampaign.core.preflight.row_checks import rules_of
-from wacampaign.core.preflight.sender_checks import tier_limit
+from wacampaign.core.templates import KnownTemplate, Template
 
 BODY = ({"type": "BODY", "text": "Hello {{1}}"},)
-LANE = Lane("n1", "hello", 100)
-NUMBER = SendingNumberFacts(
+LANE = UnsentLane("n1", "hello", 100)
+NUMBER = KnownNumber(
     id="n1",
     phone_number_id="100000000000001",
     waba_id="2000000001",
-    label="shop",
+    digits="447700900123",
+    display_name="shop",
     is_active=True,
     rate_configured=60,
     rate_now=60,
-    queued_elsewhere=0,
 )
-KNOWN = TemplateFacts(
-    number="n1",
+KNOWN = KnownTemplate(
+    id="1",
+    number_id="n1",
     name="hello",
     language="en",
     status="APPROVED",
     category="MARKETING",
     components=BODY,
     parameter_format="POSITIONAL",
-    meta_id="1",
     is_active=True,
     is_quarantined=False,
-    synced_at="2026-11-23T10:00:00Z",
+    last_synced="2026-11-23T10:00:00Z",
 )
 FACTS = Readiness(
     id="5a5c39a6-0000-4000-8000-000000000001",
@@ -76,59 +82,36 @@ PEOPLE = People(100, 0, 0)
 NO_MEDIA = MediaFacts()
 
 
-@dataclass(frozen=True)
-class Reason:
-    description: str
-    solution: str = ""
+NUMBER_AT_META = Number(
+    status="CONNECTED",
+    quality_rating="GREEN",
+    throughput="STANDARD",
+    messaging_limit="TIER_10K",
+    health=Health("AVAILABLE"),
+)
+AT_META = Template(
+    id="1",
+    name="hello",
+    language="en",
+    status="APPROVED",
+    category="MARKETING",
+    components=BODY,
+    parameter_format="POSITIONAL",
+)
 
 
-@dataclass(frozen=True)
-class Entity:
-    type: str
-    can_send_message: str
-    errors: Sequence[Reason] = ()
-    additional_info: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class HealthState:
-    can_send_message: str = "AVAILABLE"
-    entities: Sequence[Entity] = ()
-
-
-@dataclass(frozen=True)
-class NumberState:
-    status: str = "CONNECTED"
-    quality_rating: str = "GREEN"
-    throughput: str = "STANDARD"
-    messaging_limit: str = "TIER_10K"
-    health: HealthState | None = HealthState()
-
-
-@dataclass(frozen=True)
-class TemplateState:
-    name: str = "hello"
-    language: str = "en"
-    status: str = "APPROVED"
-    category: str = "MARKETING"
-    components: Sequence[Any] = BODY
-    parameter_format: str = "POSITIONAL"
-    quality: str | None = None
-    rejected_reason: str | None = None
-
-
-def group(n: int, payload: Any, signature: str = "s") -> Group:
-    return Group(signature, n, "+447700900123", payload)
+def group(n: int, payload: Any, signature: str = "s") -> AlikeRows:
+    return AlikeRows(signature, n, "+447700900123", payload)
 
 
 def look(
     facts: Readiness = FACTS,
     *,
     people: People = PEOPLE,
-    groups: Sequence[Group] = (group(100, {"var1": "Asha"}),),
+    groups: Sequence[AlikeRows] = (group(100, {"var1": "Asha"}),),
     not_grouped: int = 0,
-    number: NumberState | Unanswered = NumberState(),
-    templates: Sequence[TemplateState] | Unanswered = (TemplateState(),),
+    number: Number | Unanswered = NUMBER_AT_META,
+    templates: Sequence[Template] | Unanswered = (AT_META,),
     media: MediaFacts = NO_MEDIA,
 ) -> Preflight:
     survey = LaneSurvey(LANE, 100, tuple(groups), not_grouped)
@@ -157,7 +140,12 @@ def test_a_campaign_that_is_ready() -> None:
         ({"missing": 7}, "contacts", Check.FAIL, "7 of 100 contacts"),
         ({"lanes": ()}, "contacts", Check.FAIL, "no row to send"),
         ({"live_workers": 0}, "workers", Check.WARN, "no worker"),
-        ({"holds": (Hold("template", "hello", "three", None),)}, "holds", Check.WARN, "three"),
+        (
+            {"holds": (Hold(None, "template", None, "three", "hello"),)},
+            "holds",
+            Check.WARN,
+            "three",
+        ),
         ({"known": ()}, "template", Check.FAIL, "not in the table"),
         (
             {"known": (replace(KNOWN, components=({"type": "CAROUSEL"},)),)},
@@ -168,7 +156,7 @@ def test_a_campaign_that_is_ready() -> None:
         ({"numbers": (replace(NUMBER, is_active=False),)}, "number", Check.FAIL, "not active"),
         ({"numbers": (replace(NUMBER, rate_now=0),)}, "duration", Check.WARN, "0 a second"),
         (
-            {"numbers": (replace(NUMBER, queued_elsewhere=5900),)},
+            {"queued_elsewhere": {"n1": 5900}},
             "duration",
             Check.OK,
             "5,900 rows of other campaigns before or among them) at 60 a second: about 2 min",
@@ -208,8 +196,9 @@ def test_what_the_database_says(
         ({"health": None}, "health", Check.SKIPPED, "no health status"),
         (
             {
-                "health": HealthState(
-                    "BLOCKED", (Entity("WABA", "BLOCKED", (Reason("Payment.", "Pay."),)),)
+                "health": Health(
+                    "BLOCKED",
+                    (HealthEntity("WABA", "BLOCKED", (HealthError("Payment.", "Pay."),)),),
                 )
             },
             "health",
@@ -217,7 +206,7 @@ def test_what_the_database_says(
             "BLOCKED at Meta; WABA BLOCKED: Payment.",
         ),
         (
-            {"health": HealthState("LIMITED", (Entity("BUSINESS", "LIMITED", (), ("Verify.",)),))},
+            {"health": Health("LIMITED", (HealthEntity("BUSINESS", "LIMITED", (), ("Verify.",)),))},
             "health",
             Check.WARN,
             "BUSINESS LIMITED: Verify.",
@@ -227,7 +216,7 @@ def test_what_the_database_says(
 def test_what_meta_says_of_the_number(
     changes: dict[str, Any], line: str, verdict: Check, text: str
 ) -> None:
-    found = only(look(number=replace(NumberState(), **changes)), line)
+    found = only(look(number=replace(NUMBER_AT_META, **changes)), line)
     assert text in found.text
     assert found.verdict is verdict
     assert found.fix or verdict is Check.OK
@@ -237,23 +226,28 @@ def test_what_meta_says_of_the_number(
     ("translations", "line", "verdict", "text"),
     [
         ((), "template", Check.FAIL, "no template hello"),
-        ((TemplateState(status="PAUSED"),), "template", Check.FAIL, "is PAUSED"),
+        ((replace(AT_META, status="PAUSED"),), "template", Check.FAIL, "is PAUSED"),
         (
-            (TemplateState(status="REJECTED", rejected_reason="SCAM"),),
+            (replace(AT_META, status="REJECTED", rejected_reason="SCAM"),),
             "template",
             Check.FAIL,
             "REJECTED (SCAM)",
         ),
-        ((TemplateState(quality="RED"),), "template", Check.WARN, "quality is RED"),
+        ((replace(AT_META, quality="RED"),), "template", Check.WARN, "quality is RED"),
         (
-            (TemplateState(language="hi"),),
+            (replace(AT_META, language="hi"),),
             "language",
             Check.FAIL,
             "sent in en, and is approved in hi",
         ),
-        ((TemplateState(category="UTILITY"),), "category", Check.WARN, "UTILITY at Meta, and was"),
         (
-            (TemplateState(components=({"type": "BODY", "text": "{{1}} {{2}}"},)),),
+            (replace(AT_META, category="UTILITY"),),
+            "category",
+            Check.WARN,
+            "UTILITY at Meta, and was",
+        ),
+        (
+            (replace(AT_META, components=({"type": "BODY", "text": "{{1}} {{2}}"},)),),
             "template",
             Check.FAIL,
             "other variables",
@@ -261,7 +255,7 @@ def test_what_meta_says_of_the_number(
     ],
 )
 def test_what_meta_says_of_the_template(
-    translations: Sequence[TemplateState], line: str, verdict: Check, text: str
+    translations: Sequence[Template], line: str, verdict: Check, text: str
 ) -> None:
     found = only(look(templates=translations), line)
     assert text in found.text

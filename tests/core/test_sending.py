@@ -4,14 +4,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from wacampaign.core.cards import Cards
-from wacampaign.core.hand import LEAST_KEPT, PROMPT_SECONDS, SLOW_REQUESTS_STALL, SLOW_SECONDS, Hand
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import (
+from wacampaign.core.callback_data import row_and_claim
+from wacampaign.core.engine.credentials import CredentialsCache
+from wacampaign.core.engine.in_flight import (
+    LEAST_KEPT,
+    PROMPT_SECONDS,
+    SLOW_REQUESTS_STALL,
+    SLOW_SECONDS,
+    InFlight,
+)
+from wacampaign.core.engine.ports import (
     ClaimAnswer,
     ClaimedRow,
     HttpAnswer,
@@ -20,8 +27,10 @@ from wacampaign.core.ports import (
     Settlement,
     Withheld,
 )
-from wacampaign.core.sending import Sending
-from wacampaign.core.settling import Settling
+from wacampaign.core.engine.sending import Sending
+from wacampaign.core.engine.settling import Settling
+from wacampaign.core.engine.waiting import Waiting
+from wacampaign.core.outcomes import Outcome, Verdict
 
 CLAIM = "00000000-0000-0000-0000-000000000001"
 
@@ -73,6 +82,7 @@ class FakeSender:
 
     def __init__(self) -> None:
         self.sent = 0
+        self.bodies: list[bytes] = []
         self.before: Callable[[], None] = lambda: None
 
     async def post(
@@ -82,6 +92,7 @@ class FakeSender:
         if not may_leave():
             raise Withheld("the claim is too old to be acted on")
         self.sent += 1
+        self.bodies.append(body)
         return HttpAnswer(200, b'{"messages":[{"id":"wamid.%d"}]}' % self.sent)
 
 
@@ -93,28 +104,29 @@ class Stage:
         self.queue: Any = FakeQueue()
         self.journal = FakeJournal()
         self.sender = FakeSender()
-        self.hand = Hand(400)
+        self.waiting = Waiting()
+        self.in_flight = InFlight(400)
         self.said: list[str] = []
         worker = uuid4()
 
         def log(event: str, *, level: str = "info", **fields: object) -> None:
             self.said.append(event)
 
+        self.settling = Settling(
+            self.queue, worker, self.in_flight, self.journal, log, lambda answer: None
+        )
         self.sending = Sending(
             self.queue,
             self.sender,
-            Cards(self.queue, None),
+            CredentialsCache(self.queue, None),
             self.journal,
             worker,
-            self.hand,
+            self.waiting,
+            self.in_flight,
+            self.settling,
             log,
-            fence_seconds=15.0,
             clock=lambda: self.now,
         )
-        self.settling = Settling(
-            self.queue, worker, self.hand, self.journal, log, lambda answer: None
-        )
-        self.sending.settle_with(self.settling)
 
     def claim(self, *slots: float) -> list[ClaimedRow]:
         """Rows with slots so many seconds from now."""
@@ -122,7 +134,6 @@ class Stage:
             ClaimedRow(str(uuid4()), CLAIM, "c", "n", "hello", "999000000000001", {}, self.now + s)
             for s in slots
         ]
-        self.hand.waiting += len(rows)
         self.sending.take(ClaimAnswer(rows, None, [], {"n": 80.0}))
         return rows
 
@@ -156,7 +167,35 @@ def test_a_row_whose_slot_passed_goes_back_and_is_not_sent() -> None:
         rows = stage.claim(-2.0, -0.5)
         await stage.until(lambda: len(stage.queue.released) == 2)
         assert stage.queue.released == [row.id for row in rows]
-        assert (stage.sender.sent, stage.hand.waiting) == (0, 0)
+        assert (stage.sender.sent, stage.waiting.rows) == (0, 0)
+
+    play(scene)
+
+
+def test_a_message_names_its_row_and_its_claim() -> None:
+    """So that a later status says which attempt it tells of."""
+
+    async def scene(stage: Stage) -> None:
+        [row] = stage.claim(0.0)
+        await stage.until(lambda: stage.sender.sent == 1)
+        [body] = stage.sender.bodies
+        data = json.loads(body)["biz_opaque_callback_data"]
+        assert row_and_claim(data) == (row.id, CLAIM)
+
+    play(scene)
+
+
+def test_a_row_held_back_at_the_last_instant_takes_no_other_with_it() -> None:
+    """It counted as two, so its claim was forgotten and the last row went back unsent."""
+
+    async def scene(stage: Stage) -> None:
+        pauses = iter([16.0])
+        stage.sender.before = lambda: setattr(stage, "now", stage.now + next(pauses, 0.0))
+        first, _ = stage.claim(0.0, 20.0)
+        await stage.until(lambda: stage.queue.released == [first.id])
+        stage.now += 4.0
+        await stage.until(lambda: stage.sender.sent == 1)
+        assert stage.queue.released == [first.id]
 
     play(scene)
 
@@ -209,89 +248,85 @@ def test_a_worker_that_stands_still_at_the_last_instant_sends_nothing() -> None:
         assert stage.sender.sent == 0
         # The journal says that it never left.
         assert stage.journal.open == set()
-        assert (stage.hand.in_flight, stage.hand.waiting) == (0, 0)
+        assert (stage.in_flight.requests, stage.waiting.rows) == (0, 0)
         assert stage.queue.settled == []  # no retry was used, nothing was written
 
     play(scene)
 
 
 def test_one_refused_connection_among_answers_is_no_outage() -> None:
-    hand = Hand(400)
-    assert hand.unreachable(now=10.0, departed=9.0)
-    hand.reached(now=11.0)
-    assert hand.down_until is None
-    assert not hand.unreachable(now=12.0, departed=10.5)
-    assert hand.down_until is None
+    in_flight = InFlight(400)
+    assert in_flight.unreachable(now=10.0, departed=9.0)
+    in_flight.reached(now=11.0)
+    assert in_flight.down_until is None
+    assert not in_flight.unreachable(now=12.0, departed=10.5)
+    assert in_flight.down_until is None
     # Nothing was answered since this one departed.
-    assert hand.unreachable(now=17.0, departed=12.0)
+    assert in_flight.unreachable(now=17.0, departed=12.0)
 
 
 def row_of(number: str, template: str = "t") -> ClaimedRow:
     return ClaimedRow(str(uuid4()), CLAIM, "c", number, template, "999", {}, 0.0)
 
 
-def fill(hand: Hand, number: str, template: str = "t", *, most: int = 1000) -> int:
+def fill(in_flight: InFlight, number: str, template: str = "t", *, most: int = 1000) -> int:
     """Sends as many as may go, none of which is answered."""
     sent = 0
-    while sent < most and hand.may_send(hand.lane((number, template)), 0.0):
-        hand.departs(row_of(number, template), 0.0)
+    while sent < most and in_flight.may_send(in_flight.lane((number, template)), 0.0):
+        in_flight.departs(row_of(number, template), 0.0)
         sent += 1
     return sent
 
 
 def test_requests_that_hang_leave_room_for_the_other_number() -> None:
     """400 connections for 800 requests: the other number stood still for 10 to 29 s."""
-    hand = Hand(400)
-    fine = hand.lane(("fine", "t"))
+    in_flight = InFlight(400)
+    fine = in_flight.lane(("fine", "t"))
     for moment in (0.0, 0.25, 0.5):
-        fill(hand, "fine", most=60 - fine.busy)
-        hand.look_for_slow(moment)
-    for row_id in list(fine.on_wire):
-        answered = row_of("fine")
-        answered.id = row_id
-        hand.arrives(answered, Verdict(Outcome.SENT, wamid="w"))
-    assert fill(hand, "hangs") < 400
-    assert ("hangs", "t") in hand.stalled_lanes(PROMPT_SECONDS)
-    assert ("fine", "t") not in hand.stalled_lanes(PROMPT_SECONDS)
-    assert fill(hand, "fine") >= 60
+        fill(in_flight, "fine", most=60 - fine.busy)
+        in_flight.look_for_slow(moment)
+    for answered in list(fine.on_wire):
+        in_flight.arrives(answered, Verdict(Outcome.SENT, wamid="w"))
+    assert fill(in_flight, "hangs") < 400
+    assert ("hangs", "t") in in_flight.stalled_lanes(PROMPT_SECONDS)
+    assert ("fine", "t") not in in_flight.stalled_lanes(PROMPT_SECONDS)
+    assert fill(in_flight, "fine") >= 60
     # A lane that nobody has seen yet gets its turn, too.
-    assert fill(hand, "new") >= LEAST_KEPT
+    assert fill(in_flight, "new") >= LEAST_KEPT
 
 
 def test_a_part_of_the_room_that_a_lane_does_not_use_is_lent() -> None:
     """Four busy numbers each got a quarter of the wire and no more, however idle the others were
     at that moment: 320 of 400 requests were on it, and a fifth of the throughput was lost."""
-    hand = Hand(400)
-    one, other = hand.lane(("one", "t")), hand.lane(("other", "t"))
-    fill(hand, "one", most=200)
-    fill(hand, "other", most=200)
-    hand.look_for_slow(0.0)
+    in_flight = InFlight(400)
+    one, other = in_flight.lane(("one", "t")), in_flight.lane(("other", "t"))
+    fill(in_flight, "one", most=200)
+    fill(in_flight, "other", most=200)
+    in_flight.look_for_slow(0.0)
     assert (one.kept, other.kept) == (200, 200)
-    for row_id in list(other.on_wire):
-        answered = row_of("other")
-        answered.id = row_id
-        hand.arrives(answered, Verdict(Outcome.SENT, wamid="w"))
-    assert not hand.may_send(one, PROMPT_SECONDS), "it may be about to hang"
-    assert fill(hand, "one") == 50
-    assert ("one", "t") not in hand.stalled_lanes(0.0), "full, but it moves"
-    assert fill(hand, "other") >= 150
-    assert hand.in_flight <= 400
+    for answered in list(other.on_wire):
+        in_flight.arrives(answered, Verdict(Outcome.SENT, wamid="w"))
+    assert not in_flight.may_send(one, PROMPT_SECONDS), "it may be about to hang"
+    assert fill(in_flight, "one") == 50
+    assert ("one", "t") not in in_flight.stalled_lanes(0.0), "full, but it moves"
+    assert fill(in_flight, "other") >= 150
+    assert in_flight.requests <= 400
 
 
 def test_one_lane_that_hangs_leaves_room_for_the_others_of_its_number() -> None:
-    hand = Hand(400)
-    fill(hand, "n", "fine", most=40)
-    hand.look_for_slow(0.0)
-    fill(hand, "n", "hangs")
-    assert fill(hand, "n", "fine") >= 30
+    in_flight = InFlight(400)
+    fill(in_flight, "n", "fine", most=40)
+    in_flight.look_for_slow(0.0)
+    fill(in_flight, "n", "hangs")
+    assert fill(in_flight, "n", "fine") >= 30
 
 
 def test_slow_requests_give_their_room_back() -> None:
-    hand = Hand(400)
-    assert fill(hand, "hangs") == 400
-    hand.look_for_slow(SLOW_SECONDS + 1)
-    assert hand.room == 400
-    assert hand.lane(("hangs", "t")).slow >= SLOW_REQUESTS_STALL
-    assert fill(hand, "fine") == 400
+    in_flight = InFlight(400)
+    assert fill(in_flight, "hangs") == 400
+    in_flight.look_for_slow(SLOW_SECONDS + 1)
+    assert in_flight.room == 400
+    assert in_flight.lane(("hangs", "t")).slow >= SLOW_REQUESTS_STALL
+    assert fill(in_flight, "fine") == 400
     # Never more than twice the limit: each has a connection.
-    assert hand.in_flight == 800
+    assert in_flight.requests == 800

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wacampaign.core.template_differ import differ
+from wacampaign.core.template.differ import differ
 
 SAMPLE = "https://scontent.whatsapp.net/v/t61.29466-34/film_n.mp4"
 LINK = "https://files.example.com/film.mp4"

@@ -10,14 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wacampaign.core.cells import cell
-from wacampaign.core.outcome import Outcome, Scope
-from wacampaign.core.template_message import (
-    PayloadMismatch,
-    UnusableTemplate,
-    compile_template,
-    message_body,
-    variables_needed,
-)
+from wacampaign.core.outcomes import Outcome, Scope
+from wacampaign.core.template.message import CompiledTemplate, PayloadMismatch
+from wacampaign.core.template.shape import UnusableTemplate, shape_of
 
 TO = "15550100001"
 Components = list[dict[str, Any]]
@@ -43,12 +38,15 @@ COUPON = {"type": "COPY_CODE", "text": "Copy offer code", "example": ["SAVE20"]}
 PHONE = {"type": "PHONE_NUMBER", "text": "Call", "phone_number": "+15550100002"}
 
 
+GREETING = CompiledTemplate("hello", "en", [body(0)])
+
+
 def variables(*values: object) -> dict[str, object]:
     return {f"var{n}": value for n, value in enumerate(values, start=1)}
 
 
 def sent(components: Components, payload: object, parameter_format: str | None = None) -> Any:
-    template = compile_template("offer", "en_GB", components, parameter_format)
+    template = CompiledTemplate("offer", "en_GB", components, parameter_format)
     return json.loads(template.body(TO, payload))["template"].get("components", [])
 
 
@@ -65,7 +63,7 @@ def texts(*values: str) -> list[dict[str, str]]:
 
 
 def test_the_whole_request() -> None:
-    template = compile_template("offer", "en_GB", [header("VIDEO"), body(2), {"type": "FOOTER"}])
+    template = CompiledTemplate("offer", "en_GB", [header("VIDEO"), body(2), {"type": "FOOTER"}])
     request = json.loads(template.body(TO, variables("77001", "Asha", "20 %"), "row-1"))
     assert request == {
         "messaging_product": "whatsapp",
@@ -85,7 +83,7 @@ def test_the_whole_request() -> None:
 
 
 def test_a_template_without_variables_has_no_components() -> None:
-    template = compile_template("hello", "en", [body(0), buttons(REPLY, PHONE, FIXED_URL)])
+    template = CompiledTemplate("hello", "en", [body(0), buttons(REPLY, PHONE, FIXED_URL)])
     for payload in (None, {}):
         assert template.template_object(payload) == {"name": "hello", "language": {"code": "en"}}
     assert "biz_opaque_callback_data" not in json.loads(template.body(TO, None))
@@ -181,7 +179,7 @@ def test_authentication_repeats_its_code(button: dict[str, Any], text: dict[str,
         {"type": "body", "parameters": texts("123456")},
         {"type": "button", "sub_type": "url", "index": "0", "parameters": texts("123456")},
     ]
-    assert variables_needed(components).count == 1
+    assert shape_of(components).count == 1
 
 
 def test_a_flow_button_is_named_without_a_value() -> None:
@@ -264,11 +262,11 @@ def test_a_mismatch_fails_its_row_and_several_hold_the_template() -> None:
 )
 def test_templates_that_cannot_be_filled(components: Any, word: str) -> None:
     with pytest.raises(UnusableTemplate, match=word):
-        compile_template("x", "en", components)
+        CompiledTemplate("x", "en", components)
 
 
 def test_what_a_csv_must_bring() -> None:
-    needs = variables_needed([header("DOCUMENT"), body(2), buttons(REPLY, URL)])
+    needs = shape_of([header("DOCUMENT"), body(2), buttons(REPLY, URL)])
     assert needs.count == 4
     assert needs.header_media == "document"
     assert needs.names == (
@@ -277,28 +275,28 @@ def test_what_a_csv_must_bring() -> None:
         "body {{2}}",
         'button 2 "Shop" URL ending',
     )
-    assert variables_needed([header("TEXT", "{{1}}")]).header_media is None
-    assert variables_needed([NAMED_BODY]).names == ("body {{surname}}", "body {{first_name}}")
+    assert shape_of([header("TEXT", "{{1}}")]).header_media is None
+    assert shape_of([NAMED_BODY]).names == ("body {{surname}}", "body {{first_name}}")
 
 
 @pytest.mark.parametrize("to", ["15550100001", "+15550100001", " 15550100001 "])
 def test_the_phone_always_has_its_plus(to: str) -> None:
-    assert json.loads(message_body(to, {}))["to"] == "+15550100001"
+    assert json.loads(GREETING.body(to, {}))["to"] == "+15550100001"
 
 
 def test_limits_of_the_request() -> None:
     with pytest.raises(PayloadMismatch):
-        message_body(" + ", {})
-    message_body(TO, {}, "x" * 512)
+        GREETING.body(" + ", {})
+    GREETING.body(TO, {}, "x" * 512)
     with pytest.raises(ValueError, match="512"):
-        message_body(TO, {}, "x" * 513)
+        GREETING.body(TO, {}, "x" * 513)
 
 
 @pytest.mark.parametrize("blank", ["\xad", "\u200b", " \ufeff\t"])
 @pytest.mark.parametrize("components", [[header("VIDEO")], [body(1)]])
 def test_a_variable_of_nothing_that_is_seen_is_empty(components: Components, blank: str) -> None:
     with pytest.raises(PayloadMismatch, match="is empty"):
-        compile_template("x", "en", components).body(TO, variables(blank))
+        CompiledTemplate("x", "en", components).body(TO, variables(blank))
 
 
 VALUE = st.text(min_size=1).filter(cell)
@@ -329,11 +327,11 @@ def test_no_variable_is_ever_shifted(
         components.insert(0, header(media) | example)
     elif title:
         components.insert(0, header("TEXT", "Hi {{1}}"))
-    needs = variables_needed(components)
+    needs = shape_of(components)
     count = max(0, needs.count + off)
     values = data.draw(st.lists(VALUE, min_size=count, max_size=count))
     payload = dict(data.draw(st.permutations(list(variables(*values).items()))))
-    template = compile_template("x", "en", components)
+    template = CompiledTemplate("x", "en", components)
     if count != needs.count:
         with pytest.raises(PayloadMismatch):
             template.body(TO, payload)
@@ -373,6 +371,6 @@ def test_any_stored_template_and_any_payload(
     components: Any, parameter_format: str | None, payload: object
 ) -> None:
     try:
-        compile_template("x", "en", components, parameter_format).body(TO, payload)
+        CompiledTemplate("x", "en", components, parameter_format).body(TO, payload)
     except (UnusableTemplate, PayloadMismatch) as error:
         assert str(error)

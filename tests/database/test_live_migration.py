@@ -179,7 +179,7 @@ def test_cut_at_any_step_it_goes_on_from_there(empty_database: str, connect: Con
     connection = connect(empty_database)
     make_backend(connection)
     before = snapshot(connection)
-    total = len(schema_steps.steps(schema.migrations(), 1))
+    total = len(list(schema_steps.steps(schema.sql_files(), 1)))
     for cut in range(0, total, 4):
 
         def advance(done: int, _: int, title: str, cut: int = cut) -> None:
@@ -220,7 +220,7 @@ def psql(url: str, text: str, tmp_path: Path, *flags: str) -> Any:
 def test_steps_for_psql_do_the_same(empty_database: str, connect: Connect, tmp_path: Path) -> None:
     connection = connect(empty_database)
     make_backend(connection, later=True)
-    text = schema_steps.for_psql(schema.migrations(), 10)
+    text = schema_steps.for_psql(schema.sql_files(), 10)
     for _ in range(2):
         done = psql(empty_database, text, tmp_path, "-q")
         assert done.returncode == 0, done.stderr
@@ -231,30 +231,23 @@ def test_steps_for_psql_do_the_same(empty_database: str, connect: Connect, tmp_p
     assert "another migration is running" in done.stderr
 
 
-@pytest.mark.parametrize("form", ["one text", "one file a migration"])
 def test_sql_for_one_transaction_refuses_a_filled_queue(
-    empty_database: str, connect: Connect, form: str
+    empty_database: str, connect: Connect
 ) -> None:
     connection = connect(empty_database)
     make_backend(connection)
     fill(connection, schema_steps.SMALL_QUEUE)
-    if form == "one text":
-        texts = [schema_steps.for_editor(schema.migrations())]
-        before = snapshot(connection)
-    else:
-        # The tables come with the first files; the first index stops it.
-        texts = [schema_steps.for_deployment(one) for one in schema.migrations()]
+    text = schema_steps.for_editor(schema.sql_files())
+    before = snapshot(connection)
 
     def apply() -> None:
-        for text in texts:
-            with connection.transaction():
-                connection.execute(text.encode())
+        with connection.transaction():
+            connection.execute(text.encode())
 
     with pytest.raises(psycopg.errors.RaiseException, match="more than 20000 rows") as refused:
         apply()
     assert "wacampaign db migrate" in (refused.value.diag.message_hint or "")
-    if form == "one text":
-        assert snapshot(connection) == before
+    assert snapshot(connection) == before
     connection.execute("set wacampaign.may_block = 'on'")
     apply()
     assert schema.check(empty_database) == []

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from tests.database.backends import Connection
+from tests.database.protocol import PROTOCOL
 from tests.servers import PostgresServer
-from wacampaign.store.functions import FUNCTIONS
+from wacampaign.store.functions import functions
 
 ROWS = 60_000
 #: Rows of each of the two campaigns that wait for their retry, far in the future.
@@ -106,7 +107,7 @@ class Queue:
         return int(found["Shared Hit Blocks"]) + int(found["Shared Read Blocks"])
 
     def _statement(self, function: str, params: dict[str, Any]) -> str:
-        types = FUNCTIONS[function]
+        types = functions()[function].parameters
         arguments = ", ".join(f"p_{key} => %({key})s::{types[key]}" for key in params)
         return f"select public.wacampaign_{function}({arguments})"
 
@@ -249,5 +250,5 @@ def test_no_call_is_compiled(sql: Connection) -> None:
             " where proname like 'wacampaign\\_%' and pronamespace = 'public'::regnamespace"
         ).fetchall()
     )
-    called = {*FUNCTIONS, "count_rows"} - {"schema_version"}
+    called = {*PROTOCOL, "count_rows"} - {"schema_version"}
     assert {name for name in called if "jit=off" not in settings[name]} == set()

@@ -7,8 +7,8 @@ import urllib.error
 import urllib.request
 
 from tests.database.backends import NUMBER, Connection, our_tables, tables
+from tests.database.protocol import PROTOCOL
 from tests.servers import PUBLISHABLE_KEY, SECRET_KEY, migrate
-from wacampaign.store.functions import FUNCTIONS
 
 
 def ask_rest(url: str, key: str, path: str, body: object = None) -> tuple[int, str]:
@@ -71,7 +71,7 @@ def test_the_publishable_key_gets_nothing_by_rest(
             assert (table, status, json.loads(text)) == (table, 200, [])
         status, text = ask_rest(rest_url, PUBLISHABLE_KEY, table, {"campaign_id": NUMBER})
         assert (table, status) in ((table, 401), (table, 400)), text
-    for name, params in FUNCTIONS.items():
+    for name, params in PROTOCOL.items():
         body = {f"p_{key}": None for key in params}
         status, text = ask_rest(rest_url, PUBLISHABLE_KEY, f"rpc/wacampaign_{name}", body)
         assert (name, status, json.loads(text)["code"]) == (name, 401, "42501")

@@ -15,17 +15,23 @@ import pytest
 
 from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp
 from tests.database.backends import Connection, make_backend, our_tables, tables
+from tests.database.protocol import BY_HAND, PROTOCOL
 from tests.servers import NODE_MODULES, migrate, tcp_address
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import Evidence, Settlement
+from wacampaign.core.engine.ports import KnownOutcome, Settlement
+from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.preflight.row_checks import rules_of
-from wacampaign.store.evidence import EvidenceStore
-from wacampaign.store.functions import FUNCTIONS
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.evidence import CampaignEvidence
+from wacampaign.store.failed_rows import FailedRows
+from wacampaign.store.functions import functions
 from wacampaign.store.postgres import PostgresTransport
-from wacampaign.store.readiness import ReadinessStore
+from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.repairs import Repairs, Targets
+from wacampaign.store.sent_tests import SentTests
 from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 OUTSIDERS = ("anon", "authenticated")
 
@@ -38,9 +44,6 @@ alter default privileges in schema public
 alter default privileges in schema public
     grant all on sequences to anon, authenticated, service_role;
 """
-
-#: Functions that no program of ours calls by the registry: `db migrate` does, and a person may.
-BY_HAND = {"wacampaign_recount", "wacampaign_keep_rights"}
 
 #: Called by an index with the rights of whoever writes a failed row; reads nothing.
 EVERYBODYS = {"wacampaign_error_code"}
@@ -66,7 +69,7 @@ def test_functions_are_the_service_roles_alone(guarded: Connection) -> None:
         " unnest(array['public', 'anon', 'authenticated', 'service_role']) as r (role)"
         " where p.pronamespace = 'public'::regnamespace"
     ).fetchall()
-    assert len(rows) > 4 * len(FUNCTIONS)
+    assert len(rows) > 4 * len(PROTOCOL)
     rows = [row for row in rows if row[0].partition("(")[0] not in EVERYBODYS]
     assert [row for row in rows if row[2] != (row[1] == "service_role")] == []
 
@@ -153,7 +156,7 @@ def test_an_outsider_tries(guarded: Connection, role: str) -> None:
             ):
                 guarded.execute(f"set local role {role}".encode())
                 guarded.execute(statement.encode())
-    for name, params in FUNCTIONS.items():
+    for name, params in PROTOCOL.items():
         arguments = ", ".join(f"p_{key} => null::{kind}" for key, kind in params.items())
         with pytest.raises(psycopg.errors.InsufficientPrivilege), guarded.transaction():
             guarded.execute(f"set local role {role}".encode())
@@ -171,7 +174,7 @@ def test_a_right_given_by_mistake_is_taken_back(
     test_outsiders_have_no_right_on_any_table(connection)
 
 
-def test_the_registry_is_what_the_database_has(sql: Connection) -> None:
+def test_the_functions_read_from_the_sql_are_what_the_database_has(sql: Connection) -> None:
     rows = sql.execute(
         "select p.proname::text,"
         " array(select t::oid from unnest(p.proargtypes) with ordinality as u (t, n) order by n),"
@@ -181,19 +184,23 @@ def test_the_registry_is_what_the_database_has(sql: Connection) -> None:
     names = [row[0] for row in rows]
     assert len(names) == len(set(names)), "PostgREST cannot choose between overloads of json"
     in_database = {row[0]: row[1:] for row in rows}
-    for name, params in FUNCTIONS.items():
+    assert in_database.keys() == {f"wacampaign_{name}" for name in functions()}
+    for name, function in functions().items():
         (types,) = sql.execute(
             "select array(select t::regtype::oid"
             " from unnest(%s::text[]) with ordinality as u (t, n) order by n)",
-            (list(params.values()),),
+            (list(function.parameters.values()),),
         ).fetchone() or ([],)
-        # Its rows are handed on as they are: json costs a third of the time.
-        answer = "json" if name == "claim" else "jsonb"
-        expected = (types, [f"p_{key}" for key in params], answer)
-        assert (name, *in_database[f"wacampaign_{name}"]) == (name, *expected)
+        names = [f"p_{key}" for key in function.parameters]
+        in_sql, args, returns = in_database[f"wacampaign_{name}"]
+        # What it returns by columns comes after its arguments.
+        assert (name, in_sql, args[: len(names)]) == (name, types, names)
+        if name in PROTOCOL:
+            # Its rows are handed on as they are: json costs a third of the time.
+            assert (name, returns) == (name, "json" if name == "claim" else "jsonb")
 
     # All others are parts of these, or triggers.
-    inner = set(names) - {f"wacampaign_{name}" for name in FUNCTIONS} - BY_HAND
+    inner = in_database.keys() - {f"wacampaign_{name}" for name in PROTOCOL.keys() | BY_HAND}
     for name in inner:
         (used,) = sql.execute(
             "select exists (select 1 from pg_proc"
@@ -202,7 +209,7 @@ def test_the_registry_is_what_the_database_has(sql: Connection) -> None:
             "            where p.proname = %s)",
             (f"%public.{name}(%", name, name),
         ).fetchone() or (False,)
-        assert used, f"{name} is called by nobody and not in the registry"
+        assert used, f"{name} is called by nobody"
 
 
 def with_role(url: str, role: str) -> str:
@@ -210,21 +217,21 @@ def with_role(url: str, role: str) -> str:
 
 
 async def whole_protocol(store: Store) -> None:
-    """A small campaign from the number to the audit, with every function of the registry."""
+    """A small campaign from the number to the audit, with every function that programs call."""
     number = await add_number(store)
     campaign = await add_campaign(store, number, 40)
-    assert (await store.find("test campaign"))[0]["id"] == campaign
+    assert (await Campaigns(store).find("test campaign"))[0]["id"] == campaign
     await store.call("filled", campaign_id=campaign, actor="test")
     me, dead = uuid4(), uuid4()
     for worker in (me, dead):
-        await store.register(worker, "host", 1, "0")
-    assert (await store.heartbeat(me, 0))["known"]
+        await Workers(store).register(worker, "host", 1, "0")
+    assert (await Workers(store).heartbeat(me, 0))["known"]
     assert await past_ramp(store, me, campaign) == 5
-    assert (await store.sending([number]))[0].templates
+    assert (await WorkQueue(store).sending([number]))[0].templates
 
-    claim = await store.claim(me, uuid4(), 10)
+    claim = await WorkQueue(store).claim(me, uuid4(), 10)
     assert len(claim.rows) == 10
-    await store.begin(me, claim.rows[0].claim_id)
+    await WorkQueue(store).begin(me, claim.rows[0].claim_id)
     verdicts = [
         Verdict(Outcome.SENT, wamid="wamid.1"),
         Verdict(Outcome.FAILED, code=131026, text="(#131026) Message undeliverable"),
@@ -233,55 +240,55 @@ async def whole_protocol(store: Store) -> None:
         Verdict(Outcome.IN_DOUBT, text="no answer"),
     ]
     batch = [Settlement(row, v) for row, v in zip(claim.rows, verdicts, strict=False)]
-    assert (await store.settle(me, batch)).settled == 5
-    assert await store.release(me, claim.rows[5:]) == 5
+    assert (await WorkQueue(store).settle(me, batch)).settled == 5
+    assert await WorkQueue(store).release(me, claim.rows[5:]) == 5
 
     # The other worker dies with rows that it had begun; its journal knows of one.
-    await store.set_status(campaign, "pause", "test")
-    await store.set_status(campaign, "resume", "test")
-    lost = await store.claim(dead, uuid4(), 5, ahead_ms=5000)
+    await Campaigns(store).set_status(campaign, "pause", "test")
+    await Campaigns(store).set_status(campaign, "resume", "test")
+    lost = await WorkQueue(store).claim(dead, uuid4(), 5, ahead_ms=5000)
     assert lost.rows
-    await store.begin(dead, lost.rows[0].claim_id)
-    assert (await store.reap([str(dead)]))["in_doubt"] == len(lost.rows)
-    doubts = await store.doubts(str(dead))
+    await WorkQueue(store).begin(dead, lost.rows[0].claim_id)
+    assert (await Workers(store).reap([str(dead)]))["in_doubt"] == len(lost.rows)
+    doubts = await Workers(store).doubts(str(dead))
     assert len(doubts) == len(lost.rows)
-    facts = [Evidence(doubts[0][0], doubts[0][1], Outcome.SENT, "wamid.2", None, None)]
-    facts += [Evidence(row, claim_id, "unsent") for row, claim_id in doubts[1:]]
-    assert (await store.recover(me, facts))["sent"] == 1
+    facts = [KnownOutcome(doubts[0][0], doubts[0][1], Outcome.SENT, "wamid.2", None, None)]
+    facts += [KnownOutcome(row, claim_id, "unsent") for row, claim_id in doubts[1:]]
+    assert (await WorkQueue(store).recover(me, facts))["sent"] == 1
 
     while claim.rows:
-        claim = await store.claim(me, uuid4(), 100, ahead_ms=60_000)
+        claim = await WorkQueue(store).claim(me, uuid4(), 100, ahead_ms=60_000)
         if claim.rows:
-            await store.begin(me, claim.rows[0].claim_id)
-            await store.settle(me, accepted(claim.rows))
+            await WorkQueue(store).begin(me, claim.rows[0].claim_id)
+            await WorkQueue(store).settle(me, accepted(claim.rows))
     left = await counts(store, campaign)
     assert (left["in_doubt"], left["failed"], left["sent"]) == (1, 1, 38)
     verdict = await store.call("complete", campaign_id=campaign, actor="test", in_doubt_minutes=0.0)
     assert verdict["completed"], verdict
-    assert (await store.audit(campaign))["ok"]
+    assert (await Campaigns(store).audit(campaign))["ok"]
     kinds = {e["kind"] for e in await store.call("events_of", campaign_id=campaign, limit=100)}
     assert {"created", "started", "paused", "resumed", "recovered", "completed"} <= kinds
-    assert (await store.recent(5))[0]["id"] == campaign
-    (failure,) = await store.failures(campaign)
+    assert (await Campaigns(store).recent(5))[0]["id"] == campaign
+    (failure,) = await FailedRows(store).by_code(campaign)
     assert (failure["code"], failure["count"], failure["accepted"]) == (131026, 1, 0)
-    assert len(await store.failed_rows(campaign, 131026)) == 1
-    assert (await store.retry_failed(campaign, 131026, "test"))["reopened"]
+    assert len(await FailedRows(store).page(campaign, 131026)) == 1
+    assert (await FailedRows(store).retry(campaign, 131026, "test"))["reopened"]
     stuck = StuckCampaigns(store)
-    (seen,) = (await stuck.look([campaign]))["campaigns"]
+    (seen,) = (await stuck.look([campaign])).campaigns
     assert len(await stuck.sample(campaign, "in_doubt", 5)) == 1
     assert await stuck.settle_by_messages(campaign, "test") == 0
     assert not any((await stuck.mend_rows(campaign, "test")).values())
-    assert not (await stuck.restart(campaign, seen["token"], "test", "why"))["changed"]
+    assert not (await stuck.restart(campaign, seen.token, "test", "why"))["changed"]
     assert (await stuck.resolve_doubt(campaign, "assume_sent", 1, "test", seen_at="infinity"))[
         "rows"
     ] == 1
-    evidence = EvidenceStore(store)
+    evidence = CampaignEvidence(store)
     assert (await evidence.campaigns(campaign, 131026))[0].id == campaign
     assert (await evidence.groups(campaign, 131026, [])).file_count == 0
     assert await evidence.failed_rows(campaign, 135000) == []
     assert len(await evidence.sent_rows(campaign)) > 0
-    assert (await evidence.moments(campaign, "2026-01-01", "2026-01-02"))["events"]
-    assert await evidence.probe_sent(
+    assert (await evidence.history(campaign, "2026-01-01", "2026-01-02")).events
+    assert await SentTests(store).write_probe_down(
         campaign, str(uuid4()), "test", accepted=True, reason="why", detail={}
     )
     await look_before_start(store, number)
@@ -289,15 +296,15 @@ async def whole_protocol(store: Store) -> None:
     assert (await store.call("numbers"))[0]["has_token"]
     assert len(await store.call("templates", number_id=number)) == 1
     assert await store.call("schema_version")
-    await store.goodbye(me)
+    await Workers(store).goodbye(me)
 
 
 async def repair_and_undo(store: Store, number: str) -> None:
     """A third campaign gets another header media, and its own back."""
     campaign = await add_campaign(store, number, 2, first_phone=600, start=False)
     repairs, targets = Repairs(store), Targets([("hello", number, "30001")])
-    assert (await repairs.lanes(campaign))[0]["ready"] == 2
-    assert (await repairs.survey(campaign, None, targets))["lanes"][0]["no_media"] == 2
+    assert (await repairs.lanes(campaign))[0].ready == 2
+    assert (await repairs.survey(campaign, None, targets)).lanes[0].no_media == 2
     begun = await repairs.begin(
         uuid4(),
         campaign,
@@ -311,8 +318,8 @@ async def repair_and_undo(store: Store, number: str) -> None:
     assert [step async for step in repairs.steps(begun.id)] == [(0, 2)]
     assert await repairs.finish(begun.id, "test") == 0
     assert not await repairs.restart(campaign, "test")
-    assert (await repairs.of(campaign))[0]["id"] == begun.id
-    assert (await repairs.undo_survey(begun.id))["fates"] == []
+    assert (await repairs.of(campaign))[0].id == begun.id
+    assert (await repairs.undo_survey(begun.id)).fates == []
     await repairs.undo_begin(begun.id, "test")
     assert [step async for step in repairs.undo_steps(begun.id)] == []
     assert await repairs.undo_finish(begun.id, "test") == 0
@@ -325,19 +332,19 @@ async def repair_and_undo(store: Store, number: str) -> None:
 
 async def look_before_start(store: Store, number: str) -> None:
     """A second campaign, looked at, scheduled, tested and started."""
-    ready = ReadinessStore(store)
+    ready = PreflightFacts(store)
     campaign = await add_campaign(store, number, 3, first_phone=500, start=False)
     facts = await ready.readiness(campaign)
     rules = rules_of(facts.known[0].components, facts.known[0].parameter_format)
     assert (await ready.survey(campaign, facts.lanes[0], rules)).rows == 3
     assert (await ready.people(campaign)).people == 3
-    assert await ready.schedule(campaign, "2099-01-01T00:00:00Z", "test")
-    assert await ready.due_campaigns([campaign]) == []
-    assert not await ready.start_scheduled(campaign, "test")
-    assert (await ready.start_unchecked(campaign, "test"))["changed"]
+    assert await Campaigns(store).schedule(campaign, "2099-01-01T00:00:00Z", "test")
+    assert await Campaigns(store).due_campaigns([campaign]) == []
+    assert not await Campaigns(store).start_scheduled(campaign, "test")
+    assert (await Campaigns(store).start_unchecked(campaign, "test"))["changed"]
     sent = {"number_id": number, "phone": "15550000001", "template": "hello", "reason": "accepted"}
-    await ready.test_sent(campaign, str(uuid4()), "test", wamid="wamid.test", **sent)
-    assert (await ready.test_status("wamid.test"))[0] == []
+    await SentTests(store).write_down(campaign, str(uuid4()), "test", wamid="wamid.test", **sent)
+    assert (await SentTests(store).status("wamid.test"))[0] == []
 
 
 @pytest.mark.parametrize("before", ["nothing", "early", "later with row security"])
@@ -366,7 +373,7 @@ def test_the_service_role_runs_the_whole_protocol(
             await store.close()
 
     asyncio.run(play())
-    assert called == set(FUNCTIONS)
+    assert called == PROTOCOL.keys()
 
 
 def test_supabases_advisor_warns_of_nothing(guarded: Connection, tmp_path: Path) -> None:

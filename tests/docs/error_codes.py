@@ -12,17 +12,23 @@ from typing import Final
 from typer.main import get_command
 
 from wacampaign.cli.app import app
-from wacampaign.core.error_table import ERRORS, ErrorEntry
-from wacampaign.core.error_table.other import LEGACY, NOT_SENDING, PERMISSIONS, UNKNOWN, Unknown
-from wacampaign.core.error_table.payload import PAYLOAD_AND_TEMPLATE
-from wacampaign.core.error_table.recipient import RECIPIENT
-from wacampaign.core.error_table.sender import SENDER
-from wacampaign.core.error_table.throttle import THROTTLE_AND_TRANSIENT
+from wacampaign.core.errors import ERRORS, ErrorEntry
+from wacampaign.core.errors.other import (
+    LEGACY,
+    NOT_SENDING,
+    PERMISSIONS,
+    UNKNOWN_REFUSAL,
+    WITHOUT_CODE,
+)
+from wacampaign.core.errors.payload import PAYLOAD_AND_TEMPLATE
+from wacampaign.core.errors.recipient import RECIPIENT
+from wacampaign.core.errors.sender import SENDER
+from wacampaign.core.errors.throttle import THROTTLE_AND_TRANSIENT
 
 _HEAD: Final = """\
 # Error codes
 
-<!-- Made by `python -m tests.docs.error_codes` from wacampaign/core/error_table: edit that. -->
+<!-- Made by `python -m tests.docs.error_codes` from wacampaign/core/errors: edit that. -->
 
 What the worker makes of each code that the Cloud API is known to answer to a message. The code
 decides, never the HTTP status: some final errors come as 500, and throttling comes as 400. HTTP
@@ -52,10 +58,10 @@ _SECTIONS: Final = (
     ("The sending number and account", SENDER),
     ("Token and permissions", PERMISSIONS),
 )
-_UNKNOWN_TITLES: Final = {
-    Unknown.THROTTLED: "any other code of Meta's, HTTP 429",
-    Unknown.PERMANENT: "any other code of Meta's, HTTP 4xx",
-    Unknown.FOREIGN: "none: a row that another program failed",
+_UNKNOWN: Final = {
+    "any other code of Meta's, HTTP 429": ERRORS[429],
+    "any other code of Meta's, HTTP 4xx": UNKNOWN_REFUSAL,
+    "none: a row that another program failed": WITHOUT_CODE,
 }
 
 
@@ -70,10 +76,7 @@ def markdown() -> str:
         )
     for title, entries in _SECTIONS:
         parts.append(f"## {title}\n\n{_table((str(e.code), e) for e in _sorted(entries))}")
-    parts.append(
-        "## Codes that are not in this table\n\n"
-        + _table((_UNKNOWN_TITLES[kind], UNKNOWN[kind]) for kind in Unknown)
-    )
+    parts.append("## Codes that are not in this table\n\n" + _table(_UNKNOWN.items()))
     old = ", ".join(f"{code} is {new}" for code, new in sorted(LEGACY.items()))
     parts.append(
         "## Old codes\n\nCodes of the former On-Premises API and of old webhooks are read as"
@@ -134,7 +137,7 @@ def _ranges(codes: list[int]) -> str:
 def _missing_commands() -> list[str]:
     """Commands that a step names and the program does not have."""
     known = set(getattr(get_command(app), "commands", {}))
-    steps = [entry.next_step for entry in (*ERRORS.values(), *UNKNOWN.values())]
+    steps = [entry.next_step for entry in (*ERRORS.values(), *_UNKNOWN.values())]
     named = {name for step in steps for name in re.findall(r"wacampaign ([a-z][a-z0-9-]*)", step)}
     return sorted(named - known)
 

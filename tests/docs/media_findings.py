@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from wacampaign.core.header_media.codes import CODES
-from wacampaign.core.header_media.report import Severity
+from wacampaign.core.media.codes import CODES
+from wacampaign.core.media.report import Severity
 
 _HEAD: Final = """\
 # Findings about header media
 
-<!-- Made by `python -m tests.docs.media_findings` from wacampaign/core/header_media: edit that. -->
+<!-- Made by `python -m tests.docs.media_findings` from wacampaign/core/media: edit that. -->
 
 What `fix-media`, `preflight` and `investigate-135000` say of a video, image or document for a
 template's header, in the order in which it is looked at. With each comes its evidence (the host,

@@ -19,6 +19,7 @@ from wacampaign.demo.account import open_account
 from wacampaign.demo.night import ROWS_FIN, SAMPLE_URL, the_night
 from wacampaign.demo.old_system import leave_behind
 from wacampaign.sandbox.demo import DEMO_VIDEO
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
 
 NUMBER: Final = "200000000000001"
@@ -122,7 +123,7 @@ def _campaign(
         )
         await store.call("filled", campaign_id=CAMPAIGN, actor="asha")
         if start:
-            await store.set_status(CAMPAIGN, "start", "asha")
+            await Campaigns(store).set_status(CAMPAIGN, "start", "asha")
 
     rig.ask(create)
 
@@ -320,7 +321,7 @@ def token(rig: Rig) -> None:
 def paused(rig: Rig) -> None:
     """A colleague paused the campaign."""
     _campaign(rig, _account(rig))
-    rig.ask(lambda store: store.set_status(CAMPAIGN, "pause", "asha"))
+    rig.ask(lambda store: Campaigns(store).set_status(CAMPAIGN, "pause", "asha"))
 
 
 def database_away(rig: Rig) -> None:

@@ -8,8 +8,8 @@ from tests.docs import error_codes, media_findings
 from tests.docs.pages import DOCS, ROOT, section, table_rows
 from wacampaign import settings
 from wacampaign.cli.program import DEBUG_SETTING
-from wacampaign.core.error_table import ERRORS
-from wacampaign.core.investigation.model import HYPOTHESES
+from wacampaign.core.errors import ERRORS
+from wacampaign.core.investigation.hypotheses import HYPOTHESES
 
 REFERENCE = DOCS / "reference"
 
@@ -34,7 +34,7 @@ def test_defaults_are_those_of_the_program() -> None:
     documented = _documented_settings()
     assert documented["WHATSAPP_API_URL"] == settings.DEFAULT_API_URL
     assert documented["WHATSAPP_API_VERSION"] == settings.DEFAULT_API_VERSION
-    assert documented["WACAMPAIGN_IN_DOUBT_MINUTES"] == f"{settings.DEFAULT_IN_DOUBT_MINUTES:g}"
+    assert documented["WACAMPAIGN_IN_DOUBT_MINUTES"] == f"{settings.IN_DOUBT_MINUTES:g}"
 
 
 def test_error_codes_are_current() -> None:

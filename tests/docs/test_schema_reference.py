@@ -126,25 +126,27 @@ def test_kinds_of_events() -> None:
         if line.startswith("| `")
     ]
     documented = {kind for row in rows for kind in re.findall(r"`(\w+)`", row)}
-    # The first literal of each insert is the kind; `set_status` chooses by its action.
+    # The first literal of each is the kind; `set_status` chooses by its action.
     written = {
         found
-        for migration in schema.migrations()
+        for file in schema.sql_files()
         for found in re.findall(
-            r"insert into public\.wacampaign_events\b[^']*'(\w+)'", migration.sql
+            r"(?:insert into public\.wacampaign_events\b[^']*|wacampaign_event\([^,']*,\s*)'(\w+)'",
+            file.sql,
         )
     }
-    assert "start" in written
-    assert documented == written - {"start"} | {"started", "resumed", "paused", "cancelled"}
+    assert {"resumed", "paused"} <= written
+    assert documented == written | {"started", "resumed", "paused", "cancelled"}
 
 
 def test_the_plan_that_the_tutorial_shows(added: Catalogue) -> None:
     tutorial = (DOCS / "tutorial" / "first-campaign.md").read_text("utf-8")
-    migrations = schema.migrations()
+    # Every change of the SQL changes the version's second half.
+    date, _, _ = schema.expected_version().partition("-")
     backends = set(re.findall(r"create table (\w+)", EARLY))
     new_tables = {table for table, _ in added.columns} - backends
     for line in (
-        f"plan: apply {len(migrations)} migrations, up to version {migrations[-1].version}",
+        f"plan: apply {len(schema.sql_files())} migrations, up to version {date}-…\n",
         f"  {len(new_tables)} tables: missing",
         f"  {len(added.functions)} functions: missing",
     ):

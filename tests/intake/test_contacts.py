@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wacampaign.core.cells import cell
-from wacampaign.intake import Contact, Fault, FileChanged, Survey, UnfitFile, contacts, survey
+from wacampaign.intake.contacts import Contact, Fault, FileChanged, Survey, contacts, survey
+from wacampaign.intake.encoding import UnfitFile
 from wacampaign.intake.values import value_fault
 from wacampaign.problems import Refused, Usage
 

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 
 from tests.campaigns import add_number
-from wacampaign.intake import FileChanged, survey
-from wacampaign.intake.enqueue import BATCH_ROWS, Filling, NewCampaign, new_campaign
-from wacampaign.problems import Problem, Refused, Unreachable
+from wacampaign.intake.contacts import FileChanged, survey
+from wacampaign.operations.enqueue import BATCH_ROWS, Filling, NewCampaign, new_campaign
+from wacampaign.problems import Problem, Refused
+from wacampaign.store.states import DatabaseUnreachable
 from wacampaign.store.store import Store
 
 SQL = psycopg.Connection[Any]
@@ -123,7 +124,7 @@ def test_a_lost_answer_is_repeated_and_nothing_is_written_twice(
             answer = await super().call(function_, params)
             if function_ == function and self.lost < 2:
                 self.lost += 1
-                raise Unreachable("the answer was lost")
+                raise DatabaseUnreachable("the answer was lost")
             return answer
 
     async def work(store: Store) -> None:
@@ -143,7 +144,7 @@ def test_an_outage_says_how_far_it_came(database: str, tmp_path: Path) -> None:
 
         async def call(self, function: str, params: dict[str, Any]) -> Any:
             if function == "enqueue" and self.enqueued == 1:
-                raise Unreachable("gone")
+                raise DatabaseUnreachable("gone")
             self.enqueued += function == "enqueue"
             return await super().call(function, params)
 

@@ -17,8 +17,8 @@ import pytest
 
 from tests.media import films
 from tests.servers import wait_until
-from wacampaign.core.header_media.ports import Container
-from wacampaign.core.header_media.validator import HeaderNeeds, MediaValidator
+from wacampaign.core.media.ports import Container
+from wacampaign.core.media.validator import HeaderNeeds, MediaValidator
 from wacampaign.media import inspect_file
 from wacampaign.media.container import ProcessReader
 from wacampaign.media.fetching import PublicStranger
@@ -99,7 +99,7 @@ def test_that_is_a_warning_and_no_fault_of_the_file(run: Runner, tmp_path: Path)
     film = films.film(tmp_path / "film.mp4")
     reader = ProcessReader(command=python("import os; os.abort()"))
     validator = MediaValidator(PublicStranger(ssl.create_default_context()), reader)
-    report = run(validator.validate_file(film, HeaderNeeds("video")))
+    report = run(validator.validate(film, HeaderNeeds("video")))
     assert "not_inspected" in {one.code for one in report.findings}
     assert report.usable
 

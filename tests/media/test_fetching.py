@@ -10,10 +10,10 @@ import pytest
 
 from tests.media.conftest import no_connection_to
 from tests.meta.fault_server import FaultServer, answer, serving
-from wacampaign.core.header_media.codes import CODES
-from wacampaign.core.header_media.ports import Fetched
-from wacampaign.core.header_media.report import MediaReport
-from wacampaign.core.header_media.validator import HeaderNeeds, MediaValidator
+from wacampaign.core.media.codes import CODES
+from wacampaign.core.media.ports import Fetched
+from wacampaign.core.media.report import MediaReport
+from wacampaign.core.media.validator import HeaderNeeds, MediaValidator
 from wacampaign.media.addresses import is_public
 from wacampaign.media.container import ProcessReader
 from wacampaign.media.fetching import PublicStranger

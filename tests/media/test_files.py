@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.media import films
-from wacampaign.core.header_media.codes import CODES
-from wacampaign.core.header_media.report import MediaReport
-from wacampaign.core.header_media.validator import HeaderNeeds, MediaValidator
+from wacampaign.core.media.codes import CODES
+from wacampaign.core.media.report import MediaReport
+from wacampaign.core.media.validator import HeaderNeeds, MediaValidator
 from wacampaign.media.container import ProcessReader
 from wacampaign.media.fetching import PublicStranger
 from wacampaign.meta.endpoint import tls_context
@@ -78,7 +78,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judge(path: Path, kind: str) -> MediaReport:
     validator = MediaValidator(PublicStranger(TLS), ProcessReader())
-    return asyncio.run(validator.validate_file(path, HeaderNeeds(kind)))
+    return asyncio.run(validator.validate(path, HeaderNeeds(kind)))
 
 
 @pytest.mark.parametrize(

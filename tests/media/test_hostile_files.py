@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.media import films
-from wacampaign.core.header_media.archives import first_names
-from wacampaign.core.header_media.boxes import boxes_of
-from wacampaign.core.header_media.images import jpeg_of, png_of
-from wacampaign.core.header_media.rules import DOCX
-from wacampaign.core.header_media.sniffing import type_of
+from wacampaign.core.media.boxes import boxes_of
+from wacampaign.core.media.images import jpeg_of, png_of
+from wacampaign.core.media.rules import DOCX
+from wacampaign.core.media.sniffing import first_names, type_of
 
 #: Reads of one file in all, by everything that looks at it.
 READS = 250_000

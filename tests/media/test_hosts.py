@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.media.conftest import no_connection_to
 from tests.meta.fault_server import FaultServer, answer, server_context, serving
-from wacampaign.core.header_media.codes import CODES
-from wacampaign.core.header_media.ports import Fetched
+from wacampaign.core.media.codes import CODES
+from wacampaign.core.media.ports import Fetched
 from wacampaign.media.addresses import resolve
 from wacampaign.media.fetching import PublicStranger
 from wacampaign.media.opening import open_validator

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wacampaign.core.header_media.codes import CODES
-from wacampaign.core.header_media.ids import look_at_id
-from wacampaign.core.header_media.links import host_of, look_at_link, signed_until, split_link
-from wacampaign.core.header_media.ports import LookupFailed
+from wacampaign.core.media.codes import CODES
+from wacampaign.core.media.ids import look_at_id
+from wacampaign.core.media.links import host_of, look_at_link, signed_until, split_link
+from wacampaign.core.media.ports import LookupFailed
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 

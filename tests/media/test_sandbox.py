@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wacampaign.core.header_media.report import MediaReport
-from wacampaign.core.header_media.validator import HeaderNeeds
+from wacampaign.core.media.report import MediaReport
+from wacampaign.core.media.validator import HeaderNeeds
 from wacampaign.media.opening import open_validator, sandbox_of
 from wacampaign.meta.client import CloudApi
 from wacampaign.sandbox.demo import (

@@ -14,7 +14,7 @@ import pytest
 import vcr
 import yaml
 
-from wacampaign.core.ports import HttpAnswer
+from wacampaign.core.engine.ports import HttpAnswer
 from wacampaign.meta.client import CloudApi
 from wacampaign.meta.refusal import NoSuchObject
 from wacampaign.meta.send import MessageSender

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-from wacampaign.core.ports import HttpAnswer, MaybeSent, NotSent, Unconnected, Withheld
+from wacampaign.core.engine.ports import HttpAnswer, MaybeSent, NotSent, Unconnected, Withheld
 from wacampaign.meta.send import (
     ANSWER_LIMIT,
     CancelledBeforeSending,

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from wacampaign.core.campaign.state import COUNTS, Campaign, CampaignNumber, Counts, ErrorCount
+from wacampaign.core.investigation.hypotheses import HYPOTHESES
 from wacampaign.core.investigation.model import (
-    HYPOTHESES,
     Beside,
     Fact,
     Group,
     Hypothesis,
     Investigation,
+    Likelihood,
     Moment,
     Option,
     Pace,
     Probe,
     Sample,
-    Verdict,
 )
 
 ID: Final = "5a5c39a6-d038-47c5-8c6c-421a7c1afdf3"
@@ -34,24 +35,30 @@ FIX: Final = f"wacampaign fix-media {ID}"
 REFUSED: Final = "(#135000) Generic user error"
 
 
-def _campaign() -> dict[str, Any]:
-    return {
-        "id": ID,
-        "name": "Bajaj_market_2",
-        "status": "paused",
-        "pause_reason": "#135000 after 20 of 20 messages",
-        "total_contacts": 2_093,
-        "counts": {
-            **dict.fromkeys(("pending", "ready", "retry_later", "processing"), 0),
-            "in_doubt": 0,
-            "sent": 0,
-            "failed": 2_093,
-        },
-        "oldest_ready_seconds": None,
-        "rate_per_second": 0.0,
-        "eta_seconds": None,
-        "errors": [{"code": 135000, "title": "Generic user error", "count": 2_093}],
-    }
+EMPTY: Final = Campaign(
+    id=ID,
+    name="",
+    status="",
+    pause_reason=None,
+    total_contacts=0,
+    counts=Counts.read(dict.fromkeys(COUNTS, 0)),
+    oldest_ready_seconds=None,
+    rate_per_second=0.0,
+    errors=(),
+    templates=(),
+    number=CampaignNumber(),
+    holds=(),
+    never_enqueued=0,
+    deleted=0,
+    guarded=True,
+    others=(),
+    next_retry_at=None,
+    retry_far_away=False,
+    start_time=None,
+    end_time=None,
+    scheduled_start_time=None,
+    live_workers=0,
+)
 
 
 def _payload(url: str) -> dict[str, Any]:
@@ -67,7 +74,7 @@ def _hypothesis(id_: str) -> Hypothesis:
     if id_ == "media_host_differs":
         return Hypothesis(
             id_,
-            Verdict.CONFIRMED,
+            Likelihood.CONFIRMED,
             (
                 "Every failed row has its header video on"
                 " botspace-uploads.s3.eu-west-1.amazonaws.com; Meta approved the template with one"
@@ -76,17 +83,25 @@ def _hypothesis(id_: str) -> Hypothesis:
             ),
         )
     if id_ == "media_expired":
-        return Hypothesis(id_, Verdict.NOT_CHECKED, ("No row has a media id.",))
+        return Hypothesis(id_, Likelihood.NOT_CHECKED, ("No row has a media id.",))
     if id_ == "number_specific":
-        return Hypothesis(id_, Verdict.UNLIKELY, ("The test message went out by it.",))
-    return Hypothesis(id_, Verdict.RULED_OUT, (f"Looked up: {id_} is in order.",))
+        return Hypothesis(id_, Likelihood.UNLIKELY, ("The test message went out by it.",))
+    return Hypothesis(id_, Likelihood.RULED_OUT, (f"Looked up: {id_} is in order.",))
 
 
 NIGHT: Final = Investigation(
     at="2025-11-10T15:52:30Z",
     code=135000,
     code_title="Generic user error",
-    campaign=_campaign(),
+    campaign=replace(
+        EMPTY,
+        name="Bajaj_market_2",
+        status="paused",
+        pause_reason="#135000 after 20 of 20 messages",
+        total_contacts=2_093,
+        counts=replace(EMPTY.counts, failed=2_093),
+        errors=(ErrorCount(135000, "Generic user error", 2_093),),
+    ),
     failed=2_093,
     hypotheses=tuple(map(_hypothesis, HYPOTHESES)),
     cause="media_host_differs",
@@ -168,7 +183,7 @@ NOTHING_FOUND: Final = Investigation(
     at="2025-11-10T15:52:30Z",
     code=135000,
     code_title="Generic user error",
-    campaign={},
+    campaign=EMPTY,
     failed=0,
     hypotheses=(),
     cause=None,
@@ -181,8 +196,8 @@ def named(name: str) -> Investigation:
     return replace(
         NIGHT,
         code_title=name,
-        campaign={**NIGHT.campaign, "name": name, "pause_reason": name},
-        hypotheses=(Hypothesis("media_invalid", Verdict.LIKELY, (name,)),),
+        campaign=replace(NIGHT.campaign, name=name, pause_reason=name),
+        hypotheses=(Hypothesis("media_invalid", Likelihood.LIKELY, (name,)),),
         options=(Option("A", name, name, name),),
         beside=tuple(replace(one, name=name, media_host=name) for one in NIGHT.beside),
         groups=(Group("media", name, 1, 2),),

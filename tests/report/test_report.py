@@ -13,7 +13,9 @@ import pytest
 from tests.report.night import BAD_URL, GOOD_URL, ID, NIGHT, NOTHING_FOUND
 from tests.report.page import Page
 from wacampaign import __version__
-from wacampaign.core.investigation.model import HYPOTHESES, Group, Pace, Sample
+from wacampaign.core.campaign.state import CampaignNumber
+from wacampaign.core.investigation.hypotheses import HYPOTHESES
+from wacampaign.core.investigation.model import Group, Pace, Sample
 from wacampaign.problems import Problem, Usage
 from wacampaign.report import report_form, write_report
 
@@ -104,7 +106,7 @@ def test_an_empty_investigation_has_every_section(path: Path) -> None:
 
 
 def test_the_campaigns_own_number_is_no_phone(path: Path) -> None:
-    campaign = {**NIGHT.campaign, "number": {"phone_number_id": "106540352242922"}}
+    campaign = replace(NIGHT.campaign, number=CampaignNumber(phone_number_id="106540352242922"))
     text = written(path, replace(NIGHT, campaign=campaign, not_checked=("106540352242922 fell",)))
     assert "106540352242922 fell" in text
 

@@ -1,4 +1,4 @@
-"""A real sandbox process, back in its first state for every test, and a plain HTTP client."""
+"""Messages, and a plain HTTP client of the sandbox."""
 
 from __future__ import annotations
 
@@ -80,18 +80,6 @@ def build_message(
         },
     }
     return body | changes
-
-
-@pytest.fixture(scope="session")
-def sandbox_process() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
-    sandbox_process.control.reset(everything=True)
-    return sandbox_process
 
 
 @pytest.fixture

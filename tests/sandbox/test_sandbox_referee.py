@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from uuid import UUID
 
 import httpx
 import pytest
@@ -51,6 +52,23 @@ def test_totals_and_repeats(send: Send, control: SandboxControl) -> None:
     assert control.repeated("recipient", callback_prefix="b:") == []
     assert control.counts(template="demo_named")["items"] == [{"to": "919999900002", "count": 1}]
     assert control.counts(phone_number_id="404404")["items"] == []
+
+
+def test_attempts_of_two_claims_are_of_one_row(send: Send, control: SandboxControl) -> None:
+    row, first, second, other = (str(UUID(int=n)) for n in range(4))
+    for data in (f"{row}:{first}", f"{row}:{second}", row, f"{other}:{second}"):
+        assert send(biz_opaque_callback_data=data).status_code == 200
+    assert control.totals()["repeated_callback_data"] == 1
+    assert control.repeated("callback_data") == [{"callback_data": row, "count": 3}]
+    assert control.counts("callback_data", callback_prefix=f"{row}:{first}")["items"] == [
+        {"callback_data": row, "count": 1}
+    ]
+    # What was sent is shown whole, as statuses bring it back.
+    assert [m["callback_data"] for m in control.accepted()][:3] == [
+        f"{row}:{first}",
+        f"{row}:{second}",
+        row,
+    ]
 
 
 def test_counts_are_paged(send: Send, control: SandboxControl) -> None:

@@ -10,7 +10,10 @@ from uuid import uuid4
 import psycopg
 
 from tests.campaigns import add_campaign, add_number, counts
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -31,11 +34,11 @@ def test_what_was_accepted_is_never_claimed_again(
                 (campaign,),
             )
             worker = uuid4()
-            await store.register(worker, "test", 1, "0")
-            claim = await store.claim(worker, uuid4(), 10)
+            await Workers(store).register(worker, "test", 1, "0")
+            claim = await WorkQueue(store).claim(worker, uuid4(), 10)
             assert [row.phone for row in claim.rows] == ["999000000000005"]
             assert (await counts(store, campaign))["sent"] == 5
-            await store.release(worker, claim.rows)
+            await WorkQueue(store).release(worker, claim.rows)
             told = sql.execute(
                 "select row_count from wacampaign_events"
                 " where campaign_id = %s and kind = 'recovered'",
@@ -44,12 +47,12 @@ def test_what_was_accepted_is_never_claimed_again(
             assert told == [(5,)]
             # Alone they complete the campaign, and the shown totals are theirs.
             sql.execute("update send_queue set whatsapp_message_id = 'wamid.' || id")
-            claim = await store.claim(worker, uuid4(), 10)
+            claim = await WorkQueue(store).claim(worker, uuid4(), 10)
             assert claim.rows == []
-            assert (await store.complete(campaign, "test")).completed
+            assert (await WorkQueue(store).complete(campaign, "test")).completed
             shown = sql.execute("select total_sent from campaigns where id = %s", (campaign,))
             assert shown.fetchone() == (6,)
-            audit = await store.audit(campaign)
+            audit = await Campaigns(store).audit(campaign)
             assert audit["ok"] and audit["accepted"] == 6
         finally:
             await store.close()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp, worker
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import DatabaseAway, Evidence, Settlement
+from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp, run_on, worker
+from wacampaign.core.engine.ports import DatabaseAway, KnownOutcome, Settlement
+from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 Connection = psycopg.Connection[Any]
 ELEVEN_MINUTES_AGO = "clock_timestamp() - interval '11 minutes'"
@@ -29,17 +31,6 @@ async def waiting_for_locks(sql: Connection, n: int) -> None:
     )
     while sql.execute(question).fetchone() != (n,):  # noqa: ASYNC110 - the database's event
         await asyncio.sleep(0)
-
-
-def play(database: str, scenario: Callable[[Store], Awaitable[None]]) -> None:
-    async def run() -> None:
-        store = Store(PostgresTransport(database))
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(run())
 
 
 def deadlocks(sql: Connection) -> int:
@@ -65,14 +56,14 @@ def test_rows_that_the_old_backend_left_in_flight_hold_up_no_completion(
             "where id in (select id from send_queue order by id limit 1)"
         )
         sql.execute("update send_queue set status = 'sent' where status = 'ready'")
-        answer = await store.claim(await worker(store), uuid4(), 10)
+        answer = await WorkQueue(store).claim(await worker(store), uuid4(), 10)
         (work,) = answer.campaigns
         assert (work.unsent, work.in_flight) == (0, 0)
-        verdict = await store.complete(campaign, "test")
+        verdict = await WorkQueue(store).complete(campaign, "test")
         assert verdict.completed
-        assert verdict.counts["in_doubt"] == 1
+        assert verdict.counts.in_doubt == 1
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_what_a_live_backend_holds_keeps_its_campaign_open(database: str, sql: Connection) -> None:
@@ -80,9 +71,9 @@ def test_what_a_live_backend_holds_keeps_its_campaign_open(database: str, sql: C
         number = await add_number(store)
         campaign = await add_campaign(store, number, 1)
         sql.execute("update send_queue set status = 'processing', updated_at = now()")
-        assert not (await store.complete(campaign, "test")).completed
+        assert not (await WorkQueue(store).complete(campaign, "test")).completed
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_proof_that_a_row_never_left_comes_after_its_campaign_completed(
@@ -95,25 +86,27 @@ def test_proof_that_a_row_never_left_comes_after_its_campaign_completed(
         campaign = await add_campaign(store, number, 6)
         lost = await worker(store)
         await past_ramp(store, lost, campaign)
-        claim = await store.claim(lost, uuid4(), 10)
-        await store.begin(lost, claim.rows[0].claim_id)
-        await store.reap([str(lost)])
+        claim = await WorkQueue(store).claim(lost, uuid4(), 10)
+        await WorkQueue(store).begin(lost, claim.rows[0].claim_id)
+        await Workers(store).reap([str(lost)])
         sql.execute(
             f"update send_queue set in_doubt_since = {ELEVEN_MINUTES_AGO} "
             "where in_doubt_since is not null"
         )
         sql.execute(f"update wacampaign_runs set last_settled_at = {ELEVEN_MINUTES_AGO}")
-        assert (await store.complete(campaign, "test")).completed
+        assert (await WorkQueue(store).complete(campaign, "test")).completed
         (row,) = claim.rows
-        told = await store.recover(await worker(store), [Evidence(row.id, row.claim_id, "unsent")])
+        told = await WorkQueue(store).recover(
+            await worker(store), [KnownOutcome(row.id, row.claim_id, "unsent")]
+        )
         assert told["unsent"] == 1
         left = await counts(store, campaign)
         assert (left["failed"], left["ready"], left["in_doubt"]) == (1, 0, 0)
         text = sql.execute("select error_message from send_queue where status = 'failed'")
         assert "never sent" in str(text.fetchone())
-        assert (await store.audit(campaign))["ok"]
+        assert (await Campaigns(store).audit(campaign))["ok"]
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_evidence_with_a_message_id_that_another_row_has(database: str, sql: Connection) -> None:
@@ -122,19 +115,19 @@ def test_evidence_with_a_message_id_that_another_row_has(database: str, sql: Con
         campaign = await add_campaign(store, number, 8)
         lost = await worker(store)
         await past_ramp(store, lost, campaign)
-        claim = await store.claim(lost, uuid4(), 10)
-        await store.begin(lost, claim.rows[0].claim_id)
-        await store.reap([str(lost)])
+        claim = await WorkQueue(store).claim(lost, uuid4(), 10)
+        await WorkQueue(store).begin(lost, claim.rows[0].claim_id)
+        await Workers(store).reap([str(lost)])
         taken = sql.execute(
             "select whatsapp_message_id from send_queue where status = 'sent' limit 1"
         ).fetchone()
         assert taken is not None
         wamids = [taken[0], "wamid.new", "wamid.new"]
         facts = [
-            Evidence(row.id, row.claim_id, "sent", wamid)
+            KnownOutcome(row.id, row.claim_id, "sent", wamid)
             for row, wamid in zip(claim.rows, wamids, strict=True)
         ]
-        told = await store.recover(await worker(store), facts)
+        told = await WorkQueue(store).recover(await worker(store), facts)
         assert told["sent"] == 3
         assert (await counts(store, campaign))["sent"] == 8
         events = sql.execute(
@@ -142,7 +135,7 @@ def test_evidence_with_a_message_id_that_another_row_has(database: str, sql: Con
         )
         assert events.fetchone() == (2,)
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -165,9 +158,9 @@ def test_claims_and_outcomes_of_many_numbers_never_wait_for_each_other_in_a_circ
             held: list[Any] = []
 
             async def claim() -> int:
-                answer = await one.claim(name, uuid4(), 60)
+                answer = await WorkQueue(one).claim(name, uuid4(), 60)
                 if answer.rows:
-                    await one.begin(name, answer.rows[0].claim_id)
+                    await WorkQueue(one).begin(name, answer.rows[0].claim_id)
                     held.extend(answer.rows)
                 return len(answer.rows)
 
@@ -175,7 +168,7 @@ def test_claims_and_outcomes_of_many_numbers_never_wait_for_each_other_in_a_circ
                 batch, held[:] = accepted(held), []
                 dice.shuffle(batch)
                 if batch:
-                    await one.settle(name, batch)
+                    await WorkQueue(one).settle(name, batch)
 
             while (await asyncio.gather(claim(), settle()))[0] or held:
                 pass
@@ -188,7 +181,7 @@ def test_claims_and_outcomes_of_many_numbers_never_wait_for_each_other_in_a_circ
         for one in stores:
             await one.close()
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_the_guard_cleans_up_without_a_deadlock(database: str, sql: Connection) -> None:
@@ -198,13 +191,13 @@ def test_the_guard_cleans_up_without_a_deadlock(database: str, sql: Connection) 
         number = await add_number(store)
         campaign = await add_campaign(store, number, 5)
         dead = await worker(store)
-        await store.claim(dead, uuid4(), 1)
+        await WorkQueue(store).claim(dead, uuid4(), 1)
         sql.execute("update wacampaign_workers set stopped_at = now()")
         before = deadlocks(sql)
         with psycopg.connect(database) as settling:
             # As a settle of this campaign does: the campaign, then the queue and its counts.
             settling.execute("select 1 from campaigns for no key update")
-            guard = asyncio.create_task(store.complete(campaign, "test"))
+            guard = asyncio.create_task(WorkQueue(store).complete(campaign, "test"))
             await waiting_for_locks(sql, 1)
             await asyncio.to_thread(
                 settling.execute,
@@ -212,10 +205,10 @@ def test_the_guard_cleans_up_without_a_deadlock(database: str, sql: Connection) 
                 "where id = (select min(id::text)::uuid from send_queue where status = 'ready')",
             )
         verdict = await guard
-        assert verdict.counts["ready"] == 4
+        assert verdict.counts.ready == 4
         assert deadlocks(sql) == before
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_the_fence_and_the_reaper_agree(database: str, sql: Connection) -> None:
@@ -230,20 +223,20 @@ def test_the_fence_and_the_reaper_agree(database: str, sql: Connection) -> None:
         fenced, refused = 0, 0
         for attempt in range(60):
             name = await worker(store)
-            claim = await store.claim(name, uuid4(), 3)
+            claim = await WorkQueue(store).claim(name, uuid4(), 3)
             (row, *_) = claim.rows
             # Most go side by side; on some machines the same one then always wins, so each
             # also comes first for certain.
             if attempt % 6 == 0:
-                await reaper.reap([str(name)])
+                await Workers(reaper).reap([str(name)])
             if attempt % 6 == 1:
-                said = await store.begin(name, row.claim_id)
-                await reaper.reap([str(name)])
+                said = await WorkQueue(store).begin(name, row.claim_id)
+                await Workers(reaper).reap([str(name)])
             else:
                 said, _ = await asyncio.gather(
-                    store.begin(name, row.claim_id), reaper.reap([str(name)])
+                    WorkQueue(store).begin(name, row.claim_id), Workers(reaper).reap([str(name)])
                 )
-            await store.reap([])
+            await Workers(store).reap([])
             states = {
                 (status, doubt)
                 for status, doubt in sql.execute(
@@ -261,7 +254,7 @@ def test_the_fence_and_the_reaper_agree(database: str, sql: Connection) -> None:
         assert fenced and refused
         await reaper.close()
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_an_outcome_that_came_too_late_says_which_rows_it_lost(database: str) -> None:
@@ -270,17 +263,17 @@ def test_an_outcome_that_came_too_late_says_which_rows_it_lost(database: str) ->
         campaign = await add_campaign(store, number, 8)
         slow = await worker(store)
         await past_ramp(store, slow, campaign)
-        claim = await store.claim(slow, uuid4(), 10)
-        await store.begin(slow, claim.rows[0].claim_id)
-        await store.reap([str(slow)])
+        claim = await WorkQueue(store).claim(slow, uuid4(), 10)
+        await WorkQueue(store).begin(slow, claim.rows[0].claim_id)
+        await Workers(store).reap([str(slow)])
         late = Verdict(Outcome.IN_DOUBT, text="no answer")
-        answer = await store.settle(slow, [Settlement(row, late) for row in claim.rows])
+        answer = await WorkQueue(store).settle(slow, [Settlement(row, late) for row in claim.rows])
         assert (answer.settled, answer.lost) == (0, frozenset())
         # Who says so had sent them: no journal of his is asked whether he did.
-        assert await store.doubts(str(slow)) == []
+        assert await Workers(store).doubts(str(slow)) == []
         assert (await counts(store, campaign))["in_doubt"] == 3
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_the_same_claim_from_two_connections_at_once(database: str, sql: Connection) -> None:
@@ -294,13 +287,15 @@ def test_the_same_claim_from_two_connections_at_once(database: str, sql: Connect
         claim_id = uuid4()
         with psycopg.connect(database) as lock:
             lock.execute("select 1 from wacampaign_buckets for update")
-            calls = [asyncio.create_task(store.claim(me, claim_id, 10)) for _ in range(3)]
+            calls = [
+                asyncio.create_task(WorkQueue(store).claim(me, claim_id, 10)) for _ in range(3)
+            ]
             await waiting_for_locks(sql, 3)
         answers = await asyncio.gather(*calls)
         assert {len(answer.rows) for answer in answers} == {10}
         assert (await counts(store, campaign))["processing"] == 10
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_the_database_away_is_the_cores_own_word(database: str) -> None:
@@ -308,6 +303,6 @@ def test_the_database_away_is_the_cores_own_word(database: str) -> None:
         await store.close()
         away = Store(PostgresTransport(database + "_gone"), patience_seconds=0)
         with pytest.raises(DatabaseAway):
-            await away.begin(uuid4(), str(uuid4()))
+            await WorkQueue(away).begin(uuid4(), str(uuid4()))
 
-    play(database, scenario)
+    run_on(database, scenario)

@@ -14,7 +14,8 @@ import pytest
 from tests.campaigns import add_campaign, add_number
 from wacampaign.core.investigation.evidence import Counted
 from wacampaign.problems import NoSuchCampaign
-from wacampaign.store.evidence import EvidenceStore
+from wacampaign.store.evidence import CampaignEvidence
+from wacampaign.store.sent_tests import SentTests
 from wacampaign.store.store import Store
 
 OpenStore = Callable[[], Store]
@@ -45,11 +46,11 @@ def settle(sql: Connection, campaign: str, status: str, n: int, media: str, code
     )
 
 
-def run(opener: OpenStore, scenario: Callable[[EvidenceStore, Store], Any]) -> None:
+def run(opener: OpenStore, scenario: Callable[[CampaignEvidence, Store], Any]) -> None:
     async def main() -> None:
         store = opener()
         try:
-            await scenario(EvidenceStore(store), store)
+            await scenario(CampaignEvidence(store), store)
         finally:
             await store.close()
 
@@ -57,7 +58,7 @@ def run(opener: OpenStore, scenario: Callable[[EvidenceStore, Store], Any]) -> N
 
 
 def test_groups_rows_and_neighbours(open_test_store: OpenStore, sql: Connection) -> None:
-    async def scenario(reader: EvidenceStore, store: Store) -> None:
+    async def scenario(reader: CampaignEvidence, store: Store) -> None:
         number = await add_number(store, phone_number_id="875062729021816")
         campaign = await add_campaign(store, number, 12, name="refused")
         other = await add_campaign(store, await add_number(store), 4, name="healthy")
@@ -105,7 +106,7 @@ def test_groups_rows_and_neighbours(open_test_store: OpenStore, sql: Connection)
 def test_a_campaign_that_is_asked_for_comes_second(
     open_test_store: OpenStore, sql: Connection
 ) -> None:
-    async def scenario(reader: EvidenceStore, store: Store) -> None:
+    async def scenario(reader: CampaignEvidence, store: Store) -> None:
         number = await add_number(store)
         ids = [await add_campaign(store, number, 1, name=f"c{i}") for i in range(4)]
         sql.execute("update campaigns set start_time = '2020-01-01' where id = %s", (ids[3],))
@@ -117,7 +118,7 @@ def test_a_campaign_that_is_asked_for_comes_second(
 
 
 def test_moments_and_probes(open_test_store: OpenStore, sql: Connection) -> None:
-    async def scenario(reader: EvidenceStore, store: Store) -> None:
+    async def scenario(reader: CampaignEvidence, store: Store) -> None:
         campaign = await add_campaign(store, await add_number(store), 1)
         sql.execute(
             "insert into wacampaign_pace (campaign_id, at, sent, failed)"
@@ -131,7 +132,7 @@ def test_moments_and_probes(open_test_store: OpenStore, sql: Connection) -> None
             " (gen_random_uuid(), 'out', 1, '1', '2025-11-09 13:28+00')"
         )
         for expected in (True, False):  # a lost answer, and the same once more
-            assert expected is await reader.probe_sent(
+            assert expected is await SentTests(store).write_probe_down(
                 campaign,
                 "00000000-0000-0000-0000-00000000000b",
                 "me",
@@ -139,10 +140,10 @@ def test_moments_and_probes(open_test_store: OpenStore, sql: Connection) -> None
                 reason="the failed payload itself: accepted",
                 detail={"number": "1"},
             )
-        found = await reader.moments(campaign, "2025-11-10T10:00:00Z", "2025-11-10T20:00:00Z")
-        assert [w["host"] for w in found["workers"]] == ["in"]
-        assert [e["kind"] for e in found["events"]].count("probe_sent") == 1
-        assert len(found["pace"]) <= 250
-        assert sum(p["failed"] for p in found["pace"]) == 4800
+        found = await reader.history(campaign, "2025-11-10T10:00:00Z", "2025-11-10T20:00:00Z")
+        assert [w.host for w in found.workers] == ["in"]
+        assert [e.kind for e in found.events].count("probe_sent") == 1
+        assert len(found.pace) <= 250
+        assert sum(p.failed for p in found.pace) == 4800
 
     run(open_test_store, scenario)

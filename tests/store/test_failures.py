@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.campaigns import add_campaign, add_number, counts, run
+from tests.campaigns import add_campaign, add_number, counts, run, run_on
 from wacampaign.problems import NoSuchCampaign, Refused
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -59,23 +61,26 @@ def test_failures_by_code_whoever_wrote_them(open_test_store: OpenStore, sql: Co
         fail(sql, campaign, 2, text="(#135000) Generic user error")  # the old backend's
         fail(sql, campaign, 2, code=131049, text="later", wamid="wamid.")
         fail(sql, campaign, 1, text="Request timeout after 30000 ms")
-        assert [(f["code"], f["count"], f["accepted"]) for f in await store.failures(campaign)] == [
+        assert [
+            (f["code"], f["count"], f["accepted"])
+            for f in await FailedRows(store).by_code(campaign)
+        ] == [
             (135000, 5, 0),
             (131049, 2, 2),
             (0, 1, 0),
         ]
-        texts = [f["text"] for f in await store.failures(campaign)]
+        texts = [f["text"] for f in await FailedRows(store).by_code(campaign)]
         assert texts == ["Generic user error", "later", "Request timeout after 30000 ms"]
         # In pages, each row once.
         seen: list[str] = []
-        while page := await store.failed_rows(
+        while page := await FailedRows(store).page(
             campaign, 135000, after=seen[-1] if seen else None, limit=2
         ):
             assert len(page) <= 2
             seen += [row["id"] for row in page]
         assert len(seen) == len(set(seen)) == 5
         with pytest.raises(NoSuchCampaign):
-            await store.failures("00000000-0000-0000-0000-00000000000a")
+            await FailedRows(store).by_code("00000000-0000-0000-0000-00000000000a")
 
     run(open_test_store, scenario)
 
@@ -96,7 +101,7 @@ def test_retry_takes_what_was_never_accepted_and_nothing_else(
         )
         steps, after = [], None
         while True:
-            answer = await store.retry_failed(campaign, 131000, "test", after=after, limit=3)
+            answer = await FailedRows(store).retry(campaign, 131000, "test", after=after, limit=3)
             steps.append(answer["rows"])
             after = answer["last"]
             if after is None:
@@ -120,10 +125,10 @@ def test_retry_takes_what_was_never_accepted_and_nothing_else(
         assert [(n, e["codes"], e["was"]) for n, e in events(sql, campaign)] == [
             (n, [131000], "running") for n in steps
         ]
-        again = await store.retry_failed(campaign, 131000, "test")
+        again = await FailedRows(store).retry(campaign, 131000, "test")
         assert (again["rows"], again["last"], again["reopened"]) == (0, None, False)
         assert len(events(sql, campaign)) == 3
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["count_drift"], audit["ok"]) == (0, True)
 
     run(open_test_store, scenario)
@@ -135,16 +140,16 @@ def test_a_completed_campaign_runs_again_only_if_there_is_something(
     async def scenario(store: Store) -> None:
         campaign = await add_campaign(store, await add_number(store), 5)
         fail(sql, campaign, 5, code=135000)
-        assert (await store.complete(campaign, "test")).completed
-        assert (await store.retry_failed(campaign, 131000, "test"))["rows"] == 0
+        assert (await WorkQueue(store).complete(campaign, "test")).completed
+        assert (await FailedRows(store).retry(campaign, 131000, "test"))["rows"] == 0
         assert status_of(sql, campaign) == ("completed", True)
-        answer = await store.retry_failed(campaign, 135000, "test")
+        answer = await FailedRows(store).retry(campaign, 135000, "test")
         assert (answer["rows"], answer["reopened"], answer["status"]) == (5, True, "running")
         assert status_of(sql, campaign) == ("running", False)
         assert events(sql, campaign)[0][1]["was"] == "completed"
         shown = sql.execute("select total_failed from campaigns where id = %s", (campaign,))
         assert shown.fetchone() == (0,)
-        assert not (await store.complete(campaign, "test")).completed
+        assert not (await WorkQueue(store).complete(campaign, "test")).completed
 
     run(open_test_store, scenario)
 
@@ -156,13 +161,13 @@ def test_paused_stays_paused_and_cancelled_is_refused(
     async def scenario(store: Store) -> None:
         campaign = await add_campaign(store, await add_number(store), 5)
         fail(sql, campaign, 2, code=135000)
-        await store.set_status(campaign, action, "test")
+        await Campaigns(store).set_status(campaign, action, "test")
         if action == "cancel":
             with pytest.raises(Refused):
-                await store.retry_failed(campaign, 135000, "test")
+                await FailedRows(store).retry(campaign, 135000, "test")
             assert (await counts(store, campaign))["failed"] == 2
         else:
-            assert (await store.retry_failed(campaign, 135000, "test"))["status"] == "paused"
+            assert (await FailedRows(store).retry(campaign, 135000, "test"))["status"] == "paused"
             assert status_of(sql, campaign) == ("paused", False)
 
     run(open_test_store, scenario)
@@ -174,19 +179,7 @@ def test_a_page_and_a_step_cost_what_they_hand_out(sql: Connection, database: st
     async def seed(store: Store) -> str:
         return await add_campaign(store, await add_number(store), 20_000)
 
-    campaign = ""
-
-    async def play() -> None:
-        nonlocal campaign
-        from wacampaign.store.postgres import PostgresTransport
-
-        store = Store(PostgresTransport(database))
-        try:
-            campaign = await seed(store)
-        finally:
-            await store.close()
-
-    asyncio.run(play())
+    campaign = run_on(database, seed)
     fail(sql, campaign, 10_000, code=131026)
     fail(sql, campaign, 9_000, code=135000)
 

@@ -14,14 +14,14 @@ import pytest
 
 from wacampaign.problems import (
     AccessRefused,
-    Busy,
     Misconfigured,
     Problem,
     SchemaMissing,
-    Unreachable,
 )
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.rest import RestTransport
+from wacampaign.store.states import DatabaseBusy as Busy
+from wacampaign.store.states import DatabaseUnreachable as Unreachable
 from wacampaign.store.states import problem_from_login
 from wacampaign.store.store import Store
 

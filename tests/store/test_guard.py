@@ -19,15 +19,19 @@ from tests.campaigns import (
     counts,
     past_ramp,
     run,
+    run_on,
     worker,
 )
 from tests.servers import wait_until
-from wacampaign.core.outcome import Outcome, Scope, Verdict
-from wacampaign.core.ports import ClaimAnswer, ClaimedRow, Evidence, Settlement
-from wacampaign.core.standstill import Kind
-from wacampaign.core.stuck import examine
+from wacampaign.core.campaign.stuck import Kind, examine
+from wacampaign.core.engine.ports import ClaimAnswer, ClaimedRow, KnownOutcome, Settlement
+from wacampaign.core.outcomes import Outcome, Scope, Verdict
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -46,9 +50,9 @@ REFUSED = Verdict(Outcome.FAILED, code=131026, text="undeliverable")
 
 async def begun(store: Store, me: UUID, limit: int = 10) -> ClaimAnswer:
     """A claim whose first message may be on its way."""
-    claim = await store.claim(me, uuid4(), limit)
+    claim = await WorkQueue(store).claim(me, uuid4(), limit)
     assert claim.rows
-    assert await store.begin(me, claim.rows[0].claim_id) is not None
+    assert await WorkQueue(store).begin(me, claim.rows[0].claim_id) is not None
     return claim
 
 
@@ -65,7 +69,7 @@ async def kill(store: Store, sql: Connection, me: UUID) -> None:
         "update wacampaign_workers set last_beat_at = now() - interval '1 hour' where id = %s",
         (me,),
     )
-    await store.reap([])
+    await Workers(store).reap([])
 
 
 def states(sql: Connection, rows: list[ClaimedRow]) -> set[tuple[Any, ...]]:
@@ -135,7 +139,7 @@ def test_the_cron_resets_what_a_killed_worker_had_begun(
         assert states(sql, claim.rows) == {("processing", True, None)}
         assert other.execute(CRON.encode()).rowcount == 10
         assert states(sql, claim.rows) == {("processing", True, None)}
-        next_claim = await store.claim(await worker(store), uuid4(), 100)
+        next_claim = await WorkQueue(store).claim(await worker(store), uuid4(), 100)
         assert {row.id for row in claim.rows}.isdisjoint(row.id for row in next_claim.rows)
         assert (await counts(store, campaign))["in_doubt"] == 10
         # One event a statement.
@@ -161,9 +165,7 @@ def test_who_tried_it_is_written_down(sql: Connection, database: str) -> None:
             sql.execute(CRON.encode())
         assert "service_role over REST (service_role)" in told(sql, "kept_back")[-1][2]
 
-    from wacampaign.store.postgres import PostgresTransport
-
-    run(lambda: Store(PostgresTransport(database)), scenario)
+    run_on(database, scenario)
 
 
 def test_a_live_workers_answer_is_written_after_the_cron(
@@ -173,9 +175,9 @@ def test_a_live_workers_answer_is_written_after_the_cron(
         campaign, me = await sending(store)
         claim = await begun(store, me)
         other.execute(CRON.encode())
-        answer = await store.settle(me, accepted(claim.rows))
+        answer = await WorkQueue(store).settle(me, accepted(claim.rows))
         assert (answer.settled, answer.lost) == (10, frozenset())
-        assert (await store.audit(campaign))["accepted"] == 15
+        assert (await Campaigns(store).audit(campaign))["accepted"] == 15
 
     run(open_test_store, scenario)
 
@@ -198,14 +200,14 @@ def test_what_was_sent_stays_sent(
             " where phone = '999000000000000' and status = 'sent'"
         )
         other.execute(RETRY.encode())
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["accepted"], audit["failed"], audit["without_id"]) == (4, 1, 0)
         row = sql.execute(
             "select error_message, whatsapp_message_id like 'wamid.%' from send_queue"
             " where status = 'failed'"
         ).fetchone()
         assert row == ("(#131026) undeliverable", True)
-        claim = await store.claim(await worker(store), uuid4(), 100)
+        claim = await WorkQueue(store).claim(await worker(store), uuid4(), 100)
         assert len(claim.rows) == 15
 
     run(open_test_store, scenario)
@@ -223,20 +225,20 @@ def test_failed_by_another_and_retried_while_its_message_is_on_its_way(
         other.execute(RETRY.encode())
         assert states(sql, claim.rows) == {("processing", True, None)}
         sql.execute("update send_queue set status = 'failed' where status = 'processing'")
-        assert (await store.retry_failed(campaign, 0, "test"))["rows"] == 0
+        assert (await FailedRows(store).retry(campaign, 0, "test"))["rows"] == 0
         # Its worker lives, and has answers: none is lost for what the other wrote.
-        assert (await store.settle(me, accepted([sent]))).lost == {sent.id}
+        assert (await WorkQueue(store).settle(me, accepted([sent]))).lost == {sent.id}
         facts = [
-            Evidence(sent.id, sent.claim_id, "sent", "wamid.1"),
-            Evidence(unsent.id, unsent.claim_id, "unsent"),
-            Evidence(refused.id, refused.claim_id, "failed", None, 131026, "undeliverable"),
+            KnownOutcome(sent.id, sent.claim_id, "sent", "wamid.1"),
+            KnownOutcome(unsent.id, unsent.claim_id, "unsent"),
+            KnownOutcome(refused.id, refused.claim_id, "failed", None, 131026, "undeliverable"),
         ]
         for _ in range(2):
-            await store.recover(me, facts)
+            await WorkQueue(store).recover(me, facts)
         assert states(sql, [sent, unsent, refused]) == {("failed", False, None)}
         # Those that certainly were not sent may be tried again, and no other.
-        assert (await store.retry_failed(campaign, 0, "test"))["rows"] == 2
-        again = {row.id for row in (await store.claim(me, uuid4(), 100)).rows}
+        assert (await FailedRows(store).retry(campaign, 0, "test"))["rows"] == 2
+        again = {row.id for row in (await WorkQueue(store).claim(me, uuid4(), 100)).rows}
         assert {unsent.id, refused.id} <= again
         assert again.isdisjoint({sent.id, *(row.id for row in more)})
 
@@ -247,7 +249,7 @@ def test_a_doubt_is_not_taken_away(open_test_store: OpenStore, other: Connection
     async def scenario(store: Store) -> None:
         campaign, me = await sending(store)
         claim = await begun(store, me)
-        await store.settle(me, [Settlement(row, DOUBT) for row in claim.rows[:4]])
+        await WorkQueue(store).settle(me, [Settlement(row, DOUBT) for row in claim.rows[:4]])
         for change in (
             "in_doubt_since = null, in_doubt_cause = null",
             "claim_id = null, worker_id = null",
@@ -257,7 +259,7 @@ def test_a_doubt_is_not_taken_away(open_test_store: OpenStore, other: Connection
             other.execute(f"update send_queue set {change} where status = 'processing'".encode())
         kept = await counts(store, campaign)
         assert (kept["in_doubt"], kept["processing"], kept["ready"]) == (4, 6, 5)
-        assert (await store.settle(me, accepted(claim.rows[4:]))).settled == 6
+        assert (await WorkQueue(store).settle(me, accepted(claim.rows[4:]))).settled == 6
 
     run(open_test_store, scenario)
 
@@ -287,7 +289,7 @@ def test_a_doubt_is_not_taken_away_in_several_statements(
             other.execute(
                 f"update send_queue set {change} where id = any(%s::uuid[])".encode(), (ids,)
             )
-        again = await store.claim(await worker(store), uuid4(), 100)
+        again = await WorkQueue(store).claim(await worker(store), uuid4(), 100)
         assert not {row.id for row in again.rows} & set(ids)
         assert {doubt for _, doubt, _ in states(sql, claim.rows)} == {True}
 
@@ -304,7 +306,7 @@ def test_what_a_person_assumed_sent_is_not_sent_again(
         seen = await StuckCampaigns(store).look([campaign])
         (stuck,) = examine(seen, "assume-sent")
         await StuckCampaigns(store).resolve_doubt(
-            campaign, "assume_sent", stuck.in_doubt, "test", seen_at=seen["at"]
+            campaign, "assume_sent", stuck.in_doubt, "test", seen_at=seen.at
         )
         assert {status for status, _, _ in states(sql, claim.rows)} == {"sent"}
         ids = [row.id for row in claim.rows]
@@ -314,7 +316,7 @@ def test_what_a_person_assumed_sent_is_not_sent_again(
                 " where id = any(%s::uuid[])",
                 (status, ids),
             )
-        again = await store.claim(await worker(store), uuid4(), 100)
+        again = await WorkQueue(store).claim(await worker(store), uuid4(), 100)
         assert not {row.id for row in again.rows} & set(ids)
 
     run(open_test_store, scenario)
@@ -326,12 +328,12 @@ def test_a_doubt_made_ready_while_no_guard_stood(
     async def scenario(store: Store) -> None:
         campaign, me = await sending(store)
         claim = await begun(store, me)
-        await store.settle(me, [Settlement(row, DOUBT) for row in claim.rows])
+        await WorkQueue(store).settle(me, [Settlement(row, DOUBT) for row in claim.rows])
         as_found(sql, CRON)
         (found,) = examine(await StuckCampaigns(store).look([campaign]), "hold")
         assert Kind.DOUBT_WAITING in found.kinds
         assert (found.in_doubt, found.left) == (10, 5)
-        handed_out = await store.claim(me, uuid4(), 100)
+        handed_out = await WorkQueue(store).claim(me, uuid4(), 100)
         assert len(handed_out.rows) == 5
         assert states(sql, claim.rows) == {("processing", True, None)}
         as_found(sql, CRON)
@@ -348,7 +350,7 @@ def test_a_person_who_insists_may(sql: Connection, open_test_store: OpenStore) -
     async def scenario(store: Store) -> None:
         campaign, me = await sending(store)
         claim = await begun(store, me)
-        await store.settle(me, [Settlement(row, DOUBT) for row in claim.rows])
+        await WorkQueue(store).settle(me, [Settlement(row, DOUBT) for row in claim.rows])
         sql.execute(
             "update send_queue set status = 'ready', revision = coalesce(revision, 0) + 1,"
             " in_doubt_since = null where status = 'processing'"
@@ -402,16 +404,16 @@ def test_a_stale_claim_is_no_claim(open_test_store: OpenStore, sql: Connection) 
         (stuck,) = examine(await StuckCampaigns(store).look([campaign]), "hold")
         assert [(c.n, c.becomes) for c in stuck.changes] == [(12, "in doubt")]
         assert len(await StuckCampaigns(store).sample(campaign, "in_doubt", 20)) == 12
-        idle = await store.claim(me, uuid4(), 10)
+        idle = await WorkQueue(store).claim(me, uuid4(), 10)
         assert [work.in_flight for work in idle.campaigns] == [3]
         assert (await StuckCampaigns(store).mend_rows(campaign, "test"))["in_doubt"] == 12
-        assert (await store.settle(me, accepted(held.rows))).settled == 3
+        assert (await WorkQueue(store).settle(me, accepted(held.rows))).settled == 3
         assert (await counts(store, campaign))["in_doubt"] == 12
         done = await StuckCampaigns(store).resolve_doubt(
             campaign, "assume_sent", 12, "test", seen_at="infinity"
         )
         assert done["rows"] == 12
-        assert (await store.complete(campaign, "test")).completed
+        assert (await WorkQueue(store).complete(campaign, "test")).completed
 
     run(open_test_store, scenario)
 
@@ -422,7 +424,7 @@ def test_another_program_that_takes_a_row_has_no_claim(
     async def scenario(store: Store) -> None:
         campaign, me = await sending(store)
         claim = await begun(store, me)
-        await store.settle(me, [Settlement(row, REFUSED) for row in claim.rows])
+        await WorkQueue(store).settle(me, [Settlement(row, REFUSED) for row in claim.rows])
         other.execute(RETRY.encode())
         other.execute("update send_queue set status = 'processing' where status = 'ready'")
         claims = sql.execute("select count(claim_id) from send_queue where status = 'processing'")
@@ -451,11 +453,11 @@ def test_a_later_failure_outlives_the_journal(open_test_store: OpenStore, sql: C
             (other.id,),
         )
         facts = [
-            Evidence(row.id, row.claim_id, "sent", wamid)
+            KnownOutcome(row.id, row.claim_id, "sent", wamid)
             for row, wamid in zip(claim.rows, ("wamid.journal", "wamid.hook"), strict=True)
         ]
         for _ in range(2):
-            await store.recover(await worker(store), facts)
+            await WorkQueue(store).recover(await worker(store), facts)
         rows = sql.execute(
             "select status, error_code, whatsapp_message_id, in_doubt_since from send_queue"
             " where error_code is not null order by whatsapp_message_id"
@@ -464,8 +466,8 @@ def test_a_later_failure_outlives_the_journal(open_test_store: OpenStore, sql: C
             ("failed", 131026, "wamid.hook", None),
             ("failed", 131026, "wamid.journal", None),
         ]
-        assert (await store.audit(campaign))["duplicates"] == 0
-        assert (await store.retry_failed(campaign, 131026, "test"))["rows"] == 0
+        assert (await Campaigns(store).audit(campaign))["duplicates"] == 0
+        assert (await FailedRows(store).retry(campaign, 131026, "test"))["rows"] == 0
 
     run(open_test_store, scenario)
 
@@ -483,14 +485,14 @@ def test_one_wamid_twice_where_messages_need_one(
         if how == "settle":
             batch = accepted(claim.rows)
             batch[3] = Settlement(batch[3].row, batch[2].verdict)
-            assert (await store.settle(me, batch)).settled == 4
+            assert (await WorkQueue(store).settle(me, batch)).settled == 4
         else:
             await kill(store, sql, me)
             facts = [
-                Evidence(row.id, row.claim_id, "sent", f"wamid.{n // 2}")
+                KnownOutcome(row.id, row.claim_id, "sent", f"wamid.{n // 2}")
                 for n, row in enumerate(claim.rows)
             ]
-            assert (await store.recover(await worker(store), facts))["sent"] == 4
+            assert (await WorkQueue(store).recover(await worker(store), facts))["sent"] == 4
         assert (await counts(store, campaign))["sent"] == 9
         ids = sql.execute("select count(*), count(whatsapp_message_id) from messages").fetchone()
         assert ids == ((8, 8) if how == "settle" else (7, 7))
@@ -507,7 +509,7 @@ def test_a_resent_row_in_doubt_anew_is_not_resent_in_the_next_step(
     async def scenario(store: Store) -> None:
         campaign, me = await sending(store)
         claim = await begun(store, me)
-        await store.settle(me, [Settlement(row, DOUBT) for row in claim.rows])
+        await WorkQueue(store).settle(me, [Settlement(row, DOUBT) for row in claim.rows])
         facts = await StuckCampaigns(store).look([campaign])
         (seen,) = examine(facts, "resend")
         step = {
@@ -521,7 +523,7 @@ def test_a_resent_row_in_doubt_anew_is_not_resent_in_the_next_step(
         first = await store.call("resolve_doubt", expected=10, **step)
         assert (first["rows"], first["left"]) == (4, 6)
         again = await begun(store, me, 4)
-        await store.settle(me, [Settlement(row, DOUBT) for row in again.rows])
+        await WorkQueue(store).settle(me, [Settlement(row, DOUBT) for row in again.rows])
         # The answer was lost, so the same step comes once more; then the others.
         rows = [(await store.call("resolve_doubt", expected=10, **step))["rows"] for _ in range(3)]
         assert rows == [4, 2, 0]
@@ -541,7 +543,7 @@ def test_what_a_dead_worker_had_begun_was_seen_before_it_was_in_doubt(
         database = StuckCampaigns(store)
         (seen,) = examine(await database.look([campaign]), "resend")
         assert (seen.in_doubt, seen.seen_claims) == (10, [claim.rows[0].claim_id])
-        await store.reap([])
+        await Workers(store).reap([])
         done = await database.resolve_doubt(
             campaign, "resend", 10, "t", seen_at=seen.seen_at, seen_claims=seen.seen_claims
         )
@@ -567,13 +569,13 @@ def test_nothing_else_completes_it(
         other.execute(complete.encode())
         assert sql.execute(state).fetchone() == ("running", None)
         assert [n for n, _, _ in told(sql, "completion_kept_back")] == [15, 15]
-        await store.settle(me, accepted(claim.rows))
+        await WorkQueue(store).settle(me, accepted(claim.rows))
         other.execute(complete.encode())
         row = sql.execute(state).fetchone()
         assert row is not None
         assert row[0] == "completed"
         assert row[1] is not None
-        assert (await store.audit(campaign))["ok"]
+        assert (await Campaigns(store).audit(campaign))["ok"]
 
     run(open_test_store, scenario)
 
@@ -589,10 +591,12 @@ def test_deleted_rows_are_counted_and_nothing_waits_for_them(
             "delete from send_queue where id = any(%s::uuid[])", ([r.id for r in claim.rows],)
         )
         other.execute("delete from send_queue where status = 'ready'")
-        assert (await store.settle(me, accepted([sent]))).lost == {sent.id}
+        assert (await WorkQueue(store).settle(me, accepted([sent]))).lost == {sent.id}
         # Meta's answer for a row that is gone: known to the audit and to the inbox, once.
         for _ in range(2):
-            await store.recover(me, [Evidence(sent.id, sent.claim_id, "sent", "wamid.gone")])
+            await WorkQueue(store).recover(
+                me, [KnownOutcome(sent.id, sent.claim_id, "sent", "wamid.gone")]
+            )
         inbox = sql.execute(
             "select user_phone from messages where whatsapp_message_id = 'wamid.gone'"
         ).fetchall()
@@ -601,11 +605,11 @@ def test_deleted_rows_are_counted_and_nothing_waits_for_them(
             "select detail ->> 'wamid' from wacampaign_events where kind = 'answer_without_row'"
         ).fetchall()
         assert told_once == [("wamid.gone",)]
-        verdict = await store.complete(campaign, "test")
+        verdict = await WorkQueue(store).complete(campaign, "test")
         assert (verdict.completed, verdict.never_enqueued) == (True, 0)
         note = sql.execute("select type, message from notifications").fetchone()
         assert note == ("warning", "5 sent, 0 failed, 15 deleted")
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["lost"], audit["deleted"], audit["duplicates"]) == (15, 15, 0)
         assert not audit["ok"]
         assert sorted(o["rows"] for o in audit["others"]) == [6, 9]
@@ -625,12 +629,16 @@ def test_a_campaign_deleted_with_its_rows(
         me = await worker(store)
         claim = await begun(store, me)
         other.execute("delete from campaigns where id = %s", (campaign,))
-        await store.settle(me, accepted(claim.rows))
+        await WorkQueue(store).settle(me, accepted(claim.rows))
         row = claim.rows[0]
         for _ in range(2):
-            await store.recover(me, [Evidence(row.id, row.claim_id, "sent", "wamid.gone")])
+            await WorkQueue(store).recover(
+                me, [KnownOutcome(row.id, row.claim_id, "sent", "wamid.gone")]
+            )
             # A row of which nothing at all is known.
-            await store.recover(me, [Evidence(str(UUID(int=7)), row.claim_id, "sent", "wamid.7")])
+            await WorkQueue(store).recover(
+                me, [KnownOutcome(str(UUID(int=7)), row.claim_id, "sent", "wamid.7")]
+            )
         events = sql.execute(
             "select kind, row_count, campaign_id::text from wacampaign_events"
             " where kind in ('rows_deleted', 'answer_without_row') order by id"
@@ -648,7 +656,7 @@ def test_an_emptied_queue_is_told(sql: Connection, open_test_store: OpenStore) -
     async def scenario(store: Store) -> None:
         campaign, _ = await sending(store)
         sql.execute("truncate send_queue")
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["deleted"], audit["lost"], audit["count_drift"]) == (20, 20, 0)
 
     run(open_test_store, scenario)
@@ -724,7 +732,7 @@ def test_a_hold_locks_the_campaigns_it_may_pause_before_it_writes_a_row(
         mine = await add_campaign(store, number, 5)
         await add_campaign(store, number, 5)
         me = await worker(store)
-        claim = await store.claim(me, uuid4(), 5, campaign_ids=[mine])
+        claim = await WorkQueue(store).claim(me, uuid4(), 5, campaign_ids=[mine])
         fault = Verdict(
             Outcome.WAIT, code=133010, text="not registered", hold_scope=Scope.NUMBER, hold_after=1
         )
@@ -732,7 +740,9 @@ def test_a_hold_locks_the_campaigns_it_may_pause_before_it_writes_a_row(
             # As another worker's settle of the other campaign does.
             settling.execute("select 1 from campaigns where id <> %s for no key update", (mine,))
             task = asyncio.create_task(
-                store.settle(me, [Settlement(row, fault, "not registered") for row in claim.rows])
+                WorkQueue(store).settle(
+                    me, [Settlement(row, fault, "not registered") for row in claim.rows]
+                )
             )
             waits = "select 1 from pg_locks where not granted"
             await asyncio.to_thread(

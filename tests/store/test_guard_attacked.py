@@ -11,11 +11,14 @@ import pytest
 
 from tests.campaigns import OpenStore, accepted, counts, run, worker
 from tests.store.test_guard import DOUBT, begun, kill, sending, told
-from wacampaign.cli.campaign_object import read_stats
-from wacampaign.core.ports import ClaimedRow, Evidence, Settlement
+from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.engine.ports import ClaimedRow, KnownOutcome, Settlement
 from wacampaign.problems import SchemaMissing
 from wacampaign.store import schema
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 Connection = psycopg.Connection[Any]
 
@@ -42,21 +45,21 @@ def upsert(sql: Connection, name: str) -> None:
 async def given_back(store: Store, sql: Connection) -> None:
     """Rows that were claimed and given back have counted their revision up."""
     me = await worker(store)
-    claim = await store.claim(me, uuid4(), 20)
-    await store.release(me, claim.rows)
+    claim = await WorkQueue(store).claim(me, uuid4(), 20)
+    await WorkQueue(store).release(me, claim.rows)
     assert sql.execute("select max(revision) > 0 from send_queue").fetchone() == (True,)
 
 
 async def answer(store: Store, me: UUID, rows: list[ClaimedRow]) -> None:
     """As a worker does: outcomes, and as evidence those that were not taken as such."""
     batch = accepted(rows)
-    lost = (await store.settle(me, batch)).lost
+    lost = (await WorkQueue(store).settle(me, batch)).lost
     facts = [
-        Evidence(one.row.id, one.row.claim_id, "sent", one.verdict.wamid)
+        KnownOutcome(one.row.id, one.row.claim_id, "sent", one.verdict.wamid)
         for one in batch
         if one.row.id in lost
     ]
-    await store.recover(me, facts)
+    await WorkQueue(store).recover(me, facts)
 
 
 def test_an_older_copy_of_rows_in_doubt_is_written_back(
@@ -71,16 +74,18 @@ def test_an_older_copy_of_rows_in_doubt_is_written_back(
         keep_copy(sql, "between")
         await given_back(store, sql)
         claim = await begun(store, me)
-        await store.settle(me, [Settlement(row, DOUBT) for row in claim.rows[:5]])
+        await WorkQueue(store).settle(me, [Settlement(row, DOUBT) for row in claim.rows[:5]])
         # Also one after the other: neither brings the row to where the next looks like ours.
         for copy in ("before", "between", "before", "between"):
             upsert(sql, copy)
         kept = await counts(store, campaign)
         assert (kept["in_doubt"], kept["processing"], kept["ready"]) == (5, 5, 5)
-        again = {row.id for row in (await store.claim(await worker(store), uuid4(), 100)).rows}
+        again = {
+            row.id for row in (await WorkQueue(store).claim(await worker(store), uuid4(), 100)).rows
+        }
         assert again.isdisjoint({row.id for row in claim.rows})
         assert sum(n for n, _, _ in told(sql, "kept_back")) >= 10
-        assert (await store.settle(me, accepted(claim.rows[5:]))).settled == 5
+        assert (await WorkQueue(store).settle(me, accepted(claim.rows[5:]))).settled == 5
 
     run(open_test_store, scenario)
 
@@ -122,7 +127,9 @@ def test_rows_deleted_while_in_doubt_and_entered_again(
         )
         await answer(store, me, answered[3:])
         await kill(store, sql, me)
-        again = {row.id for row in (await store.claim(await worker(store), uuid4(), 100)).rows}
+        again = {
+            row.id for row in (await WorkQueue(store).claim(await worker(store), uuid4(), 100)).rows
+        }
         assert again.isdisjoint({row.id for row in claim.rows})
         kept = await counts(store, campaign)
         assert (kept["sent"], kept["in_doubt"]) == (5 + 4, len(doubtful))
@@ -140,17 +147,17 @@ def test_sent_rows_deleted_and_entered_again_are_found_by_the_audit(
         campaign, me = await sending(store, 11)
         keep_copy(sql, "before")
         claim = await begun(store, me)
-        await store.settle(me, accepted(claim.rows))
-        assert (await store.complete(campaign, "test")).completed
+        await WorkQueue(store).settle(me, accepted(claim.rows))
+        assert (await WorkQueue(store).complete(campaign, "test")).completed
         sql.execute("delete from send_queue")
-        cleared = await store.audit(campaign)
+        cleared = await Campaigns(store).audit(campaign)
         assert cleared["unowned"] == 0, "the messages of deleted rows are nobody's second"
         sql.execute("insert into send_queue select * from before where status = 'ready'")
         sql.execute("update campaigns set status = 'running'")
-        while rows := (await store.claim(me, uuid4(), 100)).rows:
-            await store.begin(me, rows[0].claim_id)
-            await store.settle(me, accepted(rows))
-        audit = await store.audit(campaign)
+        while rows := (await WorkQueue(store).claim(me, uuid4(), 100)).rows:
+            await WorkQueue(store).begin(me, rows[0].claim_id)
+            await WorkQueue(store).settle(me, accepted(rows))
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["unowned"], audit["ok"]) == (len(claim.rows), False)
 
     run(open_test_store, scenario)
@@ -165,14 +172,14 @@ def test_no_worker_works_while_the_guard_is_off(
 
     async def scenario(store: Store) -> None:
         campaign, me = await sending(store)
-        assert (await store.heartbeat(me, 0))["guarded"]
+        assert (await Workers(store).heartbeat(me, 0))["guarded"]
         sql.execute(f"alter table send_queue {how} trigger wacampaign_guard_row".encode())
-        assert not (await store.heartbeat(me, 0))["guarded"]
+        assert not (await Workers(store).heartbeat(me, 0))["guarded"]
         with pytest.raises(SchemaMissing, match="guard") as refused:
             await worker(store)
         assert "db migrate" in str(refused.value.suggestion)
-        (one,) = read_stats(await store.stats([campaign])).campaigns
-        assert "wacampaign db migrate" in {f["command"] for f in one["findings"]}
+        (one,) = (await Campaigns(store).stats([campaign])).campaigns
+        assert "wacampaign db migrate" in {f.command for f in findings_of(one)}
 
     run(open_test_store, scenario)
     assert schema.migrate(database) == []
@@ -180,4 +187,4 @@ def test_no_worker_works_while_the_guard_is_off(
 
 
 async def heard_again(store: Store) -> None:
-    assert (await store.heartbeat(await worker(store), 0))["guarded"]
+    assert (await Workers(store).heartbeat(await worker(store), 0))["guarded"]

@@ -20,6 +20,7 @@ from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.rest import RestTransport
 from wacampaign.store.store import Store
 from wacampaign.store.transport import Transport
+from wacampaign.store.workers import Workers
 
 #: Seconds within which everything has to work again: the invariant (issue 6, row 13a).
 BACK_SECONDS = 5.0
@@ -51,9 +52,9 @@ def test_rows_go_out_again_within_5_s_of_the_databases_return(
         store = Store(transport, patience_seconds=1)
         worker = uuid4()
         away: list[Problem] = []
-        await store.register(worker, "here", 1, "0")
+        await Workers(store).register(worker, "here", 1, "0")
         # Several at once, so that more than one connection is open when it happens.
-        await asyncio.gather(*(store.heartbeat(worker, n) for n in range(4)))
+        await asyncio.gather(*(Workers(store).heartbeat(worker, n) for n in range(4)))
         proxy.set(way)
         stop = asyncio.Event()
 
@@ -61,7 +62,7 @@ def test_rows_go_out_again_within_5_s_of_the_databases_return(
             # Four callers, as in a worker: none of them may get a connection that hangs.
             while not stop.is_set():
                 try:
-                    await store.heartbeat(worker, 0)
+                    await Workers(store).heartbeat(worker, 0)
                     if proxy_is_back.is_set():
                         answered.append(time.monotonic())
                         return

@@ -10,8 +10,10 @@ import pytest
 
 from tests.campaigns import add_number
 from wacampaign.core.cells import BLANKS, UNSEEN, cell, solid
-from wacampaign.senders.numbers import find_number, known_numbers
+from wacampaign.operations.numbers import find_number
+from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
 
 pytestmark = pytest.mark.anyio
 SQL = psycopg.Connection[Any]
@@ -45,9 +47,9 @@ async def test_the_backends_row(how: str, open_test_store: Callable[[], Store], 
             "update whatsapp_numbers set access_token = %s, phone_number_id = %s, waba_id = %s",
             (pasted(how, TOKEN), pasted(how, NUMBER), pasted(how, WABA)),
         )
-        (sending,) = await store.sending([id_])
+        (sending,) = await WorkQueue(store).sending([id_])
         assert (sending.access_token, sending.phone_number_id) == (TOKEN, NUMBER)
-        (number,) = await known_numbers(store)
+        (number,) = await Numbers(store).all()
         assert (number.phone_number_id, number.waba_id, number.has_token) == (NUMBER, WABA, True)
         assert (await find_number(store, pasted(how, NUMBER))).id == id_
         # Entered again it is the same number, not a second row of it.
@@ -62,8 +64,8 @@ async def test_a_token_of_blanks_is_none(open_test_store: Callable[[], Store], s
     try:
         id_ = await add_number(store, phone_number_id=NUMBER)
         sql.execute("update whatsapp_numbers set access_token = %s", ("\u00a0\n\u200b",))
-        assert [one.access_token for one in await store.sending([id_])] == [None]
-        assert [one.has_token for one in await known_numbers(store)] == [False]
+        assert [one.access_token for one in await WorkQueue(store).sending([id_])] == [None]
+        assert [one.has_token for one in await Numbers(store).all()] == [False]
     finally:
         await store.close()
 

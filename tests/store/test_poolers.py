@@ -13,9 +13,12 @@ from tests.campaigns import add_campaign, add_number
 from tests.store.pgbouncer import PGBOUNCER, pgbouncer
 from wacampaign.problems import Misconfigured
 from wacampaign.store import schema
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.connecting import in_transaction_mode
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 needs_pgbouncer = pytest.mark.skipif(
     PGBOUNCER is None, reason="no PgBouncer: apt install pgbouncer"
@@ -46,13 +49,13 @@ async def work(url: str) -> dict[str, Any]:
         number = await add_number(store)
         campaign = await add_campaign(store, number, 50)
         worker = uuid4()
-        await store.register(worker, "here", 1, "0")
-        await asyncio.gather(*(store.heartbeat(worker, 0) for _ in range(8)))
-        claim = await store.claim(worker, uuid4(), 50)
+        await Workers(store).register(worker, "here", 1, "0")
+        await asyncio.gather(*(Workers(store).heartbeat(worker, 0) for _ in range(8)))
+        claim = await WorkQueue(store).claim(worker, uuid4(), 50)
         assert claim.rows
-        await store.begin(worker, claim.rows[0].claim_id)
-        await store.release(worker, claim.rows)
-        assert (await store.audit(campaign))["ok"]
+        await WorkQueue(store).begin(worker, claim.rows[0].claim_id)
+        await WorkQueue(store).release(worker, claim.rows)
+        assert (await Campaigns(store).audit(campaign))["ok"]
         return {"woken": waiting.done(), "listener": transport._listener}
     finally:
         waiting.cancel()

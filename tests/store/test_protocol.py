@@ -9,13 +9,24 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp, run, worker
-from wacampaign.core.boot_clock import boot_seconds
-from wacampaign.core.outcome import Outcome, Scope, Verdict
-from wacampaign.core.ports import Evidence, Settlement
+from tests.campaigns import (
+    accepted,
+    add_campaign,
+    add_number,
+    counts,
+    past_ramp,
+    run,
+    run_on,
+    worker,
+)
+from wacampaign.core.engine.boot_clock import boot_seconds
+from wacampaign.core.engine.ports import KnownOutcome, Settlement
+from wacampaign.core.outcomes import Outcome, Scope, Verdict
 from wacampaign.problems import NoSuchCampaign, Refused
-from wacampaign.store.postgres import PostgresTransport
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -28,21 +39,21 @@ def test_ramp_then_full_rate_then_completed_once(open_test_store: OpenStore) -> 
         me = await worker(store)
         sizes = []
         while True:
-            claim = await store.claim(me, uuid4(), 100)
+            claim = await WorkQueue(store).claim(me, uuid4(), 100)
             if not claim.rows:
                 break
             sizes.append(len(claim.rows))
             # Nothing more of a step is handed out while its answers are awaited.
             if sum(sizes) < 6:
-                assert (await store.claim(me, uuid4(), 100)).rows == []
-            assert await store.begin(me, claim.rows[0].claim_id) == frozenset()
-            answer = await store.settle(me, accepted(claim.rows))
+                assert (await WorkQueue(store).claim(me, uuid4(), 100)).rows == []
+            assert await WorkQueue(store).begin(me, claim.rows[0].claim_id) == frozenset()
+            answer = await WorkQueue(store).settle(me, accepted(claim.rows))
             assert answer.settled == len(claim.rows)
         assert sizes == [1, 4, 25]
-        verdicts = [await store.complete(campaign, "test") for _ in range(2)]
+        verdicts = [await WorkQueue(store).complete(campaign, "test") for _ in range(2)]
         assert [v.completed for v in verdicts] == [True, False]
         assert verdicts[1].status == "completed"
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["rows"], audit["accepted"], audit["ok"]) == (30, 30, True)
 
     run(open_test_store, scenario)
@@ -55,8 +66,8 @@ def test_the_same_claim_id_returns_the_same_rows(open_test_store: OpenStore) -> 
         me = await worker(store)
         await past_ramp(store, me, campaign)
         claim_id = uuid4()
-        first = await store.claim(me, claim_id, 10)
-        again = await store.claim(me, claim_id, 10)
+        first = await WorkQueue(store).claim(me, claim_id, 10)
+        again = await WorkQueue(store).claim(me, claim_id, 10)
         assert [row.id for row in first.rows] == [row.id for row in again.rows]
         assert len(first.rows) == 10
         assert (await counts(store, campaign))["processing"] == 10
@@ -69,10 +80,10 @@ def test_settling_twice_writes_once(open_test_store: OpenStore, sql: Connection)
         number = await add_number(store)
         campaign = await add_campaign(store, number, 5)
         me = await worker(store)
-        claim = await store.claim(me, uuid4(), 10)
+        claim = await WorkQueue(store).claim(me, uuid4(), 10)
         batch = accepted(claim.rows)
-        first = await store.settle(me, batch)
-        again = await store.settle(me, batch)
+        first = await WorkQueue(store).settle(me, batch)
+        again = await WorkQueue(store).settle(me, batch)
         assert (first.settled, again.settled, again.lost) == (1, 0, frozenset())
         assert sql.execute("select count(*) from messages").fetchone() == (1,)
         shown = sql.execute("select total_sent from campaigns where id = %s", [campaign])
@@ -86,11 +97,11 @@ def test_a_foreign_or_late_claim_writes_nothing(open_test_store: OpenStore) -> N
         number = await add_number(store)
         campaign = await add_campaign(store, number, 5)
         me, other = await worker(store), await worker(store)
-        claim = await store.claim(me, uuid4(), 10)
+        claim = await WorkQueue(store).claim(me, uuid4(), 10)
         batch = accepted(claim.rows)
         for one in batch:
             one.row.claim_id = str(uuid4())
-        foreign = await store.settle(other, batch)
+        foreign = await WorkQueue(store).settle(other, batch)
         assert (foreign.settled, len(foreign.lost)) == (0, 1)
         assert (await counts(store, campaign))["processing"] == 1
 
@@ -103,21 +114,21 @@ def test_a_dead_workers_rows_are_told_apart(open_test_store: OpenStore) -> None:
         campaign = await add_campaign(store, number, 100)
         dead = await worker(store)
         await past_ramp(store, dead, campaign)
-        begun = await store.claim(dead, uuid4(), 10)
-        await store.begin(dead, begun.rows[0].claim_id)
-        unsent = await store.claim(dead, uuid4(), 20)
-        given_up = await store.reap([str(dead)])
+        begun = await WorkQueue(store).claim(dead, uuid4(), 10)
+        await WorkQueue(store).begin(dead, begun.rows[0].claim_id)
+        unsent = await WorkQueue(store).claim(dead, uuid4(), 20)
+        given_up = await Workers(store).reap([str(dead)])
         assert given_up == {"released": 20, "in_doubt": 10}
         left = await counts(store, campaign)
         assert (left["in_doubt"], left["ready"], left["processing"]) == (10, 85, 0)
         # The dead one, back again, can neither begin nor write.
-        assert await store.begin(dead, unsent.rows[0].claim_id) is None
-        late = await store.settle(dead, accepted(begun.rows))
+        assert await WorkQueue(store).begin(dead, unsent.rows[0].claim_id) is None
+        late = await WorkQueue(store).settle(dead, accepted(begun.rows))
         assert (late.settled, len(late.lost)) == (0, 10)
         assert (await counts(store, campaign))["in_doubt"] == 10
         # What was never sent is handed out again; what is in doubt is not.
         me = await worker(store)
-        handed = await store.claim(me, uuid4(), 100)
+        handed = await WorkQueue(store).claim(me, uuid4(), 100)
         assert not {row.id for row in handed.rows} & {row.id for row in begun.rows}
         assert len(handed.rows) == 85
 
@@ -130,20 +141,22 @@ def test_evidence_turns_doubt_into_fact(open_test_store: OpenStore, sql: Connect
         campaign = await add_campaign(store, number, 8)
         dead = await worker(store)
         await past_ramp(store, dead, campaign)
-        claim = await store.claim(dead, uuid4(), 10)
-        await store.begin(dead, claim.rows[0].claim_id)
-        await store.reap([str(dead)])
-        assert {row.id for row in claim.rows} == {r for r, _ in await store.doubts(str(dead))}
+        claim = await WorkQueue(store).claim(dead, uuid4(), 10)
+        await WorkQueue(store).begin(dead, claim.rows[0].claim_id)
+        await Workers(store).reap([str(dead)])
+        assert {row.id for row in claim.rows} == {
+            r for r, _ in await Workers(store).doubts(str(dead))
+        }
         a, b, c = claim.rows
         facts = [
-            Evidence(a.id, a.claim_id, "sent", f"wamid.{a.id}"),
-            Evidence(b.id, b.claim_id, "failed", None, 131026, "undeliverable"),
-            Evidence(c.id, c.claim_id, "unsent"),
+            KnownOutcome(a.id, a.claim_id, "sent", f"wamid.{a.id}"),
+            KnownOutcome(b.id, b.claim_id, "failed", None, 131026, "undeliverable"),
+            KnownOutcome(c.id, c.claim_id, "unsent"),
         ]
         me = await worker(store)
-        told = await store.recover(me, facts)
+        told = await WorkQueue(store).recover(me, facts)
         assert (told["sent"], told["failed"], told["unsent"]) == (1, 1, 1)
-        again = await store.recover(me, facts)
+        again = await WorkQueue(store).recover(me, facts)
         assert (again["sent"], again["failed"], again["unsent"]) == (0, 0, 0)
         left = await counts(store, campaign)
         assert (left["sent"], left["failed"], left["ready"], left["in_doubt"]) == (6, 1, 1, 0)
@@ -157,10 +170,10 @@ def test_a_number_of_any_length_ends_no_worker(database: str, sql: Connection) -
     async def scenario(store: Store) -> None:
         await add_campaign(store, await add_number(store), 3)
         sql.execute('update send_queue set payload = \'{"var1": 1e400, "var2": -1e9000}\'')
-        claim = await store.claim(await worker(store), uuid4(), 1)
+        claim = await WorkQueue(store).claim(await worker(store), uuid4(), 1)
         assert claim.rows[0].payload["var2"] == -(10**9000)
 
-    run(lambda: Store(PostgresTransport(database)), scenario)
+    run_on(database, scenario)
 
 
 def test_rows_that_wait_hold_up_nobody(open_test_store: OpenStore, sql: Connection) -> None:
@@ -175,14 +188,14 @@ def test_rows_that_wait_hold_up_nobody(open_test_store: OpenStore, sql: Connecti
         assert (left["ready"], left["retry_later"]) == (50, 100)
         me = await worker(store)
         sent = await past_ramp(store, me, campaign)
-        claim = await store.claim(me, uuid4(), 100)
-        sent += (await store.settle(me, accepted(claim.rows))).settled
+        claim = await WorkQueue(store).claim(me, uuid4(), 100)
+        sent += (await WorkQueue(store).settle(me, accepted(claim.rows))).settled
         assert sent == 50
-        verdict = await store.complete(campaign, "test")
+        verdict = await WorkQueue(store).complete(campaign, "test")
         assert not verdict.completed
-        assert verdict.counts["retry_later"] == 100
+        assert verdict.counts.retry_later == 100
         assert verdict.waits_until is not None
-        empty = await store.claim(me, uuid4(), 100)
+        empty = await WorkQueue(store).claim(me, uuid4(), 100)
         assert empty.rows == []
         assert empty.next_ms is not None
         assert 3_000_000 < empty.next_ms <= 3_600_000
@@ -196,17 +209,17 @@ def test_pause_holds_from_the_next_claim_on(open_test_store: OpenStore) -> None:
         campaign = await add_campaign(store, number, 20)
         me = await worker(store)
         await past_ramp(store, me, campaign)
-        claim = await store.claim(me, uuid4(), 5)
-        assert (await store.set_status(campaign, "pause", "test"))["changed"]
-        assert not (await store.set_status(campaign, "pause", "test"))["changed"]
-        assert (await store.claim(me, uuid4(), 5)).rows == []
+        claim = await WorkQueue(store).claim(me, uuid4(), 5)
+        assert (await Campaigns(store).set_status(campaign, "pause", "test"))["changed"]
+        assert not (await Campaigns(store).set_status(campaign, "pause", "test"))["changed"]
+        assert (await WorkQueue(store).claim(me, uuid4(), 5)).rows == []
         # A claim that has not begun learns of it at the fence.
-        assert await store.begin(me, claim.rows[0].claim_id) == frozenset({campaign})
-        assert await store.release(me, claim.rows) == 5
+        assert await WorkQueue(store).begin(me, claim.rows[0].claim_id) == frozenset({campaign})
+        assert await WorkQueue(store).release(me, claim.rows) == 5
         assert (await counts(store, campaign))["ready"] == 15
-        await store.set_status(campaign, "resume", "test")
+        await Campaigns(store).set_status(campaign, "resume", "test")
         # The ramp begins again.
-        assert len((await store.claim(me, uuid4(), 5)).rows) == 1
+        assert len((await WorkQueue(store).claim(me, uuid4(), 5)).rows) == 1
 
     run(open_test_store, scenario)
 
@@ -217,8 +230,8 @@ def test_two_workers_share_one_numbers_rate(open_test_store: OpenStore, sql: Con
         campaign = await add_campaign(store, number, 300)
         me, other = await worker(store), await worker(store)
         await past_ramp(store, me, campaign)
-        mine = await store.claim(me, uuid4(), 500)
-        theirs = await store.claim(other, uuid4(), 500)
+        mine = await WorkQueue(store).claim(me, uuid4(), 500)
+        theirs = await WorkQueue(store).claim(other, uuid4(), 500)
         assert 20 < len(mine.rows) <= 40  # one second ahead, less what the ramp used
         assert len(theirs.rows) < 40
         # Every slot of the number is handed out once: 25 ms lie between any two, whoever has them.
@@ -243,12 +256,12 @@ def test_a_slot_that_passed_stays_in_the_past(open_test_store: OpenStore, sql: C
         campaign = await add_campaign(store, number, 100)
         me, claim_id = await worker(store), uuid4()
         await past_ramp(store, me, campaign)
-        await store.claim(me, claim_id, 10)
+        await WorkQueue(store).claim(me, claim_id, 10)
         sql.execute(
             "update send_queue set lease_until = lease_until - interval '5 s' where claim_id = %s",
             [claim_id],
         )
-        again = await store.claim(me, claim_id, 10)
+        again = await WorkQueue(store).claim(me, claim_id, 10)
         slots = [row.due for row in again.rows]
         assert max(slots) < boot_seconds() - 3
         assert max(slots) - min(slots) > 0.08
@@ -264,14 +277,14 @@ def test_a_new_worker_leaves_time_to_those_who_thought_they_were_alone(
         campaign = await add_campaign(store, number, 100)
         me = await worker(store)
         await past_ramp(store, me, campaign)
-        first = await store.claim(me, uuid4(), 1, beside_ms=2_000)
+        first = await WorkQueue(store).claim(me, uuid4(), 1, beside_ms=2_000)
         assert first.alone_at is not None
         assert first.rows[0].due < boot_seconds() + 1
         new = await worker(store)
-        second = await store.claim(new, uuid4(), 1, ahead_ms=3_000, beside_ms=2_000)
+        second = await WorkQueue(store).claim(new, uuid4(), 1, ahead_ms=3_000, beside_ms=2_000)
         assert second.alone_at is None
         assert second.rows[0].due > boot_seconds() + 1
-        assert (await store.claim(me, uuid4(), 1, ahead_ms=4_000)).alone_at is None
+        assert (await WorkQueue(store).claim(me, uuid4(), 1, ahead_ms=4_000)).alone_at is None
 
     run(open_test_store, scenario)
 
@@ -284,9 +297,9 @@ def test_throttling_slows_the_number_and_uses_up_no_retry(
         campaign = await add_campaign(store, number, 100)
         me = await worker(store)
         await past_ramp(store, me, campaign)
-        claim = await store.claim(me, uuid4(), 10)
+        claim = await WorkQueue(store).claim(me, uuid4(), 10)
         throttled = Verdict(Outcome.WAIT, code=130429, text="x", wait_ms=1000, slow_number=True)
-        await store.settle(me, [Settlement(row, throttled) for row in claim.rows])
+        await WorkQueue(store).settle(me, [Settlement(row, throttled) for row in claim.rows])
         (rate,) = sql.execute("select round(rate) from wacampaign_buckets").fetchone() or (0,)
         assert rate == 70  # once, though ten answers said so
         shown = sql.execute("select last_stable_rate_per_sec from whatsapp_numbers").fetchone()
@@ -294,7 +307,7 @@ def test_throttling_slows_the_number_and_uses_up_no_retry(
         retries = sql.execute("select max(retry_count) from send_queue").fetchone()
         assert retries == (0,)
         # A second of silence first.
-        await store.claim(me, uuid4(), 10)
+        await WorkQueue(store).claim(me, uuid4(), 10)
         (first,) = sql.execute(
             "select extract(epoch from min(q.lease_until) - interval '120 s'"
             " - max(b.rate_changed_at))::float"
@@ -309,7 +322,7 @@ def test_throttling_slows_the_number_and_uses_up_no_retry(
             "update wacampaign_buckets set rate_changed_at = now() - interval '2 minutes', "
             "next_slot_at = now()"
         )
-        assert len((await store.claim(me, uuid4(), 10)).rows) == 10
+        assert len((await WorkQueue(store).claim(me, uuid4(), 10)).rows) == 10
         assert sql.execute("select rate from wacampaign_buckets").fetchone() == (None,)
 
     run(open_test_store, scenario)
@@ -332,10 +345,10 @@ def test_three_opaque_answers_pause_the_campaign(
         )
         burned = 0
         for _ in range(10):
-            claim = await store.claim(me, uuid4(), 50)
+            claim = await WorkQueue(store).claim(me, uuid4(), 50)
             if not claim.rows:
                 break
-            answer = await store.settle(
+            answer = await WorkQueue(store).settle(
                 me, [Settlement(row, opaque, "135000 on hello") for row in claim.rows]
             )
             burned += answer.settled
@@ -350,8 +363,8 @@ def test_three_opaque_answers_pause_the_campaign(
         kinds = {kind for (kind,) in sql.execute("select kind from wacampaign_events")}
         assert {"held", "paused"} <= kinds
         # Resuming lifts the hold, and the ramp tries one.
-        await store.set_status(campaign, "resume", "test")
-        assert len((await store.claim(me, uuid4(), 50)).rows) == 1
+        await Campaigns(store).set_status(campaign, "resume", "test")
+        assert len((await WorkQueue(store).claim(me, uuid4(), 50)).rows) == 1
 
     run(open_test_store, scenario)
 
@@ -366,7 +379,7 @@ def test_one_template_held_does_not_stop_the_other(
         fault = Verdict(Outcome.WAIT, code=132015, text="paused", hold_scope=Scope.TEMPLATE)
         sent = 0
         for _ in range(12):
-            claim = await store.claim(me, uuid4(), 50)
+            claim = await WorkQueue(store).claim(me, uuid4(), 50)
             if not claim.rows:
                 break
             sent += sum(row.template == "good" for row in claim.rows)
@@ -376,11 +389,11 @@ def test_one_template_held_does_not_stop_the_other(
                 else accepted([row])[0]
                 for row in claim.rows
             ]
-            await store.settle(me, batch)
+            await WorkQueue(store).settle(me, batch)
         assert sent == 20
         assert sql.execute("select status from campaigns").fetchone() == ("running",)
         # Now nothing but held rows is left: the guard pauses, with the reason.
-        verdict = await store.complete(campaign, "test")
+        verdict = await WorkQueue(store).complete(campaign, "test")
         assert (verdict.completed, verdict.status) == (False, "paused")
         reason = sql.execute("select pause_reason from campaigns").fetchone()
         assert reason == ("template bad is paused",)
@@ -398,9 +411,9 @@ def test_contacts_never_enqueued_keep_a_campaign_open(
         sql.execute("update campaigns set status = 'running', pause_reason = null")
         me = await worker(store)
         await past_ramp(store, me, campaign)
-        verdict = await store.complete(campaign, "test")
+        verdict = await WorkQueue(store).complete(campaign, "test")
         assert (verdict.completed, verdict.never_enqueued) == (False, 7)
-        assert (await store.audit(campaign))["lost"] == 7
+        assert (await Campaigns(store).audit(campaign))["lost"] == 7
 
     run(open_test_store, scenario)
 
@@ -413,19 +426,19 @@ def test_rows_in_doubt_complete_after_ten_minutes_with_a_note(
         campaign = await add_campaign(store, number, 6)
         me = await worker(store)
         await past_ramp(store, me, campaign)
-        claim = await store.claim(me, uuid4(), 10)
+        claim = await WorkQueue(store).claim(me, uuid4(), 10)
         doubt = Verdict(Outcome.IN_DOUBT, text="no answer within 30 s")
-        await store.settle(me, [Settlement(claim.rows[0], doubt)])
-        verdict = await store.complete(campaign, "test")
+        await WorkQueue(store).settle(me, [Settlement(claim.rows[0], doubt)])
+        verdict = await WorkQueue(store).complete(campaign, "test")
         assert not verdict.completed
-        assert verdict.counts["in_doubt"] == 1
+        assert verdict.counts.in_doubt == 1
         assert verdict.in_doubt_until is not None
         sql.execute(
             "update send_queue set in_doubt_since = now() - interval '11 minutes' "
             "where in_doubt_since is not null"
         )
         sql.execute("update wacampaign_runs set last_settled_at = now() - interval '11 minutes'")
-        verdict = await store.complete(campaign, "test")
+        verdict = await WorkQueue(store).complete(campaign, "test")
         assert verdict.completed
         note = sql.execute("select type, message from notifications").fetchone()
         assert note == ("warning", "5 sent, 0 failed, 1 in doubt")
@@ -442,8 +455,8 @@ def test_a_retry_backs_off_and_ends(open_test_store: OpenStore, sql: Connection)
         again = Verdict(Outcome.RETRY, code=131000, text="x", wait_ms=10_000, max_retries=2)
         waits = []
         for _ in range(3):
-            claim = await store.claim(me, uuid4(), 10)
-            await store.settle(me, [Settlement(claim.rows[0], again)])
+            claim = await WorkQueue(store).claim(me, uuid4(), 10)
+            await WorkQueue(store).settle(me, [Settlement(claim.rows[0], again)])
             row = sql.execute(
                 "select status, retry_count, extract(epoch from next_retry_at - now())::float "
                 "from send_queue"
@@ -463,14 +476,14 @@ def test_a_retry_backs_off_and_ends(open_test_store: OpenStore, sql: Connection)
 def test_refusals_have_their_own_words(open_test_store: OpenStore) -> None:
     async def scenario(store: Store) -> None:
         with pytest.raises(NoSuchCampaign):
-            await store.set_status(str(uuid4()), "start", "test")
+            await Campaigns(store).set_status(str(uuid4()), "start", "test")
         number = await add_number(store)
         campaign = await add_campaign(store, number, 1)
-        await store.set_status(campaign, "cancel", "test")
+        await Campaigns(store).set_status(campaign, "cancel", "test")
         with pytest.raises(Refused):
-            await store.set_status(campaign, "resume", "test")
+            await Campaigns(store).set_status(campaign, "resume", "test")
         me = await worker(store)
-        assert (await store.claim(me, uuid4(), 5)).rows == []
+        assert (await WorkQueue(store).claim(me, uuid4(), 5)).rows == []
 
     run(open_test_store, scenario)
 
@@ -483,10 +496,10 @@ def test_one_message_id_for_two_rows_spoils_only_its_row(
         campaign = await add_campaign(store, number, 20)
         me = await worker(store)
         await past_ramp(store, me, campaign)
-        claim = await store.claim(me, uuid4(), 10)
+        claim = await WorkQueue(store).claim(me, uuid4(), 10)
         batch = accepted(claim.rows)
         batch[3] = Settlement(batch[3].row, Verdict(Outcome.SENT, wamid=batch[2].verdict.wamid))
-        answer = await store.settle(me, batch)
+        answer = await WorkQueue(store).settle(me, batch)
         assert answer.settled == 10
         assert (await counts(store, campaign))["sent"] == 15
         told = sql.execute("select count(*) from wacampaign_events where kind = 'message_id_twice'")

@@ -16,8 +16,10 @@ from tests.campaigns import add_campaign, add_number
 from tests.servers import wait_until
 from tests.store.test_failures import fail, run, status_of
 from wacampaign.problems import Busy, Refused
-from wacampaign.store.repairs import Begun, Repairs, Targets
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.repairs import Begun, Repairs, RepairSurvey, Targets
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -126,8 +128,8 @@ def start_repair(database: str, campaign: str, number: str) -> subprocess.Popen[
     )
 
 
-def total(survey: dict[str, Any], key: str) -> int:
-    return sum(lane[key] for lane in survey["lanes"])
+def total(survey: RepairSurvey, key: str) -> int:
+    return survey.count(key)
 
 
 def test_exactly_the_planned_rows_and_back(open_test_store: OpenStore, sql: Connection) -> None:
@@ -142,8 +144,8 @@ def test_exactly_the_planned_rows_and_back(open_test_store: OpenStore, sql: Conn
             1,
             1,
         ]
-        assert [(m["media"], m["many"]) for m in survey["media"]] == [(1, False)]
-        assert len(survey["samples"]) == 5
+        assert [(m.media, m.many) for m in survey.media] == [(1, False)]
+        assert len(survey.samples) == 5
         begun = await begin(repairs, campaign, number)
         assert await repair(repairs, begun) == 34
         after = snapshot(sql)
@@ -159,10 +161,10 @@ def test_exactly_the_planned_rows_and_back(open_test_store: OpenStore, sql: Conn
         assert all("1.0, null" in b[1] for a, b in changed if "1.0" in a[1])
         again = await repairs.survey(campaign, None, targets)
         assert (total(again, "change"), total(again, "already")) == (0, 34)
-        assert (await store.audit(campaign))["count_drift"] == 0
+        assert (await Campaigns(store).audit(campaign))["count_drift"] == 0
 
-        fates = (await repairs.undo_survey(begun.id))["fates"]
-        assert {f["fate"] for f in fates} == {"restorable"}
+        fates = (await repairs.undo_survey(begun.id)).fates
+        assert {f.fate for f in fates} == {"restorable"}
         assert await undo(repairs, begun.id) == 34
         assert snapshot(sql) == before
         assert await undo(repairs, begun.id) == 0
@@ -172,7 +174,7 @@ def test_exactly_the_planned_rows_and_back(open_test_store: OpenStore, sql: Conn
             "repaired",
             "repair_undone",
         ]
-        assert (await store.audit(campaign))["count_drift"] == 0
+        assert (await Campaigns(store).audit(campaign))["count_drift"] == 0
 
     run(open_test_store, scenario)
 
@@ -232,10 +234,10 @@ def test_undo_leaves_what_was_sent_failed_or_repaired_since(
             (ids[5],),
         )
         known = {row[0]: row for row in snapshot(sql)}
-        fates = (await repairs.undo_survey(begun.id))["fates"]
+        fates = (await repairs.undo_survey(begun.id)).fates
         found: dict[str, int] = {}
         for f in fates:
-            found[f["fate"]] = found.get(f["fate"], 0) + f["n"]
+            found[f.fate] = found.get(f.fate, 0) + f.n
         assert found == {"restorable": 29, "sent": 3, "processing": 1, "changed": 1}
         assert await undo(repairs, begun.id) == 29
         for row in snapshot(sql):
@@ -344,7 +346,7 @@ def test_moved_to_another_number_and_back(open_test_store: OpenStore, sql: Conne
         await undo(repairs, begun.id)
         assert snapshot(sql) == before
         assert sender() == (number,)
-        assert (await store.audit(campaign))["count_drift"] == 0
+        assert (await Campaigns(store).audit(campaign))["count_drift"] == 0
 
     run(open_test_store, scenario)
 
@@ -357,7 +359,7 @@ def test_restart_only_of_what_is_over_and_has_rows(
         campaign = await add_campaign(store, number := await add_number(store), 5)
         sql.execute("update send_queue set payload = %s", (json.dumps({"var1": OLD}),))
         fail(sql, campaign, 5, code=135000)
-        assert (await store.complete(campaign, "test")).completed
+        assert (await WorkQueue(store).complete(campaign, "test")).completed
         repairs = Repairs(store)
         assert not await repairs.restart(campaign, "a@h")
         await repair(repairs, await begin(repairs, campaign, number))
@@ -365,7 +367,7 @@ def test_restart_only_of_what_is_over_and_has_rows(
         assert await repairs.restart(campaign, "a@h")
         assert status_of(sql, campaign) == ("running", False)
         assert not await repairs.restart(campaign, "a@h")
-        await store.set_status(campaign, "cancel", "test")
+        await Campaigns(store).set_status(campaign, "cancel", "test")
         assert not await repairs.restart(campaign, "a@h")
         with pytest.raises(Refused):
             await begin(repairs, campaign, number)
@@ -410,7 +412,7 @@ def test_everybodys_own_media_are_counted(open_test_store: OpenStore, sql: Conne
             "update send_queue set payload = jsonb_build_object('var1', 'https://x.example/' || id)"
         )
         survey = await Repairs(store).survey(campaign, None, Targets([("hello", number, NEW)]))
-        assert [(m["media"], m["many"]) for m in survey["media"]] == [(1000, True)]
+        assert [(m.media, m.many) for m in survey.media] == [(1000, True)]
         assert total(survey, "change") == 1500
 
     run(open_test_store, scenario)

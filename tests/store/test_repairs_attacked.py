@@ -11,14 +11,16 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import accepted, add_campaign, add_number, past_ramp
+from tests.campaigns import accepted, add_campaign, add_number, past_ramp, run_on
 from tests.lossy import lossy_postgres
 from tests.store.test_failures import fail, run
 from tests.store.test_repairs import DIRECT, NEW, OLD, begin, repair, seed, snapshot, total, undo
 from wacampaign.problems import Busy, Refused
-from wacampaign.store.postgres import PostgresTransport
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.repairs import Repairs, Targets
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -111,7 +113,7 @@ def test_what_came_or_failed_after_the_plan_is_left_out(
             code=None,
             actor="a@h",
             targets=targets,
-            as_of=survey["as_of"],
+            as_of=survey.as_of,
         )
         assert await repair(repairs, begun) == total(survey, "change") == 34
         changed = {row[0] for row in snapshot(sql) if before.get(row[0]) not in (None, row)}
@@ -140,7 +142,7 @@ def test_one_code_among_others(open_test_store: OpenStore, sql: Connection) -> N
         for code, changes, accepted_ in ((131026, 3, 0), (131053, 0, 1), (7, 0, 0), (0, 21, 0)):
             survey = await repairs.survey(campaign, code, targets)
             assert (total(survey, "change"), total(survey, "accepted")) == (changes, accepted_)
-            assert len(survey["samples"]) == min(5, changes)
+            assert len(survey.samples) == min(5, changes)
         before = {row[0]: row for row in snapshot(sql)}
         assert await repair(repairs, await begin(repairs, campaign, number, code=131026)) == 3
         changed = [before[row[0]] for row in snapshot(sql) if before[row[0]] != row]
@@ -167,11 +169,11 @@ def test_a_pile_of_repairs_is_taken_down_from_the_top(
         after = snapshot(sql)
         assert await undo(repairs, first.id) == 0
         assert snapshot(sql) == after
-        fates = {f["fate"] for f in (await repairs.undo_survey(first.id))["fates"]}
+        fates = {f.fate for f in (await repairs.undo_survey(first.id)).fates}
         assert fates == {"repaired_again"}
         assert [await undo(repairs, one.id) for one in (third, second, first)] == [34, 34, 34]
         assert snapshot(sql) == before
-        assert (await store.audit(campaign))["count_drift"] == 0
+        assert (await Campaigns(store).audit(campaign))["count_drift"] == 0
 
     run(open_test_store, scenario)
 
@@ -199,13 +201,13 @@ def test_two_operators_do_not_mix(open_test_store: OpenStore, sql: Connection) -
         assert [n for _, n in media] == [34]
 
         # The same operator undoes it twice at once; another one may not begin in between.
-        (found,) = [r for r in await repairs.of(campaign) if r["rows"] == 34]
-        await repairs.undo_begin(found["id"], "a@h")
+        (found,) = [r for r in await repairs.of(campaign) if r.rows == 34]
+        await repairs.undo_begin(found.id, "a@h")
         with pytest.raises(Busy):
             await operator("b@h", "99")
         with pytest.raises(Busy):
-            await repairs.undo_begin(found["id"], "b@h")
-        both = await asyncio.gather(undo(repairs, found["id"]), undo(repairs, found["id"]))
+            await repairs.undo_begin(found.id, "b@h")
+        both = await asyncio.gather(undo(repairs, found.id), undo(repairs, found.id))
         assert sum(both) == 34
         assert snapshot(sql) == before
 
@@ -266,13 +268,13 @@ def test_workers_send_while_it_is_repaired_and_undone(
 
         async def work(worker: UUID) -> None:
             while True:
-                claim = await store.claim(worker, uuid4(), 25)
+                claim = await WorkQueue(store).claim(worker, uuid4(), 25)
                 if claim.rows:
-                    await store.begin(worker, claim.rows[0].claim_id)
+                    await WorkQueue(store).begin(worker, claim.rows[0].claim_id)
                     for row in claim.rows:
                         sent[row.id] += 1
                         said[row.id] = row.payload["var1"]
-                    await store.settle(worker, accepted(claim.rows))
+                    await WorkQueue(store).settle(worker, accepted(claim.rows))
                 elif len(sent) == rows:
                     return
                 else:
@@ -285,7 +287,7 @@ def test_workers_send_while_it_is_repaired_and_undone(
 
         workers = [uuid4(), uuid4()]
         for worker in workers:
-            await store.register(worker, "host", 1, "0")
+            await Workers(store).register(worker, "host", 1, "0")
         await past_ramp(store, workers[0], campaign)
         early = sql.execute("select id::text from send_queue where status = 'sent'").fetchall()
         sent.update(row[0] for row in early)
@@ -305,41 +307,30 @@ def test_workers_send_while_it_is_repaired_and_undone(
         )
         left = sql.execute("select distinct status from send_queue").fetchall()
         assert left == [("sent",)]
-        assert (await store.audit(campaign))["count_drift"] == 0
+        assert (await Campaigns(store).audit(campaign))["count_drift"] == 0
 
     run(open_test_store, scenario)
 
 
 def test_lost_answers_and_a_database_that_goes_away(database: str, sql: Connection) -> None:
-    async def prepare() -> tuple[str, str]:
-        store = Store(PostgresTransport(database))
-        try:
-            return await seed(store, sql)
-        finally:
-            await store.close()
+    async def scenario(store: Store) -> None:
+        repairs = Repairs(store)
+        begun = await begin(repairs, campaign, number)
+        await repair(repairs, begun, limit=5)
+        found = (await repairs.of(campaign))[0]
+        assert (found.rows, found.finished) == (34, True)
+        sql.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and application_name = 'wacampaign'"
+        )
+        await undo(repairs, begun.id)
+        found = (await repairs.of(campaign))[0]
+        assert (found.undone_rows, found.undone) == (34, True)
 
-    async def scenario(url: str) -> None:
-        store = Store(PostgresTransport(url))
-        try:
-            repairs = Repairs(store)
-            begun = await begin(repairs, campaign, number)
-            await repair(repairs, begun, limit=5)
-            found = (await repairs.of(campaign))[0]
-            assert (found["rows"], found["finished"]) == (34, True)
-            sql.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where datname = current_database() and application_name = 'wacampaign'"
-            )
-            await undo(repairs, begun.id)
-            found = (await repairs.of(campaign))[0]
-            assert (found["undone_rows"], found["undone"]) == (34, True)
-        finally:
-            await store.close()
-
-    campaign, number = asyncio.run(prepare())
+    campaign, number = run_on(database, lambda store: seed(store, sql))
     before = snapshot(sql)
     with lossy_postgres(database, one_in=4) as (url, way):
-        asyncio.run(scenario(url))
+        run_on(url, scenario)
         assert way.lost > 0
     assert snapshot(sql) == before
 
@@ -373,7 +364,7 @@ def test_another_signature_is_no_change_while_the_old_one_is_good(
         assert (total(exact, "change"), total(exact, "already")) == (5, 1)
         survey = await repairs.survey(campaign, None, targets, kind="from_template")
         assert (total(survey, "change"), total(survey, "already")) == (3, 3)
-        assert sorted(s["was"] for s in survey["samples"]) == sorted(held[i] for i in (1, 3, 5))
+        assert sorted(str(s.was) for s in survey.samples) == sorted(held[i] for i in (1, 3, 5))
         begun = await repairs.begin(
             uuid4(),
             campaign,

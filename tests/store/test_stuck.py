@@ -10,17 +10,19 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import add_campaign, add_number, as_found, counts, phone, run
+from tests.campaigns import add_campaign, add_number, as_found, counts, phone, run, run_on
 from tests.database.backends import CAMPAIGNS, make_backend
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate
-from wacampaign.core.ports import Evidence
-from wacampaign.core.standstill import Kind, StuckCampaign
-from wacampaign.core.stuck import examine
+from wacampaign.core.campaign.stuck import Kind, StuckCampaign, examine
+from wacampaign.core.engine.ports import KnownOutcome
 from wacampaign.problems import NoSuchCampaign, Refused
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.rest import RestTransport
 from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -135,7 +137,7 @@ def test_what_was_accepted_is_told_by_ids_and_messages(
         assert sql.execute(query, (with_id,)).fetchall() == [("sent",)]
         cause = sql.execute("select in_doubt_cause from send_queue where status = 'processing'")
         assert cause.fetchall() == [("no_claim",)]
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         # The second message of the row, the twin's, and the failed one: accepted beyond the rows.
         assert (audit["accepted"], audit["unowned"], audit["ok"]) == (4, 3, False)
         assert audit["count_drift"] == 0
@@ -152,9 +154,9 @@ def test_pending_rows_and_those_of_a_dead_worker(
         campaign = await add_campaign(store, await add_number(store), 9)
         set_rows(sql, campaign, 2, "status = 'pending'")
         worker = uuid4()
-        await store.register(worker, "host", 1, "0")
-        first = await store.claim(worker, uuid4(), 1)
-        await store.begin(worker, first.rows[0].claim_id)
+        await Workers(store).register(worker, "host", 1, "0")
+        first = await WorkQueue(store).claim(worker, uuid4(), 1)
+        await WorkQueue(store).begin(worker, first.rows[0].claim_id)
         claim = uuid4()
         sql.execute(
             "insert into wacampaign_claims (id, worker_id, claimed_at, lease_until)"
@@ -177,7 +179,7 @@ def test_pending_rows_and_those_of_a_dead_worker(
             (1, "in doubt"),
             (2, "ready"),
         ]
-        await store.reap([])
+        await Workers(store).reap([])
         assert (await StuckCampaigns(store).mend_rows(campaign, "test"))["pending"] == 2
         left = await counts(store, campaign)
         assert (left["ready"], left["in_doubt"], left["pending"]) == (8, 1, 0)
@@ -201,7 +203,7 @@ def test_a_person_decides_about_doubts(open_test_store: OpenStore, sql: Connecti
         sql.execute("update send_queue set status = 'sent' where id = %s", (ids[0],))
         done = await database.resolve_doubt(campaign, "assume_sent", 4, "test", seen_at=NOW)
         assert done["rows"] == 3
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["accepted"], audit["assumed_sent"], audit["in_doubt"]) == (6, 3, 0)
         assert audit["ok"]
         # A journal that turns up later still proves one of them.
@@ -209,9 +211,11 @@ def test_a_person_decides_about_doubts(open_test_store: OpenStore, sql: Connecti
             "select claim_id::text from send_queue where id = %s", (ids[1],)
         ).fetchone()
         assert claim is not None
-        told = await store.recover(uuid4(), [Evidence(ids[1], claim[0], "sent", "wamid.late")])
+        told = await WorkQueue(store).recover(
+            uuid4(), [KnownOutcome(ids[1], claim[0], "sent", "wamid.late")]
+        )
         assert told["sent"] == 1
-        assert (await store.audit(campaign))["assumed_sent"] == 2
+        assert (await Campaigns(store).audit(campaign))["assumed_sent"] == 2
 
         # Two are in doubt once more, as in a database without a guard.
         as_found(sql, "update send_queue set " + DOUBT + " where id = any(%s::uuid[])", (ids[2:],))
@@ -224,7 +228,7 @@ def test_a_person_decides_about_doubts(open_test_store: OpenStore, sql: Connecti
         assert [n for n, _ in events(sql, campaign, "doubt_assumed_sent")] == [3]
 
         set_rows(sql, campaign, 1, DOUBT)
-        await store.set_status(campaign, "cancel", "test")
+        await Campaigns(store).set_status(campaign, "cancel", "test")
         with pytest.raises(Refused):
             await database.resolve_doubt(campaign, "resend", 1, "test", seen_at=NOW)
         assert (await database.resolve_doubt(campaign, "assume_sent", 1, "test", seen_at=NOW))[
@@ -290,7 +294,7 @@ def test_a_pause_whose_cause_is_gone(
             assert (answer["changed"], answer["holds_lifted"]) == (True, 1)
             assert sql.execute("select status from campaigns").fetchone() == ("running",)
 
-    run(lambda: Store(PostgresTransport(database)), scenario)
+    run_on(database, scenario)
 
 
 def test_pauses_of_persons_and_of_others_holds(database: str, sql: Connection) -> None:
@@ -298,11 +302,11 @@ def test_pauses_of_persons_and_of_others_holds(database: str, sql: Connection) -
         number = await add_number(store)
         mine = await add_campaign(store, number, 4)
         held = await add_campaign(store, number, 4)
-        await store.set_status(mine, "pause", "somebody")
+        await Campaigns(store).set_status(mine, "pause", "somebody")
         hold(sql, held, "number", 133010)
         assert examine(await StuckCampaigns(store).look(), "hold") == []
         # Resuming one lifts the number's hold, and the other stays paused for nothing.
-        await store.set_status(mine, "resume", "somebody")
+        await Campaigns(store).set_status(mine, "resume", "somebody")
         one = await look(store, held)
         assert one.kinds == [Kind.CAUSE_GONE]
         assert "lifted since" in " ".join(one.evidence)
@@ -315,7 +319,7 @@ def test_pauses_of_persons_and_of_others_holds(database: str, sql: Connection) -
         )
         assert (await look(store, young)).kinds == [Kind.LEFT_UNWRITTEN]
 
-    run(lambda: Store(PostgresTransport(database)), scenario)
+    run_on(database, scenario)
 
 
 def test_fewer_rows_than_contacts_but_not_of_what_was_cleared_away(
@@ -329,12 +333,12 @@ def test_fewer_rows_than_contacts_but_not_of_what_was_cleared_away(
         )
         one = await look(store, campaign)
         assert (one.kinds, one.changes) == ([Kind.COMPLETED_WITH_FEWER_ROWS], [])
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["never_enqueued"], audit["lost"], audit["ok"]) == (3, 3, False)
         sql.execute("delete from send_queue")
         assert examine(await StuckCampaigns(store).look(), "hold") == []
 
-    run(lambda: Store(PostgresTransport(database)), scenario)
+    run_on(database, scenario)
 
 
 def test_the_audit_names_what_else_is_odd(database: str, sql: Connection) -> None:
@@ -347,25 +351,25 @@ def test_the_audit_names_what_else_is_odd(database: str, sql: Connection) -> Non
             " whatsapp_message_id) select phone, 'outgoing', 'template', campaign_id,"
             " 'wamid.' || id from send_queue"
         )
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["duplicates"], audit["without_id"], audit["ok"]) == (0, 8, True)
         sql.execute(
             "insert into messages (user_phone, direction, message_type, campaign_id,"
             " whatsapp_message_id) values (%s, 'outgoing', 'template', %s, 'wamid.more')",
             (phone(0), campaign),
         )
-        assert (await store.audit(campaign))["duplicates"] == 1
+        assert (await Campaigns(store).audit(campaign))["duplicates"] == 1
         sql.execute("update send_queue set phone = %s where phone = %s", (phone(2), phone(1)))
-        assert (await store.audit(campaign))["recipients_repeated"] == 1
+        assert (await Campaigns(store).audit(campaign))["recipients_repeated"] == 1
         sql.execute("drop index send_queue_whatsapp_message_id_key")
         sql.execute(
             "update send_queue set whatsapp_message_id = 'wamid.same' where phone = %s", (phone(2),)
         )
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["ids_shared"], audit["ok"]) == (1, False)
         assert (audit["total_sent_shown"], audit["accepted"]) == (0, 8)
 
-    run(lambda: Store(PostgresTransport(database)), scenario)
+    run_on(database, scenario)
 
 
 @pytest.fixture(params=["postgres", "supabase"])
@@ -400,14 +404,14 @@ def test_a_database_in_its_early_form(open_early_store: tuple[OpenStore, Connect
         ]
         assert Kind.PENDING in stuck[CAMPAIGNS["running"]].kinds
         assert Kind.CAUSE_GONE not in stuck[CAMPAIGNS["paused"]].kinds
-        before = await store.audit(done.id)
+        before = await Campaigns(store).audit(done.id)
         assert (before["accepted"], before["in_doubt"], before["left_behind"]) == (20, 20, 40)
         await database.mend_rows(done.id, "test")
         assert (await database.restart(done.id, done.token, "test", "why"))["left"] == 40
         assert (await database.resolve_doubt(done.id, "assume_sent", 20, "test", seen_at=NOW))[
             "rows"
         ] == 20
-        after = await store.audit(done.id)
+        after = await Campaigns(store).audit(done.id)
         assert (after["status"], after["accepted"], after["assumed_sent"]) == ("running", 40, 20)
         assert after["count_drift"] == 0
         again = [one for one in examine(await database.look(), "hold") if one.id == done.id]

@@ -10,13 +10,14 @@ import pytest
 
 from tests.campaigns import accepted
 from tests.store.test_guard import begun, run, sending
-from wacampaign.cli.campaign_object import read_stats
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import Settlement
-from wacampaign.core.standstill import Kind
-from wacampaign.core.stuck import examine
+from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.campaign.stuck import Kind, examine
+from wacampaign.core.engine.ports import Settlement
+from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
+from wacampaign.store.work_queue import WorkQueue
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
@@ -24,15 +25,15 @@ Connection = psycopg.Connection[Any]
 
 async def commands(store: Store, campaign: str) -> list[str]:
     """What `queue-stats` without a campaign names for it."""
-    found = read_stats(await store.stats(None)).campaigns
-    return [f["command"] for one in found if one["id"] == campaign for f in one["findings"]]
+    found = (await Campaigns(store).stats(None)).campaigns
+    return [f.command for one in found if one.id == campaign for f in findings_of(one)]
 
 
 async def completed(store: Store) -> str:
     campaign, me = await sending(store, 6)
     claim = await begun(store, me)
-    await store.settle(me, accepted(claim.rows))
-    assert (await store.complete(campaign, "test")).completed
+    await WorkQueue(store).settle(me, accepted(claim.rows))
+    assert (await WorkQueue(store).complete(campaign, "test")).completed
     return campaign
 
 
@@ -65,7 +66,7 @@ def test_rows_that_wait_for_a_time_far_away_have_a_command(
         assert f"wacampaign restart-stuck {campaign[:8]}" not in await commands(store, campaign)
         claim = await begun(store, me)
         assert len(claim.rows) == 1
-        await store.settle(me, accepted(claim.rows))
+        await WorkQueue(store).settle(me, accepted(claim.rows))
         assert f"wacampaign restart-stuck {campaign[:8]}" in await commands(store, campaign)
         database = StuckCampaigns(store)
         (found,) = examine(await database.look([campaign]), "hold", named=True)
@@ -88,8 +89,8 @@ def test_a_campaign_that_waits_for_contacts_without_rows_has_a_command(
         sql.execute("update campaigns set total_contacts = 7")
         claim = await begun(store, me)
         assert f"wacampaign cancel {campaign[:8]}" not in await commands(store, campaign)
-        await store.settle(me, accepted(claim.rows))
-        assert not (await store.complete(campaign, "test")).completed
+        await WorkQueue(store).settle(me, accepted(claim.rows))
+        assert not (await WorkQueue(store).complete(campaign, "test")).completed
         assert f"wacampaign cancel {campaign[:8]}" in await commands(store, campaign)
 
     run(open_test_store, scenario)
@@ -121,7 +122,7 @@ def test_the_message_of_a_deleted_row_is_no_duplicate(
     async def scenario(store: Store) -> None:
         campaign = await completed(store)
         sql.execute("delete from send_queue where id in (select id from send_queue limit 2)")
-        audit = await store.audit(campaign)
+        audit = await Campaigns(store).audit(campaign)
         assert (audit["lost"], audit["duplicates"], audit["ok"]) == (2, 0, False)
         # One more than the rows that are gone is one too many.
         sql.execute(
@@ -129,7 +130,7 @@ def test_the_message_of_a_deleted_row_is_no_duplicate(
             " whatsapp_message_id) values ('999', 'outgoing', 'template', %s, 'wamid.x')",
             (campaign,),
         )
-        assert (await store.audit(campaign))["duplicates"] == 1
+        assert (await Campaigns(store).audit(campaign))["duplicates"] == 1
 
     run(open_test_store, scenario)
 
@@ -147,12 +148,14 @@ def test_a_second_acceptance_is_told_though_another_program_wrote_the_first(
             " where id = %s",
             (row.id,),
         )
-        answer = await store.settle(
+        answer = await WorkQueue(store).settle(
             me, [Settlement(row, Verdict(Outcome.SENT, wamid="wamid.second"))]
         )
         # As lost as a claim that was given up: the worker then brings its evidence.
         assert (answer.settled, answer.lost) == (0, {row.id})
-        again = await store.settle(me, [Settlement(row, Verdict(Outcome.SENT, wamid="wamid.old"))])
+        again = await WorkQueue(store).settle(
+            me, [Settlement(row, Verdict(Outcome.SENT, wamid="wamid.old"))]
+        )
         assert (again.settled, again.lost) == (0, frozenset())
 
     run(open_test_store, scenario)

@@ -10,10 +10,10 @@ from wacampaign.sandbox.process import SandboxProcess
 
 
 @pytest.fixture
-def rig(database: str, tmp_path: Path) -> Iterator[Rig]:
-    with SandboxProcess(latency_ms=20) as sandbox:
-        made = Rig(database, sandbox, tmp_path)
-        try:
-            yield made
-        finally:
-            made.close()
+def rig(database: str, sandbox: SandboxProcess, tmp_path: Path) -> Iterator[Rig]:
+    sandbox.control.settings(latency_ms=20)
+    made = Rig(database, sandbox, tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number
 from tests.servers import wait_until
 from wacampaign.sandbox.process import SandboxProcess
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
 
@@ -42,18 +43,16 @@ class Rig:
         }
         self.workers: list[subprocess.Popen[bytes]] = []
         self.logs: list[Path] = []
+        self._runner = asyncio.Runner()
+        self._store = Store(PostgresTransport(database))
 
     def ask(self, question: Callable[[Store], Awaitable[Answer]]) -> Answer:
-        """Runs one coroutine with a store of the person who watches."""
+        """Runs one coroutine with the store of the person who watches."""
 
         async def play() -> Answer:
-            store = Store(PostgresTransport(self.database))
-            try:
-                return await question(store)
-            finally:
-                await store.close()
+            return await question(self._store)
 
-        return asyncio.run(play())
+        return self._runner.run(play())
 
     def number(
         self, phone_number_id: str, *, rate: int = 1000, templates: tuple[str, ...] = ("hello",)
@@ -89,12 +88,12 @@ class Rig:
         return self.ask(lambda store: add_campaign(store, number_id, rows, **more))
 
     def stats(self, campaign_id: str) -> dict[str, Any]:
-        answer = self.ask(lambda store: store.stats([campaign_id]))
+        answer = self.ask(lambda store: store.call("stats", campaign_ids=[campaign_id]))
         found: dict[str, Any] = answer["campaigns"][0]
         return found
 
     def audit(self, campaign_id: str) -> dict[str, Any]:
-        return self.ask(lambda store: store.audit(campaign_id))
+        return self.ask(lambda store: Campaigns(store).audit(campaign_id))
 
     def start_worker(
         self,
@@ -156,3 +155,5 @@ class Rig:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGKILL)
                 worker.wait()
+        self._runner.run(self._store.close())
+        self._runner.close()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import uvloop
 
-from wacampaign.core.deadlines import Deadlines
+from wacampaign.core.engine.deadlines import Deadlines
 from wacampaign.logs import set_up_logs
 from wacampaign.settings import load_settings
 from wacampaign.worker.run import Worker

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import fcntl
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp, worker
-from wacampaign.core.hand import Hand
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import ClaimedRow, Settlement
-from wacampaign.core.settling import Settling
-from wacampaign.store.postgres import PostgresTransport
+from tests.campaigns import accepted, add_campaign, add_number, counts, past_ramp, run_on, worker
+from wacampaign.core.engine.in_flight import InFlight
+from wacampaign.core.engine.ports import ClaimedRow, Settlement
+from wacampaign.core.engine.settling import Settling
+from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.journal import dead_journals as reading
+from wacampaign.journal import writing as journal_module
+from wacampaign.journal.dead_journals import dead_journals
+from wacampaign.journal.writing import WorkerJournal, journal_folder
+from wacampaign.operations.journal_recovery import recover_journals
 from wacampaign.store.store import Store
-from wacampaign.worker import dead_journals as reading
-from wacampaign.worker import journal as journal_module
-from wacampaign.worker.dead_journals import dead_journals
-from wacampaign.worker.journal import WorkerJournal, journal_folder
-from wacampaign.worker.recovery import recover_journals
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 LATE = Verdict(Outcome.IN_DOUBT, text="no answer, may have been sent")
 
 
 def log(event: str, *, level: str = "info", **fields: object) -> None:
     print(event, level, fields)
-
-
-def play(database: str, scenario: Callable[[Store], Awaitable[None]]) -> None:
-    async def run() -> None:
-        store = Store(PostgresTransport(database))
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(run())
 
 
 def rows_of_nobody(n: int) -> list[ClaimedRow]:
@@ -54,9 +42,9 @@ async def begun_claim(store: Store, rows: int) -> tuple[str, UUID, list[ClaimedR
     campaign = await add_campaign(store, number, rows + 5)
     holder = await worker(store)
     await past_ramp(store, holder, campaign)
-    claim = await store.claim(holder, uuid4(), rows)
+    claim = await WorkQueue(store).claim(holder, uuid4(), rows)
     assert len(claim.rows) == rows
-    assert await store.begin(holder, claim.rows[0].claim_id) == frozenset()
+    assert await WorkQueue(store).begin(holder, claim.rows[0].claim_id) == frozenset()
     return campaign, holder, claim.rows
 
 
@@ -113,14 +101,14 @@ def test_after_a_loss_of_power_a_missing_beginning_proves_nothing(
         journal.begun(rows[4:])  # these are on the wire when the lights go out
         journal.close(settled=False)
         next(journal_folder(tmp_path).glob("*.journal")).write_bytes(flushed)
-        await store.reap([str(lost)])
+        await Workers(store).reap([str(lost)])
         with monkeypatch.context() as machine:
             machine.setattr(reading, "boot_id", lambda: "the boot after that")
             await recover_journals(tmp_path, store, await worker(store), log)
         left = await counts(store, campaign)
         assert (left["sent"], left["in_doubt"], left["ready"]) == (6, 9, 0)
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_without_a_loss_of_power_a_missing_beginning_proves_that_nothing_left(
@@ -136,7 +124,7 @@ def test_without_a_loss_of_power_a_missing_beginning_proves_that_nothing_left(
         left = await counts(store, campaign)
         assert (left["sent"], left["in_doubt"], left["ready"]) == (6, 3, 6)
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_a_worker_on_another_machine_that_shares_the_folder_is_left_alone(
@@ -156,7 +144,7 @@ def test_a_worker_on_another_machine_that_shares_the_folder_is_left_alone(
         assert len(list(journal_folder(tmp_path).glob("*.journal"))) == 1
         journal.close(settled=True)
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_no_worker_takes_itself_for_dead(
@@ -174,7 +162,7 @@ def test_no_worker_takes_itself_for_dead(
         assert (await counts(store, campaign))["processing"] == 10
         journal.close(settled=True)
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_a_reader_killed_while_it_removes_a_journal(
@@ -208,7 +196,7 @@ def test_a_reader_killed_while_it_removes_a_journal(
         left = await counts(store, campaign)
         assert (left["in_doubt"], left["ready"]) == (10, 0)
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_an_unanswered_row_of_a_claim_that_was_given_up_stays_in_doubt(
@@ -224,8 +212,10 @@ def test_an_unanswered_row_of_a_claim_that_was_given_up_stays_in_doubt(
         monkeypatch.setattr(journal_module, "FILE_BYTES", 300)
         journal = WorkerJournal(tmp_path, slow)
         journal.begun(rows)
-        await store.reap([str(slow)])
-        settling = Settling(store, slow, Hand(10), journal, log, lambda _answer: None)
+        await Workers(store).reap([str(slow)])
+        settling = Settling(
+            WorkQueue(store), slow, InFlight(10), journal, log, lambda _answer: None
+        )
         for row in rows:
             settling.put(Settlement(row, LATE))
         settling.close()
@@ -238,7 +228,7 @@ def test_an_unanswered_row_of_a_claim_that_was_given_up_stays_in_doubt(
         left = await counts(store, campaign)
         assert (left["in_doubt"], left["ready"]) == (10, 0)
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_a_refusal_that_comes_after_the_claim_was_given_up_ends_the_doubt(
@@ -248,8 +238,10 @@ def test_a_refusal_that_comes_after_the_claim_was_given_up_ends_the_doubt(
         campaign, slow, rows = await begun_claim(store, 4)
         journal = WorkerJournal(tmp_path, slow)
         journal.begun(rows)
-        await store.reap([str(slow)])
-        settling = Settling(store, slow, Hand(10), journal, log, lambda _answer: None)
+        await Workers(store).reap([str(slow)])
+        settling = Settling(
+            WorkQueue(store), slow, InFlight(10), journal, log, lambda _answer: None
+        )
         throttled = Verdict(Outcome.WAIT, code=130429, text="too fast", wait_ms=1000)
         settling.put(Settlement(rows[0], throttled))
         settling.put(Settlement(rows[1], Verdict(Outcome.RETRY, code=131000, max_retries=3)))
@@ -261,7 +253,7 @@ def test_a_refusal_that_comes_after_the_claim_was_given_up_ends_the_doubt(
         left = await counts(store, campaign)
         assert (left["ready"], left["in_doubt"], left["sent"]) == (2, 1, 6)
 
-    play(database, scenario)
+    run_on(database, scenario)
 
 
 def test_one_journal_that_cannot_be_used_keeps_no_worker_from_its_work(
@@ -282,4 +274,4 @@ def test_one_journal_that_cannot_be_used_keeps_no_worker_from_its_work(
         left = await counts(store, campaign)
         assert (left["sent"], left["in_doubt"]) == (6, 1)
 
-    play(database, scenario)
+    run_on(database, scenario)

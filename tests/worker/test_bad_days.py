@@ -13,6 +13,7 @@ import psycopg
 from tests.lossy import lossy_postgres
 from tests.servers import wait_until
 from tests.worker.rig import Rig
+from wacampaign.store.campaigns import Campaigns
 
 Connection = psycopg.Connection[Any]
 
@@ -35,7 +36,7 @@ def test_a_signal_finishes_settles_releases(rig: Rig) -> None:
         assert counts["processing"] == counts["in_doubt"] == 0
         assert counts["sent"] == rig.accepted()
         assert journals(rig.home) == []
-        assert rig.ask(lambda store: store.stats())["workers"] == []
+        assert rig.ask(lambda store: Campaigns(store).stats()).workers == []
 
 
 def test_a_second_signal_ends_at_once_and_says_what_is_in_doubt(rig: Rig) -> None:

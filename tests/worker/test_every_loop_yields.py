@@ -19,38 +19,42 @@ import psycopg
 import pytest
 from rich.console import Console, Group
 
+from tests.campaigns import campaign_at
 from tests.worker.turning import AlwaysSet, Inputs, turns_of_another
-from wacampaign.cli import monitor_live
-from wacampaign.cli.campaign_object import Stats
-from wacampaign.cli.monitor import _write_lines
-from wacampaign.cli.monitor_feed import Feed
-from wacampaign.core.boot_clock import boot_seconds
-from wacampaign.core.cards import Cards
-from wacampaign.core.claiming import Claiming
-from wacampaign.core.deadlines import Deadlines
-from wacampaign.core.hand import Hand
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import (
+from wacampaign.cli.commands.monitor import _write_lines
+from wacampaign.cli.screens import monitor_live
+from wacampaign.core.campaign.completion import CompletionVerdict
+from wacampaign.core.campaign.state import Stats
+from wacampaign.core.engine.boot_clock import boot_seconds
+from wacampaign.core.engine.claiming import Claiming
+from wacampaign.core.engine.credentials import CredentialsCache
+from wacampaign.core.engine.deadlines import Deadlines
+from wacampaign.core.engine.in_flight import InFlight
+from wacampaign.core.engine.ports import (
     CampaignWork,
     ClaimAnswer,
     ClaimedRow,
-    CompletionVerdict,
     DatabaseAway,
     Settlement,
 )
-from wacampaign.core.processor import Processor
-from wacampaign.core.sending import Sending
-from wacampaign.core.settling import UNSETTLED_LIMIT, Settling
-from wacampaign.problems import Busy, Unreachable
+from wacampaign.core.engine.processor import Processor
+from wacampaign.core.engine.sending import Sending
+from wacampaign.core.engine.settling import UNSETTLED_LIMIT, Settling
+from wacampaign.core.engine.waiting import Waiting
+from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.journal.writing import WorkerJournal
+from wacampaign.operations.journal_recovery import recover_while_working
+from wacampaign.operations.watch import Feed
 from wacampaign.settings import load_settings
 from wacampaign.store import postgres as postgres_module
 from wacampaign.store.postgres import PostgresTransport
+from wacampaign.store.states import DatabaseBusy, DatabaseUnreachable
 from wacampaign.store.store import Store
+from wacampaign.store.workers import Workers
 from wacampaign.worker.heartbeat import Heartbeat
-from wacampaign.worker.journal import WorkerJournal
-from wacampaign.worker.recovery import recover_while_working
-from wacampaign.worker.run import Worker
+from wacampaign.worker.registration import Registration
 from wacampaign.worker.scheduled import ScheduledStarts
+from wacampaign.worker.stopping import Stopping
 
 #: Seconds on the jumping clock.
 SECONDS = 10.0
@@ -141,13 +145,14 @@ def test_claiming(
         return may_claim
 
     async def run() -> None:
-        hand = Hand(400)
-        hand.waiting = 1_000 if full else 0
-        hand.moved = AlwaysSet(inputs, "moved")
+        waiting, in_flight = Waiting(), InFlight(400)
+        waiting.rows = 1_000 if full else 0
+        in_flight.moved = AlwaysSet(inputs, "moved")
         claiming = Claiming(
             Nothing(inputs, answer=answer),
             uuid4(),
-            hand,
+            waiting,
+            in_flight,
             quiet,
             lambda _: None,
             campaign_ids=None,
@@ -171,25 +176,26 @@ def test_sending(
     inputs = Inputs()
 
     async def run() -> None:
-        hand = Hand(0 if no == "may_send" else 400)
+        in_flight = InFlight(0 if no == "may_send" else 400)
         nothing = Nothing(inputs)
         worker = uuid4()
-        sending = Sending(
-            nothing,
-            nothing,
-            Cards(nothing, None),
-            nothing,
-            worker,
-            hand,
-            quiet,  # type: ignore[arg-type]
-        )
-        settling = Settling(nothing, worker, hand, nothing, quiet, lambda _: None)
+        settling = Settling(nothing, worker, in_flight, nothing, quiet, lambda _: None)
         if no == "backed_up":
             settling._unsettled.extend(unsettled(UNSETTLED_LIMIT))
-        sending.settle_with(settling)
+        sending = Sending(
+            nothing,
+            nothing,  # type: ignore[arg-type]
+            CredentialsCache(nothing, None),
+            nothing,
+            worker,
+            Waiting(),
+            in_flight,
+            settling,
+            quiet,
+        )
         if set_again:
             sending._arrived = AlwaysSet(inputs, "arrived")
-            hand.moved = AlwaysSet(inputs, "moved")
+            in_flight.moved = AlwaysSet(inputs, "moved")
         if due is not None:
             # Also drives `_begin` (the fence that is never confirmed) and `_give_back`.
             now = boot_seconds()
@@ -208,9 +214,9 @@ def test_settling(
     inputs = Inputs()
 
     async def run() -> None:
-        hand = Hand(400)
+        in_flight = InFlight(400)
         nothing = Nothing(inputs)
-        settling = Settling(nothing, uuid4(), hand, nothing, quiet, lambda _: None)
+        settling = Settling(nothing, uuid4(), in_flight, nothing, quiet, lambda _: None)
         if set_again:
             settling._arrived = AlwaysSet(inputs, "arrived")
             settling._full = AlwaysSet(inputs, "full")
@@ -228,12 +234,20 @@ def test_the_look_for_slow_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def run() -> None:
         nothing = Nothing(inputs)
-        processor = Processor(nothing, nothing, nothing, quiet, uuid4())  # type: ignore[arg-type]
 
         def look(_now: float) -> None:
             inputs.count("look")
 
-        processor.hand = SimpleNamespace(look_for_slow=look)  # type: ignore[assignment]
+        in_flight: Any = SimpleNamespace(look_for_slow=look)
+        processor = Processor(
+            nothing,
+            nothing,  # type: ignore[arg-type]
+            nothing,
+            quiet,
+            uuid4(),
+            in_flight,
+            asyncio.Event(),
+        )
         await processor._look()
 
     assert_polite(inputs, turns_of_another(monkeypatch, run, seconds=SECONDS))
@@ -250,7 +264,7 @@ class AwayTransport:
 
     def __init__(self, inputs: Inputs, *, busy: bool) -> None:
         self.inputs = inputs
-        self.problem = Busy("busy") if busy else Unreachable("away")
+        self.problem = DatabaseBusy("busy") if busy else DatabaseUnreachable("away")
 
     async def call(self, function: str, _params: dict[str, Any]) -> Any:
         self.inputs.count(function)
@@ -275,18 +289,19 @@ def test_loops_of_a_database_that_is_away(
     async def run() -> None:
         store = Store(AwayTransport(inputs, busy=busy))
         if loop == "beat":
-            await Heartbeat(store, uuid4(), quiet, lambda: 0, DEADLINES).run()
+            await Heartbeat(
+                Workers(store), uuid4(), quiet, lambda: 0, DEADLINES, boot_seconds()
+            ).run()
         elif loop == "recover":
             await recover_while_working(tmp_path, store, uuid4(), quiet)
         elif loop == "scheduled starts":
             await ScheduledStarts(store, settings, quiet, "test").run()
         elif loop == "start":
-            worker = Worker(settings)
-            heartbeat = Heartbeat(store, uuid4(), quiet, lambda: 0, DEADLINES)
-            await worker._start(store, heartbeat)
+            stopping = Stopping(quiet, InFlight(400))
+            await Registration(store, uuid4(), tmp_path, quiet, stopping).wait(patient=True)
         else:
             feed = Feed(store, None, interval_seconds=1.0)
-            feed.stats = Stats("", [{"id": "c", "status": "running"}], [])
+            feed.stats = Stats("", [campaign_at()], [])
             await monitor_live._look(feed, asyncio.Event())
 
     assert_polite(inputs, turns_of_another(monkeypatch, run, seconds=60.0))
@@ -334,8 +349,8 @@ def test_the_monitors_lines(monkeypatch: pytest.MonkeyPatch, *, as_json: bool) -
 
     async def run() -> None:
         feed = Feed(Store(AwayTransport(inputs, busy=False)), None, interval_seconds=1.0)
-        feed.stats = Stats("", [{"id": "c", "status": "running"}], [])
-        feed.problem = Unreachable("away")
+        feed.stats = Stats("", [campaign_at()], [])
+        feed.problem = DatabaseUnreachable("away")
         await _write_lines(feed, 1.0, as_json=as_json)
 
     assert_polite(inputs, turns_of_another(monkeypatch, run, seconds=60.0))
@@ -348,7 +363,7 @@ def test_the_monitors_screen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def run() -> None:
         feed = Feed(Store(AwayTransport(inputs, busy=False)), None, interval_seconds=1.0)
-        feed.stats = Stats("", [{"id": "c", "status": "running"}], [])
+        feed.stats = Stats("", [campaign_at()], [])
         monkeypatch.setattr(monitor_live, "_draw", lambda *_, **__: drawn(inputs))
         monkeypatch.setattr(monitor_live, "print_frame", lambda *_: None)
         always_set = AlwaysSet(inputs, "changed")

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from wacampaign.core.deadlines import Deadlines
+from wacampaign.core.engine.boot_clock import boot_seconds
+from wacampaign.core.engine.deadlines import Deadlines
 from wacampaign.problems import Unreachable
-from wacampaign.store.store import Store
+from wacampaign.store.workers import Workers
 from wacampaign.worker import heartbeat
 
 
@@ -39,7 +40,12 @@ def test_a_worker_is_heard_soon_after_an_outage(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(heartbeat.asyncio, "sleep", sleep)
     made = heartbeat.Heartbeat(
-        cast(Store, AwayFor(2)), uuid4(), lambda *_, **__: None, lambda: 0, Deadlines()
+        cast(Workers, AwayFor(2)),
+        uuid4(),
+        lambda *_, **__: None,
+        lambda: 0,
+        Deadlines(),
+        boot_seconds(),
     )
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(made.run())
@@ -60,11 +66,12 @@ def test_a_worker_claims_nothing_while_the_guard_is_off() -> None:
             return {"known": True, "in_doubt": 0, "released": 0} | self.answers.pop(0)
 
     made = heartbeat.Heartbeat(
-        cast(Store, Guarded()),
+        cast(Workers, Guarded()),
         uuid4(),
         lambda event, **_: said.append(event),
         lambda: 0,
         Deadlines(),
+        boot_seconds(),
     )
 
     async def beat() -> bool:

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.worker.test_attacks import rows_of_nobody
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import ClaimedRow
-from wacampaign.worker import dead_journals as reading
-from wacampaign.worker import journal as journal_module
-from wacampaign.worker.dead_journals import DeadJournal, dead_journals, evidence_of
-from wacampaign.worker.journal import WorkerJournal, journal_folder
+from wacampaign.core.engine.ports import ClaimedRow
+from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.journal import dead_journals as reading
+from wacampaign.journal import writing as journal_module
+from wacampaign.journal.dead_journals import DeadJournal, dead_journals, known_outcomes
+from wacampaign.journal.writing import WorkerJournal, journal_folder
 
 Key = tuple[str, str]
 Damage = Callable[[Path, random.Random], None]
@@ -68,7 +68,7 @@ class Written:
 
     def check(self, dead: DeadJournal) -> None:
         """Nothing that is untrue is said."""
-        for fact in evidence_of(dead, self.doubts):
+        for fact in known_outcomes(dead, self.doubts):
             row = (fact.row_id, fact.claim_id)
             if fact.outcome == "unsent":
                 refused = self.answers.get(row) in (Outcome.WAIT, Outcome.RETRY)
@@ -199,7 +199,8 @@ def test_an_undamaged_journal_is_complete_and_tells_all(seed: int) -> None:
         dead.read()
         assert (dead.original, dead.complete, dead.gone) == (True, True, True)
         told = {
-            (fact.row_id, fact.claim_id): fact.outcome for fact in evidence_of(dead, written.doubts)
+            (fact.row_id, fact.claim_id): fact.outcome
+            for fact in known_outcomes(dead, written.doubts)
         }
         assert all(told[row] == "unsent" for row in written.never_left)
 
@@ -221,7 +222,7 @@ def told_of(home: Path, rows: list[ClaimedRow]) -> dict[int, str]:
     (dead,) = dead_journals(home)
     dead.read()
     number = {key(row): n for n, row in enumerate(rows)}
-    facts = evidence_of(dead, [key(row) for row in rows])
+    facts = known_outcomes(dead, [key(row) for row in rows])
     return {number[fact.row_id, fact.claim_id]: fact.outcome for fact in facts}
 
 
@@ -284,7 +285,7 @@ def test_a_backup_written_over_the_original_proves_no_silence(
     dead.read()
     assert dead.original
     assert not dead.complete
-    assert {fact.outcome for fact in evidence_of(dead, [key(row) for row in rows])} == {"begun"}
+    assert {fact.outcome for fact in known_outcomes(dead, [key(row) for row in rows])} == {"begun"}
 
 
 def test_a_file_without_checksums_proves_acceptances_and_nothing_else(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import psycopg
 
 from tests.servers import wait_until
 from tests.worker.rig import Rig
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
+from wacampaign.store.work_queue import WorkQueue
 
 Connection = psycopg.Connection[Any]
 
@@ -26,7 +28,7 @@ def test_10_november_the_oldest_hundred_wait(rig: Rig, sql: Connection) -> None:
         "(select id from send_queue order by created_at, id limit %s)",
         [waiting],
     )
-    rig.ask(lambda store: store.set_status(campaign, "start", "test"))
+    rig.ask(lambda store: Campaigns(store).set_status(campaign, "start", "test"))
     first = rig.start_worker()
     rig.wait_accepted(3_000)
     # A restart in the middle, as at 15:03 that day.
@@ -77,7 +79,9 @@ def test_completing_at_the_same_moment_happens_once(database: str, sql: Connecti
         campaign = await add_campaign(store, number, 1)
         sql.execute("update send_queue set status = 'failed'")
         others = [Store(PostgresTransport(database)) for _ in range(8)]
-        verdicts = await asyncio.gather(*(one.complete(campaign, "race") for one in others))
+        verdicts = await asyncio.gather(
+            *(WorkQueue(one).complete(campaign, "race") for one in others)
+        )
         assert sorted(verdict.completed for verdict in verdicts) == [False] * 7 + [True]
         for one in (store, *others):
             await one.close()

@@ -44,7 +44,7 @@ CONNECTIONS = 40
 Outage = AbstractContextManager[None]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[PostgresServer]:
     """A server of our own, as it is stopped."""
     with postgres_server() as made:
@@ -250,9 +250,11 @@ class Rehearsal:
 
 
 @pytest.fixture
-def rehearsal(server: PostgresServer, tmp_path: Path) -> Iterator[Rehearsal]:
+def rehearsal(
+    server: PostgresServer, sandbox: SandboxProcess, tmp_path: Path
+) -> Iterator[Rehearsal]:
     with ExitStack() as stack:
-        sandbox = stack.enter_context(SandboxProcess(latency_ms=20))
+        sandbox.control.settings(latency_ms=20)
         rig = Rig(server.new_database(), sandbox, tmp_path)
         try:
             yield Rehearsal(rig, server, stack)

@@ -1,7 +1,7 @@
 """The rate is an invariant: no second, however it is laid, sees more than 5 % over the limit.
 
 Counted where the API counts. An API that gets no core for 100 ms finds what came meanwhile in one
-heap, so these tests run alone.
+heap, so these tests run one by one, and before the others where those want a core, too.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import pytest
 from tests.late import late_postgres
 from tests.servers import wait_until
 from tests.worker.rig import Rig
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.workers import Workers
 
 pytestmark = pytest.mark.alone
 Connection = psycopg.Connection[Any]
@@ -147,8 +149,9 @@ def test_a_number_whose_requests_all_hang_slows_no_other(rig: Rig) -> None:
 
 #: `wacampaign run-worker` with deadlines that a test can wait for.
 SHORT_FENCE = """
-import wacampaign.core.sending as sending
-sending.Sending.__init__.__kwdefaults__["fence_seconds"] = 0.5
+import wacampaign.core.engine.waiting as waiting
+assert waiting.FENCE_SECONDS > 0.5
+waiting.FENCE_SECONDS = 0.5
 from wacampaign.__main__ import main
 main()
 """
@@ -168,8 +171,8 @@ def test_a_worker_that_stood_still_sends_nothing_that_was_resolved_meanwhile(
     before = rig.accepted()
     # As if the 30 s without a heartbeat had passed; then a person decides, without the journal.
     sql.execute("update wacampaign_workers set last_beat_at = now() - interval '1 minute'")
-    rig.ask(lambda store: store.reap([]))
-    rig.ask(lambda store: store.set_status(campaign, "pause", "test"))
+    rig.ask(lambda store: Workers(store).reap([]))
+    rig.ask(lambda store: Campaigns(store).set_status(campaign, "pause", "test"))
     held = sql.execute(
         "select count(*) from send_queue where status = 'processing' and in_doubt_since is null"
     ).fetchone()

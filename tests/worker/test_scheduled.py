@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.campaigns import add_campaign, add_number
+from tests.campaigns import add_campaign, add_number, run_on
 from tests.servers import SECRET_KEY, wait_until
 from tests.worker.rig import Rig
+from wacampaign.core.preflight.model import Preflight, ok
 from wacampaign.settings import Settings
-from wacampaign.store.postgres import PostgresTransport
-from wacampaign.store.readiness import ReadinessStore
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
 from wacampaign.worker.scheduled import ScheduledStarts
 
@@ -137,33 +135,28 @@ def test_a_campaign_whose_preflight_raises_keeps_no_other_from_starting(
         campaign_id = given[-1]
         if campaign_id == broken:
             raise ValueError("its template has no components")
-        return SimpleNamespace(failures=(), summary="1 ok")
+        return Preflight((ok("campaign", "it may start"),))
 
-    async def scenario() -> None:
+    async def scenario(store: Store) -> None:
         nonlocal broken
-        store = Store(PostgresTransport(database))
-        try:
-            ready = ReadinessStore(store)
-            number = await add_number(store)
-            names = ("broken", "good")
-            broken, good = [
-                await add_campaign(store, number, 1, name=name, start=False, first_phone=n)
-                for n, name in enumerate(names)
-            ]
-            for n, campaign in enumerate((broken, good)):
-                await ready.schedule(campaign, "2099-01-01T00:00:00Z", "me")
-                sql.execute(
-                    "update wacampaign_schedule set start_at = now() - %s * interval '1 second'"
-                    " where campaign_id = %s",
-                    (9 - n, campaign),
-                )
-            await ScheduledStarts(store, Settings(), log, "worker").look()
-            assert [state(sql, one)[0] for one in (broken, good)] == ["paused", "running"]
-            assert await ready.due_campaigns(None) == [(broken, "broken")]
-        finally:
-            await store.close()
+        number = await add_number(store)
+        names = ("broken", "good")
+        broken, good = [
+            await add_campaign(store, number, 1, name=name, start=False, first_phone=n)
+            for n, name in enumerate(names)
+        ]
+        for n, campaign in enumerate((broken, good)):
+            await Campaigns(store).schedule(campaign, "2099-01-01T00:00:00Z", "me")
+            sql.execute(
+                "update wacampaign_schedule set start_at = now() - %s * interval '1 second'"
+                " where campaign_id = %s",
+                (9 - n, campaign),
+            )
+        await ScheduledStarts(store, Settings(), log, "worker").look()
+        assert [state(sql, one)[0] for one in (broken, good)] == ["paused", "running"]
+        assert await Campaigns(store).due_campaigns(None) == [(broken, "broken")]
 
     broken = ""
-    monkeypatch.setattr("wacampaign.senders.preflight.run_preflight", preflight)
-    asyncio.run(scenario())
+    monkeypatch.setattr("wacampaign.operations.preflight.run_preflight", preflight)
+    run_on(database, scenario)
     assert logged == [("schedule_failed", "broken"), ("scheduled_start", "good")]

@@ -6,6 +6,8 @@ import signal
 
 from tests.servers import SECRET_KEY, wait_until
 from tests.worker.rig import Rig
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.store import Store
 
 
 def over_rest(url: str) -> dict[str, str]:
@@ -47,13 +49,13 @@ def test_an_idle_worker_wakes_when_a_campaign_starts(rig: Rig, rest_url: str) ->
         rig.wait_started(worker)
         action = "resume" if environment else "start"
 
-        async def begin(store: object, action: str = action) -> None:
-            await store.set_status(campaign, action, "test")  # type: ignore[attr-defined]
+        async def begin(store: Store, action: str = action) -> None:
+            await Campaigns(store).set_status(campaign, action, "test")
 
         before = rig.accepted()
         rig.ask(begin)
         rig.wait_accepted(before + 1, 15)
-        rig.ask(lambda store: store.set_status(campaign, "pause", "test"))
+        rig.ask(lambda store: Campaigns(store).set_status(campaign, "pause", "test"))
         worker.send_signal(signal.SIGTERM)
         assert rig.finished(worker) == 0
         if environment:

@@ -1,7 +1,5 @@
 """Arguments and options that several commands share."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -11,14 +9,14 @@ StoreName = Literal["postgres", "supabase", "embedded"]
 
 _CAMPAIGN_HELP = "Id, the beginning of an id (6 characters or more), or exact name."
 
-Campaign: TypeAlias = Annotated[
+CampaignArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="CAMPAIGN", help=_CAMPAIGN_HELP, show_default=False)
 ]
 OptionalCampaign: TypeAlias = Annotated[
     str | None, typer.Argument(metavar="CAMPAIGN", help=_CAMPAIGN_HELP, show_default=False)
 ]
 #: None when no campaign was named.
-Campaigns: TypeAlias = Annotated[
+CampaignsArgument: TypeAlias = Annotated[
     list[str] | None, typer.Argument(metavar="CAMPAIGN…", help=_CAMPAIGN_HELP, show_default=False)
 ]
 
@@ -54,4 +52,15 @@ DryRun: TypeAlias = Annotated[
 ]
 ShowNumbers: TypeAlias = Annotated[
     bool, typer.Option("--show-numbers", help="Show phone numbers whole instead of masked.")
+]
+Code: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--code",
+        metavar="N",
+        min=0,
+        max=2_147_483_647,
+        help="Only rows that failed with this code (0: without one).",
+        show_default=False,
+    ),
 ]

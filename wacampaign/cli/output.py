@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Version of every JSON object on stdout.
 SCHEMA_VERSION: Final = 1
+#: Exit code of "a finding": something is not as it should be.
+FINDING: Final = 3
 
 
 def print_json(fields: Mapping[str, Any], *, one_line: bool = False) -> None:

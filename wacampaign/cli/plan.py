@@ -1,59 +1,29 @@
 """A change is shown before it is made: its plan, the question, and the refusal without either."""
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from contextlib import nullcontext, redirect_stdout
+from typing import TextIO
 
 from wacampaign.cli.output import arrow, ask, at_terminal, tell
+from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
+from wacampaign.core.words import counted
 from wacampaign.problems import ConfirmationRequired, Declined
 
-#: Samples that are shown where rows change.
-SAMPLES_SHOWN: Final = 5
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of a plan: how many of what go from one state to another."""
-
-    n: int
-    what: str
-    was: str
-    becomes: str
-
-    def __str__(self) -> str:
-        ending = "" if self.n == 1 else "es" if self.what.endswith("x") else "s"
-        return f"{self.n:,} {self.what}{ending}: {self.was} {arrow(sys.stdout)} {self.becomes}"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a command is about to do."""
-
-    #: "pause Bajaj_market_2 (5a5c39a6)".
-    title: str
-    steps: Sequence[Step]
-    #: What will and what will not happen, one sentence each.
-    notes: Sequence[str] = ()
-    #: Rows that change, already masked; the first five are shown.
-    samples: Sequence[str] = ()
-    #: What to run afterwards.
-    next_command: str | None = None
-
-
-def agreed(plan: Plan, *, yes: bool, dry_run: bool) -> bool:
+def agreed(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool = False) -> bool:
     """Prints the plan and returns whether it may be carried out.
+
+    `as_json`: on stderr, as stdout is for the one object.
 
     `dry_run`: never. `yes`: without asking. Otherwise a person at the terminal is asked: another
     answer than yes raises `Declined`; without a terminal `ConfirmationRequired` is raised. Nothing
     has been changed yet in any case.
     """
-    show_plan(plan)
-    if dry_run:
-        tell("dry run: nothing was changed")
-        return False
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        show_plan(plan)
+        if dry_run:
+            tell("dry run: nothing was changed")
+            return False
     if yes:
         return True
     if not at_terminal():
@@ -66,8 +36,8 @@ def agreed(plan: Plan, *, yes: bool, dry_run: bool) -> bool:
 def show_plan(plan: Plan) -> None:
     """The plan on stdout: title, steps, samples, notes, next command."""
     tell(f"plan: {plan.title}")
-    for step in plan.steps:
-        tell(f"  {step}")
+    for change in plan.steps:
+        tell(f"  {change_line(change)}")
     for sample in plan.samples[:SAMPLES_SHOWN]:
         tell(f"    {sample}")
     for note in plan.notes:
@@ -76,6 +46,11 @@ def show_plan(plan: Plan) -> None:
         tell(f"  afterwards: {plan.next_command}")
 
 
-def show_next(command: str) -> None:
-    """The last line of a command that was carried out: what to run next."""
-    tell(f"{arrow(sys.stdout)} {command}")
+def change_line(change: Change) -> str:
+    """`12 rows: failed → ready`."""
+    return f"{counted(change.n, change.what)}: {change.was} {arrow(sys.stdout)} {change.becomes}"
+
+
+def show_next(command: str, stream: TextIO | None = None) -> None:
+    """The last line of a command that was carried out: what to run next. On stdout by itself."""
+    tell(f"{arrow(stream or sys.stdout)} {command}", stream=stream)

@@ -1,7 +1,5 @@
 """The outermost layer: turns every end of a command into its exit code and error text."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys
@@ -10,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from wacampaign.cli.gate import gated
+from wacampaign.cli.loading import LazyGroup
 from wacampaign.cli.output import arrow, say
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.shown_text import json_text
@@ -27,7 +25,7 @@ INTERRUPTED: Final = 130
 _COMPLETION_SETTING: Final = "_WACAMPAIGN_COMPLETE"
 
 
-class Program(TyperGroup):
+class Program(LazyGroup):
     """The root command. Every error ends in one text, one suggestion and the contract's code."""
 
     def main(
@@ -48,26 +46,6 @@ class Program(TyperGroup):
         with gated():
             code = self._run(words, prog_name or "wacampaign")
         sys.exit(code)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Lists the commands under their headings (`rich_help_panel`), in the app's order."""
-        headings: dict[str, dict[str, Any]] = {}
-        for name in self.list_commands(ctx):
-            command = self.get_command(ctx, name)
-            if command is not None and not command.hidden:
-                panel = getattr(command, "rich_help_panel", None)
-                heading = panel if isinstance(panel, str) else "Commands"
-                headings.setdefault(heading, {})[name] = command
-        widest = max((len(name) for part in headings.values() for name in part), default=0)
-        room = formatter.width - 4 - widest
-        for heading, commands in headings.items():
-            with formatter.section(heading):
-                formatter.write_dl(
-                    [
-                        (name.ljust(widest), command.get_short_help_str(room))
-                        for name, command in commands.items()
-                    ]
-                )
 
     def _run(self, words: list[str], prog_name: str) -> int:
         as_json = "--json" in words

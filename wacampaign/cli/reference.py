@@ -3,8 +3,6 @@
 `docs/reference/commands.md` is this output; a test compares the two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -40,9 +38,9 @@ def markdown() -> str:
 def _walk(path: str, command: Any) -> Iterator[tuple[str, str]]:
     inner = getattr(command, "commands", None)
     if inner is not None:
-        for name, one in inner.items():
-            if not one.hidden:
-                yield from _walk(f"{path} {name}", one)
+        for name, subcommand in inner.items():
+            if not subcommand.hidden:
+                yield from _walk(f"{path} {name}", subcommand)
         return
     context = typer.Context(
         command, info_name=path, terminal_width=_WIDTH, help_option_names=["-h", "--help"]

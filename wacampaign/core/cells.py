@@ -5,8 +5,6 @@ marks, soft hyphens, marks of the reading direction. The database does the same
 (`btrim` with `wacampaign_blanks()`, and `wacampaign_solid`); a test compares them.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 #: White space of Unicode (`White_Space`), then what has no width and no meaning at the end of a

@@ -4,8 +4,6 @@ In doubt a number is masked: a shortened media id costs a look into the database
 in a log cannot be taken back.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from typing import Final
@@ -65,7 +63,7 @@ _secrets_pattern: re.Pattern[str] | None = None
 def hide_secrets(*secrets: str) -> None:
     """From now on these are masked wherever they turn up, whatever stands before them."""
     global _secrets_pattern
-    _secrets.update(one for one in secrets if len(one) >= _SECRET_CHARS_MIN)
+    _secrets.update(secret for secret in secrets if len(secret) >= _SECRET_CHARS_MIN)
     if _secrets:
         longest_first = sorted(_secrets, key=len, reverse=True)
         _secrets_pattern = re.compile("|".join(map(re.escape, longest_first)))

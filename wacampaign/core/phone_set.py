@@ -1,7 +1,5 @@
 """An exact set of phone numbers in bounded memory: a million in 25 MB, where a dict takes 110."""
 
-from __future__ import annotations
-
 from array import array
 from typing import Final
 

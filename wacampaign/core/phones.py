@@ -5,8 +5,6 @@ Ranges are opened by the regulators faster than any library learns of them, and 
 range would drop real people; whether somebody answers there is for WhatsApp to say.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable

@@ -5,11 +5,10 @@ type into some terminals; a line break forges a line of output; a bidirectional 
 command look other than it is. Joiners stay: names and emoji need them, and they do no harm.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 #: They turn the reading direction: marks, embeddings, overrides, isolates.
@@ -33,13 +32,16 @@ def one_line(text: str) -> str:
 
 
 def every_line(value: Any) -> Any:
-    """A JSON value with each text in it as `one_line` gives it."""
+    """A value, of JSON or of dataclasses, with each text in it as `one_line` gives it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        clean = {field.name: every_line(getattr(value, field.name)) for field in fields(value)}
+        return replace(value, **clean)
     if isinstance(value, str):
         return one_line(value)
     if isinstance(value, Mapping):
-        return {key: every_line(one) for key, one in value.items()}
+        return {key: every_line(element) for key, element in value.items()}
     if isinstance(value, Sequence):
-        return [every_line(one) for one in value]
+        return [every_line(element) for element in value]
     return value
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from wacampaign.demo.night import (
     HEALTHY,
+    NUMBERS,
     RATE,
     REFUSED,
-    SENDERS,
     WABA_ID,
-    Campaign,
+    DemoCampaign,
+    DemoNumber,
     Night,
-    Sender,
     template_of,
 )
 
@@ -37,7 +36,7 @@ def leave_behind(url: str, night: Night, token: str) -> None:
     import psycopg
 
     with psycopg.connect(url) as connection:
-        numbers = {sender: _number(connection, sender, token) for sender in SENDERS}
+        numbers = {number: _number(connection, number, token) for number in NUMBERS}
         ended = _COMPLETED_AT
         _campaign(connection, night.fin, numbers[HEALTHY], "completed", ended)
         _rows(connection, night.fin, numbers[HEALTHY], "ready", None, ended)
@@ -49,14 +48,14 @@ def leave_behind(url: str, night: Night, token: str) -> None:
         _rows(connection, night.market_2, numbers[REFUSED], "ready", None, ended)
 
 
-def _number(connection: Connection[Any], sender: Sender, token: str) -> str:
+def _number(connection: Connection[Any], number: DemoNumber, token: str) -> str:
     row = connection.execute(
         "insert into whatsapp_numbers (number, display_name, access_token, phone_number_id,"
         " waba_id, max_send_rate_per_sec) values (%s, %s, %s, %s, %s, %s) returning id::text",
-        (sender.display, sender.label, token, sender.phone_number_id, WABA_ID, RATE),
+        (number.display, number.label, token, number.phone_number_id, WABA_ID, RATE),
     ).fetchone()
     assert row is not None
-    template = template_of(sender)
+    template = template_of(number)
     connection.execute(
         "insert into templates (whatsapp_number_id, name, category, language, status, components)"
         " values (%s, %s, %s, %s, %s, %s)",
@@ -71,7 +70,7 @@ def _number(connection: Connection[Any], sender: Sender, token: str) -> str:
 
 def _campaign(
     connection: Connection[Any],
-    campaign: Campaign,
+    campaign: DemoCampaign,
     number: str,
     status: str,
     ended: datetime | None,
@@ -84,7 +83,7 @@ def _campaign(
         " total_failed, status, start_time, end_time, created_at)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
-            *(campaign.id, campaign.name, number, [campaign.sender.template]),
+            *(campaign.id, campaign.name, number, [campaign.number.template]),
             *(campaign.rows, failed, status, began, ended, began or _COMPLETED_AT),
         ),
     )
@@ -92,7 +91,7 @@ def _campaign(
 
 def _rows(
     connection: Connection[Any],
-    campaign: Campaign,
+    campaign: DemoCampaign,
     number: str,
     status: str,
     answer: str | None,
@@ -108,12 +107,8 @@ def _rows(
         for i, phone in enumerate(campaign.phones()):
             copy.write_row(
                 (
-                    *(campaign.id, number, campaign.sender.template, phone),
-                    json.dumps(_payload(campaign.values(i))),
+                    *(campaign.id, number, campaign.number.template, phone),
+                    json.dumps({f"var{n}": v for n, v in enumerate(campaign.values(i), 1)}),
                     *(status, answer, at, at),
                 )
             )
-
-
-def _payload(values: Sequence[str]) -> dict[str, str]:
-    return {f"var{n}": value for n, value in enumerate(values, 1)}

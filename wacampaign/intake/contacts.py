@@ -4,8 +4,6 @@ Neither keeps rows: a million contacts take about 25 MB for finding repeats duri
 1 MB (a byte a row) from then on.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +15,7 @@ from typing import Final, NamedTuple
 from wacampaign.core.cells import cell
 from wacampaign.core.phone_set import PhoneSet
 from wacampaign.core.phones import BadPhone, calling_code, is_region, phone_reader
+from wacampaign.core.words import counted
 from wacampaign.intake.encoding import UnfitFile, detect_encoding
 from wacampaign.intake.layout import Layout, detect_layout, open_text, trim
 from wacampaign.intake.records import Record, records
@@ -164,8 +163,8 @@ def survey(
             if len(fields) != columns:
                 fields = trim(fields, columns)
                 if len(fields) != columns:
-                    found = f"{len(fields)} column{'s' if len(fields) > 1 else ''}"
-                    reject(record, Fault.COLUMNS, f"{found} where {columns} are needed")
+                    width = counted(len(fields), "column")
+                    reject(record, Fault.COLUMNS, f"{width} where {columns} are needed")
                     continue
             try:
                 phone = read_phone(fields[0])

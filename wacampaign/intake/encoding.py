@@ -1,7 +1,5 @@
 """What a CSV's bytes are: which encoding, or which other kind of file under a CSV's name."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterator

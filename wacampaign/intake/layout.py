@@ -1,7 +1,5 @@
 """How a contact list is laid out: delimiter, header, number of columns."""
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools
@@ -15,6 +13,7 @@ from typing import Final
 
 from wacampaign.core.cells import cell
 from wacampaign.core.phones import looks_like_phone
+from wacampaign.core.words import counted
 from wacampaign.intake.encoding import UnfitFile, open_list
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -37,10 +36,6 @@ class Layout:
     columns: int
     #: Whether the first line is Excel's `sep=;`.
     has_sep_line: bool
-
-    @property
-    def delimiter_name(self) -> str:
-        return _NAMES[self.delimiter]
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
@@ -124,12 +119,12 @@ def _require_phones(path: Path, header: tuple[str, ...] | None, data: list[list[
     if any(looks_like_phone(row[0]) for row in data):
         return
     by_column = Counter(i for row in data for i, field in enumerate(row) if looks_like_phone(field))
-    found = f"the first row has {_quoted(header or data[0])}"
+    evidence = f"the first row has {_quoted(header or data[0])}"
     if by_column:
         column = by_column.most_common(1)[0][0] + 1
-        found += f"; column {column} seems to hold the phones"
+        evidence += f"; column {column} seems to hold the phones"
     raise UnfitFile(
-        f"the first column of {path.name} holds no phone numbers: {found}",
+        f"the first column of {path.name} holds no phone numbers: {evidence}",
         "put the phone into the first column, the variables in order behind it",
     )
 
@@ -146,20 +141,16 @@ def _require_columns(
         listed = f" ({_quoted(header)})" if header else ""
         between = f", separated by {delimiter_name}" if columns > 1 else ""
         raise UnfitFile(
-            f"{path.name} has {_columns(columns)}{listed}{between}; needed "
-            f"{'is' if needed == 1 else 'are'} {_columns(needed)}: {_wanted(needed)}",
+            f"{path.name} has {counted(columns, 'column')}{listed}{between}; needed "
+            f"{'is' if needed == 1 else 'are'} {counted(needed, 'column')}: {_wanted(needed)}",
             "make the columns match the template, or choose the template that fits the columns",
         )
     if named > columns:
         raise UnfitFile(
-            f"the header of {path.name} names {_columns(named)} ({_quoted(header or ())}), "
-            f"its rows have {columns}",
+            f"the header of {path.name} names {counted(named, 'column')} "
+            f"({_quoted(header or ())}), its rows have {columns}",
             "make header and rows agree",
         )
-
-
-def _columns(count: int) -> str:
-    return f"{count} column" if count == 1 else f"{count} columns"
 
 
 def _wanted(needed: int) -> str:

@@ -1,7 +1,5 @@
 """The records of a contact list in order, each with the line of the file it starts on."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator
@@ -28,21 +26,6 @@ class Record(NamedTuple):
     fault: str | None
 
 
-class _Lines:
-    """The lines of a file, with the last one at hand."""
-
-    def __init__(self, file: io.TextIOWrapper) -> None:
-        self._next = file.__next__
-        self.last = ""
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        self.last = line = self._next()
-        return line
-
-
 def records(path: Path, file: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
     """Stream the records of `file`, opened by `open_text`.
 
@@ -50,14 +33,18 @@ def records(path: Path, file: io.TextIOWrapper, layout: Layout) -> Iterator[Reco
     that may have happened the whole file is refused by `UnfitFile`, naming the line. A misplaced
     mark inside one line spoils that record only.
     """
-    lines = _Lines(file)
-    before = 0
+    last = ""
+
+    def lines() -> Iterator[str]:
+        nonlocal last
+        for last in file:  # noqa: UP028 - the last one is at hand outside
+            yield last
+
     if layout.has_sep_line:
-        next(lines, None)
-        before = 1
-    skipped = before
+        next(file, None)
+    before = skipped = int(layout.has_sep_line)
     header_is_due = layout.header is not None
-    reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
+    reader = csv.reader(lines(), delimiter=layout.delimiter, strict=True)
     while True:
         fault = None
         try:
@@ -67,7 +54,7 @@ def records(path: Path, file: io.TextIOWrapper, layout: Layout) -> Iterator[Reco
         except csv.Error as error:
             end = reader.line_num + skipped
             _refuse_runaway(path, error, before + 1, end)
-            fields, fault = [cell(lines.last)], "a quotation mark in the middle of a field"
+            fields, fault = [cell(last)], "a quotation mark in the middle of a field"
         line, before = before + 1, reader.line_num + skipped
         if before > line and fault is None:
             _refuse_swallowed_rows(path, fields, layout.delimiter, line, before)

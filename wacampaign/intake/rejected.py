@@ -16,11 +16,6 @@ from wacampaign.spreadsheet import harmless
 PHONE_CHARS_MAX: Final = 100
 
 
-def rejected_path(path: Path) -> Path:
-    """`contacts.csv` → `contacts.rejected.csv` in the same folder."""
-    return path.with_name(f"{path.stem}.rejected.csv")
-
-
 class RejectedFile:
     """Rows `line,phone,reason`, streamed to a temporary file that takes its name when all is well.
 
@@ -32,7 +27,7 @@ class RejectedFile:
 
     def __init__(self, beside: Path) -> None:
         self._source = beside
-        self.path: Final = rejected_path(beside)
+        self.path: Final = beside.with_name(f"{beside.stem}.rejected.csv")
         self._file: IO[str] | None = None
         self._writer: Any = None
 

@@ -1,7 +1,5 @@
 """Ids of queue rows whose order is the order of the list (UUID version 7, RFC 9562)."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

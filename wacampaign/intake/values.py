@@ -1,18 +1,12 @@
 """What Meta refuses in a template variable (#132018, #131008), found before anything is sent."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
 from wacampaign.core.cells import cell
-
-#: Characters. A template's body has at most 1,024 after the variables are filled in.
-TEXT_CHARS_MAX: Final = 1024
-#: Characters of a URL (header media, button).
-URL_CHARS_MAX: Final = 2000
+from wacampaign.core.template.values import BODY_LENGTH, URL_LENGTH
 
 _LINE_BREAK: Final = re.compile("[\n\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -28,7 +22,7 @@ def first_fault(values: Sequence[str]) -> str | None:
     joined = "|".join(values)
     # Nearly every row leaves here: short plain ASCII without anything odd in it.
     if (
-        len(joined) <= TEXT_CHARS_MAX
+        len(joined) <= BODY_LENGTH
         and "" not in values
         and joined.isascii()
         and _SUSPECT.search(joined) is None
@@ -52,7 +46,7 @@ def value_fault(value: str) -> str | None:
         return "has a control character"
     if _SPACES.search(value):
         return "has more than 4 spaces in a row"
-    limit = URL_CHARS_MAX if value.startswith(("http://", "https://")) else TEXT_CHARS_MAX
+    limit = URL_LENGTH if value.startswith(("http://", "https://")) else BODY_LENGTH
     if len(value) > limit:
         return f"has {len(value):,} characters, at most {limit:,} are possible"
     return None

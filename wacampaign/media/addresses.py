@@ -1,13 +1,11 @@
 """Which addresses a link from campaign data may lead to: public ones only."""
 
-from __future__ import annotations
-
 import asyncio
-import contextlib
 import ipaddress
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from typing import Final
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -53,29 +51,17 @@ async def resolve(host: str, port: int) -> list[str]:
 
     On a thread that nobody waits for: a resolver that hangs would hold up the program's end.
     """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(found: list[str] | None, error: OSError | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(found or [])
+    answer: Future[list[str]] = Future()
+    answer.set_running_or_notify_cancel()  # whoever asked may go, and the answer has to fit
 
     def work() -> None:
-        found: list[str] | None = None
-        failure: OSError | None = None
         try:
             infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found = list(dict.fromkeys(str(info[4][0]) for info in infos))
+            answer.set_result(list(dict.fromkeys(str(info[4][0]) for info in infos)))
         except OSError as error:
-            failure = error
+            answer.set_exception(error)
         except UnicodeError as error:
-            failure = OSError(str(error))
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, found, failure)
+            answer.set_exception(OSError(str(error)))
 
     threading.Thread(target=work, daemon=True).start()
-    return await answer
+    return await asyncio.wrap_future(answer)

@@ -1,7 +1,5 @@
 """Reads containers in a process of its own: no file can crash, hang or fill the tool's."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -11,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from wacampaign.core.header_media.ports import Container, Track
+from wacampaign.core.media.ports import Container, Track
 
 #: Seconds for one file.
 _DEADLINE_S: Final = 20.0
@@ -46,13 +44,13 @@ class ProcessReader:
         """See `ContainerReader.read`."""
         async with self._gate:
             try:
-                said, code = await self._ask(path, mime_type)
+                output, code = await self._ask(path, mime_type)
             except TimeoutError:
                 return _failed(f"no result after {self._deadline_s:g} s")
             except OSError as error:
                 return _failed(f"no decoder could be started: {error.strerror or error}")
         try:
-            facts: dict[str, Any] = json.loads(said)
+            facts: dict[str, Any] = json.loads(output)
             tracks = tuple(Track(**track) for track in facts.pop("tracks", ()))
             return Container(tracks=tracks, **facts)
         except (ValueError, TypeError, AttributeError):
@@ -71,16 +69,16 @@ class ProcessReader:
                 env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
             )
         )
-        said = b""
+        output = b""
         try:
             # Shielded: cancelled half-way, uvloop forgets the process that it has started.
             process = await asyncio.shield(starting)
             assert process.stdout is not None
             async with asyncio.timeout(self._deadline_s):
                 try:
-                    said = await process.stdout.readexactly(_ANSWER)
+                    output = await process.stdout.readexactly(_ANSWER)
                 except asyncio.IncompleteReadError as end:
-                    said = end.partial
+                    output = end.partial
                     await process.wait()
         finally:
             process = await starting
@@ -88,7 +86,7 @@ class ProcessReader:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        return said, process.returncode
+        return output, process.returncode
 
 
 def _failed(why: str) -> Container:

@@ -1,7 +1,5 @@
 """Fetches a link as Meta would: a stranger, without cookies, token or proxy, public hosts only."""
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 import re
@@ -16,8 +14,9 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 import httpx
 
 from wacampaign import __version__
-from wacampaign.core.header_media.links import is_link, split_link
-from wacampaign.core.header_media.ports import Fetched, Hop
+from wacampaign.core.media.links import split_link
+from wacampaign.core.media.ports import Fetched, Hop
+from wacampaign.core.template.values import is_link
 from wacampaign.media.addresses import Network, Resolve, is_public, resolve
 
 #: Redirects that are followed. Browsers take 20; whether Meta follows any is not documented.
@@ -33,11 +32,8 @@ _GLANCE: Final = 64 * 1024
 _RANGE: Final = re.compile(r"bytes\s+0-\d+/(?:(\d{1,15})|\*)$")
 
 
-class _Trouble(Exception):  # noqa: N818 - ends a fetch
-    def __init__(self, code: str, evidence: str) -> None:
-        super().__init__(evidence)
-        self.code = code
-        self.evidence = evidence
+class _Trouble(Exception):  # noqa: N818
+    """Ends a fetch; its arguments are the code and the evidence."""
 
 
 class PublicStranger:
@@ -69,10 +65,9 @@ class PublicStranger:
             async with asyncio.timeout(deadline_s):
                 await attempt.run(url)
         except _Trouble as trouble:
-            attempt.ended(trouble.code, trouble.evidence)
+            attempt.ended(*trouble.args)
         except TimeoutError:
-            got = f"{attempt.got.received} bytes in {deadline_s:g} s"
-            attempt.ended("timed_out", got)
+            attempt.ended("timed_out", f"{attempt.got.received} bytes in {deadline_s:g} s")
         return replace(attempt.got, seconds=time.monotonic() - begun)
 
     async def open(
@@ -185,10 +180,9 @@ class _Attempt:
                 raise _Trouble(code, _shown(url))
             if parts.username is not None or parts.password is not None:
                 raise _Trouble("url_userinfo", f"host {parts.hostname}")
-            begun = time.monotonic()
             transport, answer = await self._stranger.open(parts, ranged)
             try:
-                self._note(answer, parts, time.monotonic() - begun)
+                self._note(answer, parts)
                 if answer.status_code == 416 and ranged is not None:
                     ranged = None  # an empty file, or a server that knows no ranges
                     continue
@@ -211,7 +205,7 @@ class _Attempt:
                 raise _Trouble("redirect_loop", f"after {len(hops)} redirects: {_shown(url)}")
             seen.add(url)
 
-    def _note(self, answer: httpx.Response, parts: SplitResult, seconds: float) -> None:
+    def _note(self, answer: httpx.Response, parts: SplitResult) -> None:
         headers = answer.headers
         length: int | None = None
         if answer.status_code == 206:
@@ -229,7 +223,6 @@ class _Attempt:
             content_encoding=headers.get("content-encoding", "").strip().lower(),
             file_name=disposition.get_filename() or "",
             declared_length=length,
-            answer_seconds=seconds,
             path=unquote(parts.path),
         )
 

@@ -1,7 +1,5 @@
 """`python -m wacampaign.media.inspect_file PATH TYPE`: facts of a file, as JSON."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path
@@ -88,12 +86,13 @@ def _pdf(path: str) -> dict[str, Any]:
                     encryption = "opens" if reader.decrypt("") else "password"
                 except (DependencyError, NotImplementedError):
                     encryption = "unknown"
-            pages = None if encryption in ("password", "unknown") else len(reader.pages)
+            if encryption not in ("password", "unknown"):
+                len(reader.pages)  # a damaged file shows here
     except MemoryError:
         return _TOO_MUCH
     except Exception as error:  # whatever a damaged file makes of the library
         return {"damage": f"{type(error).__name__}: {error}"[:200]}
-    return {"encryption": encryption, "pages": pages}
+    return {"encryption": encryption}
 
 
 def confine() -> None:

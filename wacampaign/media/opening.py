@@ -1,24 +1,19 @@
 """The validator for the settings: on the internet, or on the sandbox where the API is one."""
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from wacampaign.core.header_media.ports import LookupFailed, MediaObject, UploadedAt
-from wacampaign.core.header_media.validator import MediaValidator
+from wacampaign.core.media.ports import LookupFailed, MediaObject, UploadedAt
+from wacampaign.core.media.validator import MediaValidator
 from wacampaign.media.container import ProcessReader
 from wacampaign.media.fetching import PublicStranger
+from wacampaign.meta.client import CloudApi
 from wacampaign.meta.endpoint import tls_context
 from wacampaign.problems import Problem
 from wacampaign.settings import Settings
-
-if TYPE_CHECKING:
-    from wacampaign.meta.client import CloudApi
 
 
 class _ApiIds:

@@ -6,20 +6,18 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from types import TracebackType
 from typing import Any, Final
 
 import httpx
 
 from wacampaign import __version__
+from wacampaign.core.media.ports import MediaObject
+from wacampaign.core.numbers import Health, Number
+from wacampaign.core.templates import Template
 from wacampaign.meta.endpoint import api_root, tls_context
 from wacampaign.meta.objects import (
     NUMBER_FIELDS,
     TEMPLATE_FIELDS,
-    Health,
-    MediaObject,
-    Number,
-    Template,
     health_of,
     media_of,
     number_of,
@@ -91,12 +89,7 @@ class CloudApi:
     async def __aenter__(self) -> CloudApi:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
     async def templates(self, waba_id: str) -> AsyncIterator[Template]:

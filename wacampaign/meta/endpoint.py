@@ -1,7 +1,5 @@
 """Where the Cloud API is, and whom to trust there: checks shared by both clients."""
 
-from __future__ import annotations
-
 import re
 import ssl
 from urllib.parse import urlsplit

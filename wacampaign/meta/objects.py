@@ -1,15 +1,16 @@
-"""What the Cloud API says of templates, numbers and their health, as plain values.
+"""Reads what the Cloud API says of templates, numbers, their health and media.
 
 Meta adds words every year, so every state is kept as the text it came as, and a field that is
 missing or of an unexpected type becomes its empty value rather than an error. Source of names
 and shapes: whatsapp-cloud-api.md, sections 2.1, 2.3, 2.8, 5.1 and 5.2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from wacampaign.core.media.ports import MediaObject
+from wacampaign.core.numbers import Health, HealthEntity, HealthError, Number
+from wacampaign.core.templates import Template
 
 #: `fields=` for templates. All are in Meta's reference; more would only make pages slower.
 TEMPLATE_FIELDS: Final = (
@@ -17,100 +18,16 @@ TEMPLATE_FIELDS: Final = (
     "quality_score,rejected_reason,last_updated_time"
 )
 
-#: `fields=` for a number.
-NUMBER_FIELDS: Final = (
-    "id,display_phone_number,verified_name,status,quality_rating,code_verification_status,"
-    "name_status,account_mode,throughput,health_status,whatsapp_business_manager_messaging_limit"
+#: Fields of a number that are texts, under the same name with us.
+_NUMBER_TEXTS: Final = (
+    *("id", "display_phone_number", "verified_name", "status", "quality_rating"),
+    *("code_verification_status", "name_status", "account_mode"),
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """One translation of a message template in one WhatsApp Business account."""
-
-    id: str
-    name: str
-    #: Code as Meta writes it, such as `en_GB`: sends need exactly this.
-    language: str
-    #: Only `APPROVED` can be sent.
-    status: str
-    category: str
-    #: As Meta gives them: `type`, `format`, `text`, `buttons`, `example`, …
-    components: tuple[dict[str, Any], ...]
-    #: `POSITIONAL` (also when Meta says nothing) or `NAMED`.
-    parameter_format: str
-    #: `GREEN`, `YELLOW`, `RED`, `UNKNOWN`, or None.
-    quality: str | None
-    #: None also for Meta's `NONE`.
-    rejected_reason: str | None
-    #: As Meta gives it; changes whenever the template does.
-    last_updated_time: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HealthError:
-    """One reason why an entity cannot send, in Meta's words."""
-
-    code: int | None
-    description: str
-    solution: str
-
-
-@dataclass(frozen=True, slots=True)
-class HealthEntity:
-    """A link in the chain that a message needs: number, template, account, business or app."""
-
-    #: `PHONE_NUMBER`, `MESSAGE_TEMPLATE`, `WABA`, `BUSINESS`, `APP`.
-    type: str
-    id: str
-    #: `AVAILABLE`, `LIMITED` or `BLOCKED`.
-    can_send_message: str
-    errors: tuple[HealthError, ...]
-    additional_info: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether messages can be sent; overall as bad as the worst entity."""
-
-    can_send_message: str
-    entities: tuple[HealthEntity, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """The state of one sending number."""
-
-    id: str
-    #: Kept out of `repr`: logs show no whole numbers.
-    display_phone_number: str = field(repr=False)
-    verified_name: str
-    #: Only `CONNECTED` can send.
-    status: str
-    #: `GREEN`, `YELLOW`, `RED`, `UNKNOWN`, …
-    quality_rating: str
-    code_verification_status: str
-    name_status: str
-    #: `LIVE` or `SANDBOX`.
-    account_mode: str
-    #: `STANDARD` (80 messages a second) or `HIGH` (1,000).
-    throughput: str
-    #: Unique users in 24 h for the whole portfolio: `TIER_250` … `TIER_UNLIMITED`.
-    messaging_limit: str
-    health: Health | None
-
-
-@dataclass(frozen=True, slots=True)
-class MediaObject:
-    """An uploaded file. `url` ends after 5 minutes and needs the token: it is not in `repr`."""
-
-    id: str
-    url: str = field(repr=False)
-    mime_type: str
-    #: Hex digest.
-    sha256: str
-    #: Bytes.
-    file_size: int | None
+#: `fields=` for a number.
+NUMBER_FIELDS: Final = ",".join(
+    (*_NUMBER_TEXTS, "throughput", "health_status", "whatsapp_business_manager_messaging_limit")
+)
 
 
 def media_of(raw: Mapping[str, Any]) -> MediaObject:
@@ -118,9 +35,7 @@ def media_of(raw: Mapping[str, Any]) -> MediaObject:
     size = _text(raw, "file_size")
     return MediaObject(
         id=_text(raw, "id"),
-        url=_text(raw, "url"),
         mime_type=_text(raw, "mime_type"),
-        sha256=_text(raw, "sha256"),
         file_size=int(size) if size.isdecimal() else None,
     )
 
@@ -148,14 +63,7 @@ def number_of(raw: Mapping[str, Any]) -> Number:
     throughput = raw.get("throughput")
     health = raw.get("health_status")
     return Number(
-        id=_text(raw, "id"),
-        display_phone_number=_text(raw, "display_phone_number"),
-        verified_name=_text(raw, "verified_name"),
-        status=_text(raw, "status"),
-        quality_rating=_text(raw, "quality_rating"),
-        code_verification_status=_text(raw, "code_verification_status"),
-        name_status=_text(raw, "name_status"),
-        account_mode=_text(raw, "account_mode"),
+        **{name: _text(raw, name) for name in _NUMBER_TEXTS},
         throughput=_text(throughput, "level") if isinstance(throughput, Mapping) else "",
         messaging_limit=_text(raw, "whatsapp_business_manager_messaging_limit"),
         health=health_of(health) if isinstance(health, Mapping) else None,

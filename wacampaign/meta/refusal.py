@@ -1,7 +1,5 @@
 """Errors of the Cloud API outside of sending, as problems that a person can act on."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any, Final

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from types import TracebackType
 from typing import Final
 
 import aiohttp
@@ -27,7 +26,8 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from wacampaign import __version__
-from wacampaign.core.ports import HttpAnswer, MaybeSent, NotSent, Unconnected, Withheld
+from wacampaign.core.engine.credentials import TOKEN
+from wacampaign.core.engine.ports import HttpAnswer, MaybeSent, NotSent, Unconnected, Withheld
 from wacampaign.meta.endpoint import api_root, tls_context
 
 #: Bytes of an answer. Meta's are a few hundred; what is longer is not Meta's API speaking.
@@ -54,8 +54,6 @@ _META_HEADERS: Final = (
 )
 
 _NUMBER_ID = re.compile(r"[0-9]{1,32}")
-#: What a header value may hold. Anything else would break the request or inject into it.
-_TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class CancelledBeforeSending(NotSent, asyncio.CancelledError):
@@ -116,12 +114,7 @@ class MessageSender:
         )
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Closes all connections; posts still under way end as `MaybeSent`."""
         if self._watch is not None:
             self._watch.cancel()
@@ -219,7 +212,7 @@ class MessageSender:
         """The request's head, up to the length of its body."""
         if not _NUMBER_ID.fullmatch(phone_number_id):
             raise NotSent("The phone number id is not a number.")
-        if not _TOKEN.fullmatch(token):
+        if not TOKEN.fullmatch(token):
             raise NotSent("The access token is empty or holds characters that no token has.")
         lines = (
             f"POST {self._root.raw_path}/{phone_number_id}/messages HTTP/1.1",

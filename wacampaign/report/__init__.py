@@ -3,6 +3,6 @@
 `content` puts it into words once, `markdown` and `html` write the same words down.
 """
 
-from wacampaign.report.writing import Form, report_form, write_report
+from wacampaign.report.writing import report_form, write_report
 
-__all__ = ["Form", "report_form", "write_report"]
+__all__ = ["report_form", "write_report"]

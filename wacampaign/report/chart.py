@@ -4,8 +4,7 @@ Widths are percentages and heights pixels, so that the text has the same size on
 screen. Colours come from the page's style, by class.
 """
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -18,7 +17,8 @@ from wacampaign.report.wording import duration, stamp
 _HEIGHT: Final = 240
 _TOP: Final = 18
 _BOTTOM: Final = 40
-_PLOT: Final = _HEIGHT - _TOP - _BOTTOM
+_AXIS: Final = _HEIGHT - _BOTTOM
+_PLOT: Final = _AXIS - _TOP
 #: Pixels of the picture that only says that there is nothing.
 _EMPTY_HEIGHT: Final = 40
 #: Pixels of the smallest bar: one failure beside 2,000 sent has to be seen.
@@ -54,36 +54,32 @@ def svg(chart: Chart) -> str:
 
 
 def _drawn(bars: Sequence[Stretch]) -> list[str]:
-    most = max(one.total for one in bars)
+    most = max(bar.total for bar in bars)
     top = _round_up(most)
-    parts = []
-    for level in (top, top // 2) if top > 1 else (top,):
-        y = _y(level, top)
-        parts.append(f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
-    widths = [_PAUSE_BARS if one.pause else 1.0 for one in bars]
+    levels = [(n, _AXIS - _PLOT * n / top) for n in ((top, top // 2) if top > 1 else (top,))]
+    parts = [f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>' for _, y in levels]
+    widths = [_PAUSE_BARS if bar.pause else 1.0 for bar in bars]
     unit = 100 / max(sum(widths), _BARS_LEAST)
     starts: list[float] = []
     x = 0.0
-    for one, width in zip(bars, widths, strict=True):
+    for bar, width in zip(bars, widths, strict=True):
         starts.append(x)
-        parts.append(_pause(one, x, width * unit) if one.pause else _bar(one, x, unit, top))
+        parts.append(_pause(bar, x, width * unit) if bar.pause else _bar(bar, x, unit, top))
         x += width * unit
-    axis = _TOP + _PLOT
-    parts.append(f'<line class="axis" x1="0" x2="100%" y1="{axis}" y2="{axis}"/>')
+    parts.append(f'<line class="axis" x1="0" x2="100%" y1="{_AXIS}" y2="{_AXIS}"/>')
     # After the bars, which would hide them.
-    for level in (top, top // 2) if top > 1 else (top,):
-        parts.append(_text("0", round(_y(level, top)) - 4, f"{level:,}", "start"))
+    parts += (_text("0", round(y) - 4, f"{level:,}", "start") for level, y in levels)
     return parts + _times(bars, starts, unit)
 
 
-def _bar(one: Stretch, x: float, unit: float, top: int) -> str:
-    if not one.total:
+def _bar(bar: Stretch, x: float, unit: float, top: int) -> str:
+    if not bar.total:
         return ""
-    said = ", ".join(f"{getattr(one, name):,} {word}" for name, word in reversed(KINDS))
-    parts = [f"<g><title>{stamp(one.begin)} UTC: {said}</title>"]
-    y = float(_TOP + _PLOT)
+    counts = ", ".join(f"{getattr(bar, name):,} {word}" for name, word in reversed(KINDS))
+    parts = [f"<g><title>{stamp(bar.begin)} UTC: {counts}</title>"]
+    y = float(_AXIS)
     for name, _ in KINDS:
-        if count := getattr(one, name):
+        if count := getattr(bar, name):
             height = max(_LEAST, _PLOT * count / top)
             y -= height
             parts.append(
@@ -93,9 +89,9 @@ def _bar(one: Stretch, x: float, unit: float, top: int) -> str:
     return "".join((*parts, "</g>"))
 
 
-def _pause(one: Stretch, x: float, width: float) -> str:
+def _pause(bar: Stretch, x: float, width: float) -> str:
     return (
-        f"<g><title>{stamp(one.begin)} UTC: {duration(one.seconds)} without outcomes</title>"
+        f"<g><title>{stamp(bar.begin)} UTC: {duration(bar.seconds)} without outcomes</title>"
         f'<rect class="pause" x="{x:.3f}%" y="{_TOP}" width="{width:.3f}%" height="{_PLOT}"/>'
         f"{_text(f'{x + width / 2:.3f}%', _TOP + _PLOT // 2, '…', 'middle')}</g>"
     )
@@ -106,9 +102,8 @@ def _times(bars: Sequence[Stretch], starts: Sequence[float], unit: float) -> lis
     parts: list[str] = []
     last_day = ""
     free_from = 0.0
-    axis = _TOP + _PLOT
-    for one, start in zip(bars, starts, strict=True):
-        if one.pause or start < free_from:
+    for bar, start in zip(bars, starts, strict=True):
+        if bar.pause or start < free_from:
             continue
         x = start + unit / 2
         # Near the edges a text in the middle would be cut off.
@@ -118,11 +113,11 @@ def _times(bars: Sequence[Stretch], starts: Sequence[float], unit: float) -> lis
         elif x > 100 - _EDGE:
             place, anchor = "100%", "end"
         parts.append(
-            f'<line class="axis" x1="{x:.3f}%" x2="{x:.3f}%" y1="{axis}" y2="{axis + 5}"/>'
+            f'<line class="axis" x1="{x:.3f}%" x2="{x:.3f}%" y1="{_AXIS}" y2="{_AXIS + 5}"/>'
         )
-        clock = f"{one.begin:%H:%M:%S}".removesuffix(":00")
+        clock = f"{bar.begin:%H:%M:%S}".removesuffix(":00")
         parts.append(_text(place, _HEIGHT - 22, clock, anchor))
-        day = f"{one.begin.day} {one.begin:%b}"
+        day = f"{bar.begin.day} {bar.begin:%b}"
         if day != last_day:
             parts.append(_text(place, _HEIGHT - 6, day, anchor))
         last_day = day
@@ -134,15 +129,7 @@ def _text(x: str, y: int, text: str, anchor: str) -> str:
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _y(count: int, top: int) -> float:
-    return _TOP + _PLOT * (1 - count / top)
-
-
 def _round_up(count: int) -> int:
     """The next of 1, 2, 5, 10, 20, 50, …: a count that halves well."""
-    step = 1
-    while True:
-        for factor in (1, 2, 5):
-            if factor * step >= count:
-                return factor * step
-        step *= 10
+    steps = (int(factor * 10**power) for power in itertools.count() for factor in (1, 2, 5))
+    return next(step for step in steps if step >= count)

@@ -1,288 +1,260 @@
 """An investigation in words: the sections of the report, the same for every format."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from wacampaign import __version__
-from wacampaign.core.investigation.model import Beside, Investigation
+from wacampaign.core.campaign.state import Campaign
+from wacampaign.core.investigation.model import Beside, Investigation, Pace
+from wacampaign.core.words import rows
 from wacampaign.report.document import (
     Block,
-    Code,
+    Chart,
+    CodeBlock,
     Document,
     Heading,
+    Highlight,
     Items,
-    Mark,
     Paragraph,
     Piece,
     Section,
     Table,
+    words,
 )
-from wacampaign.report.evidence import evidence_section
-from wacampaign.report.over_time import outcomes_chart
-from wacampaign.report.pace import moment
-from wacampaign.report.samples import sample_blocks
+from wacampaign.report.evidence import evidence_blocks, sample_blocks
+from wacampaign.report.pace import moment, stretches
 from wacampaign.report.shown import Shown, shown_for
 from wacampaign.report.wording import (
     COUNTS,
+    HYPOTHESIS_TITLES,
     NOTHING,
     VERDICTS,
     duration,
-    hypothesis_title,
     in_words,
-    rows,
     stamp,
     when,
 )
 
 #: Codes of a campaign that are listed; the campaign's own command shows all.
 _ERRORS_MAX: Final = 20
+#: Bars of the chart, side by side: at 360 px one is then about 3 px wide.
+_BARS_MAX: Final = 120
+#: Lines of the same as a table: a screen of a phone or two.
+_LINES_MAX: Final = 24
 
 
 def report_content(investigation: Investigation) -> Document:
     """Everything of `investigation`, clean and masked, in the order in which it is read."""
     shown = shown_for(investigation)
-    name = shown.text(investigation.campaign.get("name") or "campaign without a name")
+    campaign = investigation.campaign
     return Document(
-        title=f"Incident report: {name}",
+        title=f"Incident report: {shown.text(campaign.name or 'campaign without a name')}",
         subtitle=(
             Piece("Campaign "),
-            Piece(shown.text(investigation.campaign.get("id") or "unknown"), code=True),
+            shown.piece(campaign.id, code=True),
             Piece(f" · looked at {when(investigation.at)} UTC"),
         ),
         sections=(
-            _summary(investigation, shown),
-            _side_by_side(investigation.beside, shown),
-            _timeline(investigation, shown),
-            evidence_section(investigation, shown),
-            _hypotheses(investigation, shown),
-            _options(investigation, shown),
-            _counts(investigation.campaign, shown),
-            _appendix(investigation, shown),
+            Section("summary", "Summary", (_summary(investigation, shown),)),
+            Section("campaigns", "Campaigns side by side", _beside(investigation.beside, shown)),
+            Section("timeline", "Timeline", _timeline(investigation, shown)),
+            Section("evidence", "Evidence", evidence_blocks(investigation, shown)),
+            Section("hypotheses", "Hypotheses", tuple(_hypotheses(investigation, shown))),
+            Section("options", "Options", tuple(_options(investigation, shown))),
+            Section("counts", "Current counts", tuple(_counts(campaign, shown))),
+            Section("appendix", "Appendix", _appendix(investigation, shown)),
         ),
     )
 
 
-def _summary(found: Investigation, shown: Shown) -> Section:
-    code = Piece(f"#{found.code} {shown.text(found.code_title)}".strip(), strong=True)
-    points: list[tuple[Piece, ...]] = [(Piece("Cause: ", strong=True), *_cause(found, shown))]
-    total = found.campaign.get("total_contacts")
+def _summary(investigation: Investigation, shown: Shown) -> Items:
+    code = f"#{investigation.code} {shown.text(investigation.code_title)}".strip()
+    total = investigation.campaign.total_contacts
     of = f", of {total:,} in the campaign" if total else ""
-    failed = Piece(f"{rows(found.failed)} with ")
-    points.append((Piece("Failed: ", strong=True), failed, code, Piece(of)))
-    points.append((Piece("First failure: ", strong=True), Piece(_first_failure(found))))
-    points.append((Piece("State now: ", strong=True), Piece(_state(found.campaign, shown))))
-    if found.options:
-        first = found.options[0]
-        next_step = f"option {shown.text(first.id)}, {shown.text(first.title)}: "
-        command = shown.text(first.command)
-        points.append(
-            (
-                Piece("Next: ", strong=True),
-                Piece(next_step),
-                Piece(command, code=_typed(command)),
-            )
-        )
-    return Section("summary", "Summary", (Items(tuple(points)),))
+    failed = Piece(f"{rows(investigation.failed)} with "), Piece(code, strong=True), Piece(of)
+    points = [
+        ("Cause", _cause(investigation, shown)),
+        ("Failed", failed),
+        ("First failure", words(_first_failure(investigation))),
+        ("State now", words(_state(investigation.campaign, shown))),
+    ]
+    if investigation.options:
+        best = investigation.options[0]
+        step = Piece(f"option {shown.text(best.id)}, {shown.text(best.title)}: ")
+        points.append(("Next", (step, shown.piece(best.command, code=best.is_typed))))
+    return Items(tuple((Piece(f"{title}: ", strong=True), *pieces) for title, pieces in points))
 
 
-def _cause(found: Investigation, shown: Shown) -> tuple[Piece, ...]:
-    if found.cause is None:
-        return (Piece("none of the possible causes stands out; see the hypotheses."),)
-    pieces = [Piece(f"{hypothesis_title(shown.text(found.cause))} (")]
-    verdict = next((one.verdict for one in found.hypotheses if one.id == found.cause), None)
-    if verdict is not None:
-        pieces += VERDICTS[verdict], Piece(", ")
-    return (*pieces, Piece(shown.text(found.cause), code=True), Piece(")."))
+def _cause(investigation: Investigation, shown: Shown) -> tuple[Piece, ...]:
+    if investigation.cause is None:
+        return words("none of the possible causes stands out; see the hypotheses.")
+    id_ = shown.piece(investigation.cause, code=True)
+    pieces = [Piece(f"{HYPOTHESIS_TITLES[investigation.cause]} (")]
+    if (hypothesis := investigation.cause_hypothesis) is not None:
+        pieces += VERDICTS[hypothesis.verdict], Piece(", ")
+    return (*pieces, id_, Piece(")."))
 
 
-def _first_failure(found: Investigation) -> str:
+def _first_failure(investigation: Investigation) -> str:
     """The stretch of the pace; without one, the earliest sample, which need not be the first."""
-    bins = [(at, one.seconds) for one in found.pace if one.failed and (at := moment(one.at))]
+    bins = [
+        (at, pace.seconds) for pace in investigation.pace if pace.failed and (at := moment(pace.at))
+    ]
     if bins:
         begin, seconds = min(bins)
         return f"between {stamp(begin)} and {stamp(begin + timedelta(seconds=seconds))} UTC"
-    samples = [at for one in found.samples if one.outcome != "sent" and (at := moment(one.at))]
-    return f"{stamp(min(samples))} UTC or before" if samples else "not known"
+    failed = (sample for sample in investigation.samples if sample.outcome != "sent")
+    times = [at for sample in failed if (at := moment(sample.at))]
+    return f"{stamp(min(times))} UTC or before" if times else "not known"
 
 
-def _state(campaign: Mapping[str, Any], shown: Shown) -> str:
-    status = shown.text(campaign.get("status") or "not known")
-    if reason := campaign.get("pause_reason"):
-        status += f" ({shown.text(reason)})"
-    counts: Mapping[str, int] = campaign.get("counts") or {}
-    present = [f"{counts[name]:,} {name}" for name in COUNTS if counts.get(name)]
-    return "; ".join((status, ", ".join(present) or "no rows"))
+def _state(campaign: Campaign, shown: Shown) -> str:
+    status = shown.text(campaign.status or "not known")
+    if campaign.pause_reason:
+        status += f" ({shown.text(campaign.pause_reason)})"
+    counts = ", ".join(f"{n:,} {name}" for name, n in campaign.counts.by_name().items() if n)
+    return f"{status}; {counts or 'no rows'}"
 
 
-def _side_by_side(beside: Sequence[Beside], shown: Shown) -> Section:
-    if not beside:
-        nothing = Paragraph((Piece("No campaign to compare with was found."),))
-        return Section("campaigns", "Campaigns side by side", (nothing,))
-    head = (Piece("What"), *(Piece(shown.text(one.name)) for one in beside))
+def _beside(campaigns: Sequence[Beside], shown: Shown) -> tuple[Block, ...]:
+    if not campaigns:
+        return (Paragraph(words("No campaign to compare with was found.")),)
 
-    def line(title: str, values: Sequence[str], *, code: bool = False) -> tuple[Piece, ...]:
+    def line(title: str, name: str, *, code: bool = False) -> tuple[Piece, ...]:
+        values = [shown.text(getattr(c, name) or "") or NOTHING for c in campaigns]
         cells = (Piece(v, code=code and v != NOTHING, strong=v != values[0]) for v in values)
         return (Piece(title), *cells)
 
-    def text(name: str) -> list[str]:
-        return [shown.text(getattr(one, name) or "") or NOTHING for one in beside]
-
-    result = (
-        Piece("Result"),
-        *(Piece(shown.text(one.result), mark=_mark(one)) for one in beside),
-    )
+    results = (shown.piece(campaign.result, mark=_mark(campaign)) for campaign in campaigns)
     table = Table(
-        head,
+        (Piece("What"), *(shown.piece(campaign.name) for campaign in campaigns)),
         (
-            result,
-            (Piece("Id"), *(Piece(shown.text(one.id), code=True) for one in beside)),
-            line("Status", text("status")),
-            line("Template", text("template"), code=True),
-            line("Number", text("number"), code=True),
-            line("Header media", text("media_host"), code=True),
-            (Piece("Sent"), *(Piece(f"{one.sent:,}") for one in beside)),
-            (Piece("Failed"), *(Piece(f"{one.failed:,}") for one in beside)),
-            (Piece("Rows"), *(Piece(f"{one.total:,}") for one in beside)),
+            (Piece("Result"), *results),
+            (Piece("Id"), *(shown.piece(campaign.id, code=True) for campaign in campaigns)),
+            line("Status", "status"),
+            line("Template", "template", code=True),
+            line("Number", "number", code=True),
+            line("Header media", "media_host", code=True),
+            words("Sent", *(f"{campaign.sent:,}" for campaign in campaigns)),
+            words("Failed", *(f"{campaign.failed:,}" for campaign in campaigns)),
+            words("Rows", *(f"{campaign.total:,}" for campaign in campaigns)),
         ),
     )
-    blocks: tuple[Block, ...] = (table,)
-    if len(beside) > 1:
-        note = "What differs from the first campaign is in bold."
-        blocks = (*blocks, Paragraph((Piece(note),)))
-    return Section("campaigns", "Campaigns side by side", blocks)
+    if len(campaigns) == 1:
+        return (table,)
+    return table, Paragraph(words("What differs from the first campaign is in bold."))
 
 
-def _mark(campaign: Beside) -> Mark | None:
+def _mark(campaign: Beside) -> Highlight:
     if campaign.failed:
-        return Mark.BAD
-    return Mark.GOOD if campaign.total and campaign.sent == campaign.total else Mark.OPEN
+        return Highlight.BAD
+    return Highlight.GOOD if campaign.total and campaign.sent == campaign.total else Highlight.OPEN
 
 
-def _timeline(found: Investigation, shown: Shown) -> Section:
-    blocks: list[Block] = [outcomes_chart(found.pace)]
-    if found.timeline:
-        head = (Piece("Time (UTC)"), Piece("Kind"), Piece("What happened"))
-        blocks.append(
-            Table(
-                head,
-                tuple(
-                    (Piece(when(one.at)), Piece(shown.text(one.kind)), Piece(shown.text(one.text)))
-                    for one in found.timeline
-                ),
-            )
+def _timeline(investigation: Investigation, shown: Shown) -> tuple[Block, ...]:
+    chart = _chart(investigation.pace)
+    if not investigation.timeline:
+        return chart, Paragraph(words("No events are known."))
+    lines = tuple(
+        words(when(event.at), shown.text(event.kind), shown.text(event.text))
+        for event in investigation.timeline
+    )
+    return chart, Table(words("Time (UTC)", "Kind", "What happened"), lines)
+
+
+def _chart(pace: Sequence[Pace]) -> Chart:
+    """Sent, failed and in doubt, in stretches that fit a picture and a table."""
+    bars = stretches(pace, _BARS_MAX)
+    description = "No outcomes are known."
+    if bars:
+        sent = sum(bar.sent for bar in bars)
+        failed = sum(bar.failed for bar in bars)
+        in_doubt = sum(bar.in_doubt for bar in bars)
+        description = (
+            f"{sent:,} sent, {failed:,} failed, {in_doubt:,} in doubt between"
+            f" {stamp(bars[0].begin)} and {stamp(bars[-1].begin)} UTC;"
+            f" one bar is {duration(bars[0].seconds)}."
         )
-    else:
-        blocks.append(Paragraph((Piece("No events are known."),)))
-    return Section("timeline", "Timeline", tuple(blocks))
+    return Chart("Outcomes over time", description, bars, stretches(pace, _LINES_MAX))
 
 
-def _hypotheses(found: Investigation, shown: Shown) -> Section:
-    blocks: list[Block] = []
-    for one in found.hypotheses:
-        id_ = shown.text(one.id)
-        verdict = (VERDICTS[one.verdict], Piece(" · "), Piece(id_, code=True))
-        blocks += Heading(hypothesis_title(id_)), Paragraph(verdict)
-        if one.evidence:
-            blocks.append(Items(tuple((Piece(shown.text(line)),) for line in one.evidence)))
-    if not blocks:
-        blocks.append(Paragraph((Piece("No hypothesis was examined."),)))
-    return Section("hypotheses", "Hypotheses", tuple(blocks))
+def _hypotheses(investigation: Investigation, shown: Shown) -> Iterator[Block]:
+    if not investigation.hypotheses:
+        yield Paragraph(words("No hypothesis was examined."))
+    for hypothesis in investigation.hypotheses:
+        id_ = shown.piece(hypothesis.id, code=True)
+        yield Heading(HYPOTHESIS_TITLES[hypothesis.id])
+        yield Paragraph((VERDICTS[hypothesis.verdict], Piece(" · "), id_))
+        if hypothesis.evidence:
+            yield shown.items(hypothesis.evidence)
 
 
-def _options(found: Investigation, shown: Shown) -> Section:
-    if not found.options:
-        nothing = Paragraph((Piece("No way out is known; the evidence above is for Meta."),))
-        return Section("options", "Options", (nothing,))
-    blocks: list[Block] = [Paragraph((Piece("The best one first."),))]
-    for one in found.options:
-        blocks.append(Heading(f"Option {shown.text(one.id)}: {shown.text(one.title)}"))
-        if one.why:
-            blocks.append(Paragraph((Piece(shown.text(one.why)),)))
-        command = shown.text(one.command)
-        blocks.append(Code(command) if _typed(command) else Paragraph((Piece(command),)))
-    return Section("options", "Options", tuple(blocks))
+def _options(investigation: Investigation, shown: Shown) -> Iterator[Block]:
+    if not investigation.options:
+        yield Paragraph(words("No way out is known; the evidence above is for Meta."))
+        return
+    yield Paragraph(words("The best one first."))
+    for option in investigation.options:
+        yield Heading(f"Option {shown.text(option.id)}: {shown.text(option.title)}")
+        if option.why:
+            yield Paragraph((shown.piece(option.why),))
+        command = shown.text(option.command)
+        yield CodeBlock(command) if option.is_typed else Paragraph(words(command))
 
 
-def _typed(command: str) -> bool:
-    """Whether it is typed; if not, it is a sentence on what to do at Meta."""
-    return command.startswith("wacampaign ")
-
-
-def _counts(campaign: Mapping[str, Any], shown: Shown) -> Section:
-    counts: Mapping[str, int] = campaign.get("counts") or {}
-    blocks: list[Block] = [Paragraph((Piece(f"State: {_state(campaign, shown)}."),))]
-    if counts:
-        lines = [
-            (Piece(in_words(name)), Piece(f"{counts.get(name, 0):,}"), Piece(meaning))
-            for name, meaning in COUNTS.items()
-        ]
-        whole = sum(counts.get(name, 0) for name in COUNTS)
-        lines.append(
-            (
-                Piece("All", strong=True),
-                Piece(f"{whole:,}", strong=True),
-                Piece("every row is in one of these"),
-            )
-        )
-        head = (Piece("State"), Piece("Rows"), Piece("Meaning"))
-        blocks.append(Table(head, tuple(lines), frozenset((1,))))
+def _counts(campaign: Campaign, shown: Shown) -> Iterator[Block]:
+    yield Paragraph(words(f"State: {_state(campaign, shown)}."))
+    counts = campaign.counts.by_name()
+    lines = [words(in_words(name), f"{n:,}", COUNTS[name]) for name, n in counts.items()]
+    total = Piece(f"{sum(counts.values()):,}", strong=True)
+    lines.append((Piece("All", strong=True), total, Piece("every row is in one of these")))
+    yield Table(words("State", "Rows", "Meaning"), tuple(lines), frozenset((1,)))
     if speed := _speed(campaign):
-        blocks.append(Paragraph((Piece(speed),)))
-    if errors := campaign.get("errors"):
-        head = (Piece("Code"), Piece("Error"), Piece("Rows"))
-        lines = [
-            (
-                Piece(shown.text(one.get("code"))),
-                Piece(shown.text(one.get("title") or "")),
-                Piece(f"{one.get('count', 0):,}"),
-            )
-            for one in errors[:_ERRORS_MAX]
-        ]
-        blocks.append(Table(head, tuple(lines), frozenset((2,))))
-        if len(errors) > _ERRORS_MAX:
-            more = f"{len(errors) - _ERRORS_MAX:,} more codes are not listed."
-            blocks.append(Paragraph((Piece(more),)))
-    return Section("counts", "Current counts", tuple(blocks))
+        yield Paragraph(words(speed))
+    if campaign.errors:
+        errors = tuple(
+            words(shown.text(error.code), shown.text(error.title), f"{error.count:,}")
+            for error in campaign.errors[:_ERRORS_MAX]
+        )
+        yield Table(words("Code", "Error", "Rows"), errors, frozenset((2,)))
+    if len(campaign.errors) > _ERRORS_MAX:
+        left_out = len(campaign.errors) - _ERRORS_MAX
+        yield Paragraph(words(f"{left_out:,} more codes are not listed."))
 
 
-def _speed(campaign: Mapping[str, Any]) -> str:
+def _speed(campaign: Campaign) -> str:
     parts: list[str] = []
-    if rate := campaign.get("rate_per_second"):
-        parts.append(f"Speed: {rate:,.1f} messages/s.")
-    if eta := campaign.get("eta_seconds"):
-        parts.append(f"Time left at this speed: {duration(eta)}.")
-    if oldest := campaign.get("oldest_ready_seconds"):
-        parts.append(f"The oldest ready row has waited {duration(oldest)}.")
+    if campaign.rate_per_second:
+        parts.append(f"Speed: {campaign.rate_per_second:,.1f} messages/s.")
+    if campaign.eta_seconds:
+        parts.append(f"Time left at this speed: {duration(campaign.eta_seconds)}.")
+    if campaign.oldest_ready_seconds:
+        parts.append(f"The oldest ready row has waited {duration(campaign.oldest_ready_seconds)}.")
     return " ".join(parts)
 
 
-def _appendix(found: Investigation, shown: Shown) -> Section:
-    not_checked: Block = (
-        Items(tuple((Piece(shown.text(one)),) for one in found.not_checked))
-        if found.not_checked
-        else Paragraph((Piece("Nothing is named that could not be looked at."),))
-    )
-    command = f"wacampaign investigate-135000 {shown.text(found.campaign.get('id') or 'CAMPAIGN')}"
-    made = (
-        Piece(f"wacampaign {__version__}, {when(found.at)} UTC by the investigation, with "),
-        Piece(command, code=True),
-        Piece(
-            f". It counted {rows(found.failed)} failed with #{found.code}. All times are UTC. Phone"
-            " numbers, tokens and the queries of addresses are left out."
-        ),
-    )
-    return Section(
-        "appendix",
-        "Appendix",
-        (
-            Heading("Masked samples"),
-            *sample_blocks(found.samples, shown),
-            Heading("What was not checked"),
-            not_checked,
-            Heading("How this was made"),
-            Paragraph(made),
+def _appendix(investigation: Investigation, shown: Shown) -> tuple[Block, ...]:
+    not_checked: Block = Paragraph(words("Nothing is named that could not be looked at."))
+    if investigation.not_checked:
+        not_checked = shown.items(investigation.not_checked)
+    made = f"wacampaign {__version__}, {when(investigation.at)} UTC by the investigation, with "
+    command = f"wacampaign investigate-135000 {investigation.campaign.id}"
+    counted = f"{rows(investigation.failed)} failed with #{investigation.code}"
+    return (
+        Heading("Masked samples"),
+        *sample_blocks(investigation.samples, shown),
+        Heading("What was not checked"),
+        not_checked,
+        Heading("How this was made"),
+        Paragraph(
+            (
+                Piece(made),
+                shown.piece(command, code=True),
+                Piece(
+                    f". It counted {counted}. All times are UTC. Phone numbers, tokens and the"
+                    " queries of addresses are left out."
+                ),
+            )
         ),
     )

@@ -1,14 +1,12 @@
 """The parts of a report, without any format: both formats are written from these."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 
 from wacampaign.report.pace import Stretch
 
 
-class Mark(StrEnum):
+class Highlight(StrEnum):
     """What a piece of text means, for colour; the text itself says it too."""
 
     GOOD = "good"
@@ -24,7 +22,12 @@ class Piece:
     #: A name, id, address or command, shown as it is typed.
     code: bool = False
     strong: bool = False
-    mark: Mark | None = None
+    mark: Highlight | None = None
+
+
+def words(*texts: str) -> tuple[Piece, ...]:
+    """Plain pieces: the cells of a head, the sentences of a paragraph."""
+    return tuple(map(Piece, texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeBlock:
     """Lines as they are typed or stored."""
 
     text: str
@@ -78,7 +81,7 @@ class Chart:
     rows: tuple[Stretch, ...]
 
 
-Block = Paragraph | Items | Heading | Table | Code | Chart
+Block = Paragraph | Items | Heading | Table | CodeBlock | Chart
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """The report as one HTML file: no scripts, nothing loaded from anywhere, for phone and printer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from html import escape
 from importlib import resources
@@ -11,7 +9,7 @@ from wacampaign.report.chart import KINDS, svg
 from wacampaign.report.document import (
     Block,
     Chart,
-    Code,
+    CodeBlock,
     Document,
     Heading,
     Items,
@@ -19,6 +17,7 @@ from wacampaign.report.document import (
     Piece,
     Section,
     Table,
+    words,
 )
 from wacampaign.report.wording import duration, stamp
 
@@ -36,7 +35,8 @@ def html(document: Document) -> str:
     title = escape(document.title)
     style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     contents = "".join(
-        f'<li><a href="#{escape(one.id)}">{escape(one.title)}</a></li>' for one in document.sections
+        f'<li><a href="#{escape(section.id)}">{escape(section.title)}</a></li>'
+        for section in document.sections
     )
     return "\n".join(
         (
@@ -73,10 +73,10 @@ def _block(block: Block) -> str:
         case Paragraph():
             return f"<p>{_line(block.pieces)}</p>"
         case Items():
-            return f"<ul>{''.join(f'<li>{_line(one)}</li>' for one in block.items)}</ul>"
+            return f"<ul>{''.join(f'<li>{_line(item)}</li>' for item in block.items)}</ul>"
         case Heading():
             return f"<h3>{escape(block.text)}</h3>"
-        case Code():
+        case CodeBlock():
             return f'<pre tabindex="0"><code>{escape(block.text)}</code></pre>'
         case Table():
             return _table(block)
@@ -104,13 +104,14 @@ def _table(table: Table) -> str:
     """
     stacks = "" if table.numbers and len(table.head) <= _NARROW else ' class="stacks"'
     head = "".join(
-        f'<th scope="col"{_number(n, table)}>{_piece(one)}</th>' for n, one in enumerate(table.head)
+        f'<th scope="col"{_number(n, table)}>{_piece(title)}</th>'
+        for n, title in enumerate(table.head)
     )
     rows = []
     for first, *others in table.rows:
         cells = "".join(
-            f'<td data-title="{escape(table.head[n].text)}"{_number(n, table)}>{_piece(one)}</td>'
-            for n, one in enumerate(others, 1)
+            f'<td data-title="{escape(table.head[n].text)}"{_number(n, table)}>{_piece(cell)}</td>'
+            for n, cell in enumerate(others, 1)
         )
         rows.append(f'<tr><th scope="row">{_piece(first)}</th>{cells}</tr>')
     body = "\n".join(rows)
@@ -126,7 +127,7 @@ def _chart(chart: Chart) -> str:
     legend = "".join(
         f'<li><span class="key {name}"></span>{word}</li>' for name, word in reversed(KINDS)
     )
-    if any(one.pause for one in chart.bars):
+    if any(stretch.pause for stretch in chart.bars):
         legend += '<li><span class="key pause"></span>… no outcomes, not to scale</li>'
     parts = [f"<h3>{escape(chart.title)}</h3>", '<figure class="outcomes">', svg(chart)]
     if chart.bars:
@@ -140,12 +141,10 @@ def _chart(chart: Chart) -> str:
 
 def _numbers(chart: Chart) -> Table:
     rows = []
-    for one in chart.rows:
-        counts = (
-            (Piece(f"… {duration(one.seconds)} without outcomes"), Piece(""), Piece(""))
-            if one.pause
-            else tuple(Piece(f"{n:,}") for n in (one.sent, one.failed, one.in_doubt))
-        )
-        rows.append((Piece(stamp(one.begin)), *counts))
-    head = tuple(map(Piece, ("Time (UTC)", "Sent", "Failed", "In doubt")))
+    for stretch in chart.rows:
+        counts = [f"{n:,}" for n in (stretch.sent, stretch.failed, stretch.in_doubt)]
+        if stretch.pause:
+            counts = [f"… {duration(stretch.seconds)} without outcomes", "", ""]
+        rows.append(words(stamp(stretch.begin), *counts))
+    head = words("Time (UTC)", "Sent", "Failed", "In doubt")
     return Table(head, tuple(rows), frozenset((1, 2, 3)))

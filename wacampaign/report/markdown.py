@@ -1,7 +1,5 @@
 """The report as Markdown (CommonMark with tables), readable as plain text too."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -9,7 +7,7 @@ from typing import Final
 from wacampaign.report.document import (
     Block,
     Chart,
-    Code,
+    CodeBlock,
     Document,
     Heading,
     Items,
@@ -46,10 +44,10 @@ def _block(block: Block) -> str:
         case Paragraph():
             return _line(block.pieces)
         case Items():
-            return "\n".join(f"- {_line(one)}" for one in block.items)
+            return "\n".join(f"- {_line(item)}" for item in block.items)
         case Heading():
             return f"### {_escaped(block.text)}"
-        case Code():
+        case CodeBlock():
             return _fenced(block.text)
         case Table():
             rows = (map(_cell, row) for row in block.rows)
@@ -120,25 +118,22 @@ def _chart(chart: Chart) -> str:
     title = f"### {_escaped(chart.title)}"
     if not chart.rows:
         return f"{title}\n\n{_escaped(chart.description)}"
-    most = max(one.total for one in chart.rows)
-    return "\n\n".join(
-        (
-            title,
-            _escaped(chart.description.partition(";")[0])
-            + f". One line is {duration(chart.rows[0].seconds)}: {_SENT} sent, {_FAILED} failed,"
-            f" {_IN_DOUBT} in doubt.",
-            _table(
-                _CHART_HEAD, (_chart_row(one, most) for one in chart.rows), frozenset((1, 2, 3))
-            ),
-        )
-    )
+    most = max(stretch.total for stretch in chart.rows)
+    what = _escaped(chart.description.partition(";")[0])
+    length = duration(chart.rows[0].seconds)
+    signs = f"{_SENT} sent, {_FAILED} failed, {_IN_DOUBT} in doubt"
+    lines = (_chart_row(stretch, most) for stretch in chart.rows)
+    table = _table(_CHART_HEAD, lines, frozenset((1, 2, 3)))
+    return "\n\n".join((title, f"{what}. One line is {length}: {signs}.", table))
 
 
-def _chart_row(one: Stretch, most: int) -> Sequence[str]:
-    if one.pause:
-        return stamp(one.begin), "", "", "", f"… {duration(one.seconds)} without outcomes"
+def _chart_row(stretch: Stretch, most: int) -> Sequence[str]:
+    begin = stamp(stretch.begin)
+    if stretch.pause:
+        return begin, "", "", "", f"… {duration(stretch.seconds)} without outcomes"
+    counts = stretch.sent, stretch.failed, stretch.in_doubt
     bar = "".join(
         sign * (max(1, round(_BAR_CHARS * count / most)) if count else 0)
-        for sign, count in ((_SENT, one.sent), (_FAILED, one.failed), (_IN_DOUBT, one.in_doubt))
+        for sign, count in zip((_SENT, _FAILED, _IN_DOUBT), counts, strict=True)
     )
-    return stamp(one.begin), f"{one.sent:,}", f"{one.failed:,}", f"{one.in_doubt:,}", bar
+    return begin, *(f"{count:,}" for count in counts), bar

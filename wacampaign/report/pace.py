@@ -1,7 +1,5 @@
 """Outcomes over time in as many stretches as a reader can take in."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -41,8 +39,8 @@ def moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -53,11 +51,15 @@ def stretches(pace: Sequence[Pace], most: int) -> tuple[Stretch, ...]:
     Long times without outcomes become one pause each, so that two bursts a day apart are both
     seen. Sums are kept whatever the width. What has no readable time is left out.
     """
-    known = [(at, one) for one in pace if (at := moment(one.at)) is not None]
-    known = [(at, one) for at, one in known if one.sent or one.failed or one.in_doubt]
+    known = [
+        (at, outcomes)
+        for outcomes in pace
+        if (outcomes.sent or outcomes.failed or outcomes.in_doubt)
+        and (at := moment(outcomes.at)) is not None
+    ]
     if not known:
         return ()
-    least = min(max(1, one.seconds) for _, one in known)
+    least = min(max(1, outcomes.seconds) for _, outcomes in known)
     widest = _WIDTHS[-1]
     widths = [*(w for w in _WIDTHS if w >= least), *(widest * 2**n for n in range(1, 32))]
     shown: tuple[Stretch, ...] = ()
@@ -73,11 +75,11 @@ def stretches(pace: Sequence[Pace], most: int) -> tuple[Stretch, ...]:
 def _binned(known: Sequence[tuple[datetime, Pace]], width: int) -> dict[int, Stretch]:
     """Stretches by their number since 1970; an outcome belongs to where its own bin begins."""
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for at, one in known:
+    for at, outcomes in known:
         sums_here = sums[int(at.timestamp()) // width]
-        sums_here[0] += one.sent
-        sums_here[1] += one.failed
-        sums_here[2] += one.in_doubt
+        sums_here[0] += outcomes.sent
+        sums_here[1] += outcomes.failed
+        sums_here[2] += outcomes.in_doubt
     epoch = datetime.fromtimestamp(0, UTC)
     return {
         n: Stretch(epoch + timedelta(seconds=n * width), width, sent, failed, in_doubt)

@@ -3,8 +3,6 @@
 The investigation masks already; this is the last line of defence before a file that is passed on.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 from wacampaign.core.investigation.model import Investigation
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.shown_text import one_line
+from wacampaign.report.document import Highlight, Items, Piece
 
 #: Ends before what an address would need escaped, or what usually closes it in a sentence.
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>|`\\^{}()\[\]]+", re.IGNORECASE)
@@ -36,12 +35,20 @@ class Shown:
             end = match.end()
         return "".join((*parts, self._masked(line[end:])))
 
+    def piece(self, value: object, *, code: bool = False, mark: Highlight | None = None) -> Piece:
+        """`value` as `text` gives it, as a run of text."""
+        return Piece(self.text(value), code=code, mark=mark)
+
+    def items(self, lines: Iterable[str]) -> Items:
+        """A list of sentences."""
+        return Items(tuple((self.piece(line),) for line in lines))
+
     def values(self, value: Any) -> Any:
         """A JSON value with every string in it, keys too, as `text` gives it."""
         if isinstance(value, Mapping):
-            return {self.text(key): self.values(one) for key, one in value.items()}
+            return {self.text(key): self.values(inner) for key, inner in value.items()}
         if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-            return [self.values(one) for one in value]
+            return [self.values(inner) for inner in value]
         if value is None or isinstance(value, bool):
             return value
         shown = self.text(value)
@@ -66,14 +73,16 @@ class Shown:
 
 def shown_for(investigation: Investigation) -> Shown:
     """Keeps the ids that the investigation itself calls ids of numbers or media."""
-    number: Mapping[str, Any] = investigation.campaign.get("number") or {}
     return Shown(
-        (
-            str(number.get("phone_number_id")),
-            *(one.number for one in investigation.beside),
-            *(one.number for one in investigation.probes),
-            *(one.value for one in investigation.groups if one.by in ("number", "media")),
-            *(one.media for one in investigation.probes if one.media),
+        filter(
+            None,
+            (
+                investigation.campaign.number.phone_number_id,
+                *(campaign.number for campaign in investigation.beside),
+                *(probe.number for probe in investigation.probes),
+                *(probe.media for probe in investigation.probes),
+                *(g.value for g in investigation.groups if g.by in ("number", "media")),
+            ),
         )
     )
 

@@ -1,12 +1,10 @@
 """The report's own words: titles, verdicts, times, lengths of time."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Final
 
-from wacampaign.core.investigation.model import Verdict
-from wacampaign.report.document import Mark, Piece
+from wacampaign.core.investigation.model import Likelihood
+from wacampaign.report.document import Highlight, Piece
 from wacampaign.report.pace import moment
 from wacampaign.report.shown import clean
 
@@ -23,34 +21,28 @@ HYPOTHESIS_TITLES: Final = {
     "number_specific": "Only this number is refused",
 }
 
+#: What each hypothesis claims, in few words.
+CLAIMS: Final = {
+    "account_restricted": "number or account is restricted",
+    "template_status": "the template may not be sent",
+    "template_mismatch": "the variables do not fit the template",
+    "variables_illegal": "the variables hold characters or lengths that Meta refuses",
+    "media_host_differs": "the header media is on another host than the approved sample",
+    "media_unreachable": "the header media cannot be fetched",
+    "media_invalid": "the header media is not what Meta takes",
+    "media_expired": "the header media is no longer there",
+    "number_specific": "it is this number, whatever it sends",
+}
+
 VERDICTS: Final = {
-    Verdict.CONFIRMED: Piece("confirmed", strong=True, mark=Mark.BAD),
-    Verdict.LIKELY: Piece("likely", strong=True, mark=Mark.OPEN),
-    Verdict.UNLIKELY: Piece("unlikely"),
-    Verdict.RULED_OUT: Piece("ruled out", mark=Mark.GOOD),
-    Verdict.NOT_CHECKED: Piece("not checked", mark=Mark.OPEN),
+    Likelihood.CONFIRMED: Piece("confirmed", strong=True, mark=Highlight.BAD),
+    Likelihood.LIKELY: Piece("likely", strong=True, mark=Highlight.OPEN),
+    Likelihood.UNLIKELY: Piece("unlikely"),
+    Likelihood.RULED_OUT: Piece("ruled out", mark=Highlight.GOOD),
+    Likelihood.NOT_CHECKED: Piece("not checked", mark=Highlight.OPEN),
 }
 
-#: What groups share, by `Group.by`.
-GROUPED_BY: Final = {
-    "number": "By sending number",
-    "template": "By template",
-    "media_host": "By media host",
-    "media": "By media",
-    "language": "By language",
-    "country": "By country",
-}
-
-#: What facts are about, by `Fact.about`.
-ABOUT: Final = {
-    "template": "Template",
-    "number": "Number",
-    "account": "Account",
-    "media": "Media",
-    "payload": "Payload",
-}
-
-#: The seven disjoint counts, in the order in which a row meets them, and what they mean.
+#: What each count of a campaign's rows means.
 COUNTS: Final = {
     "pending": "waiting to be made ready",
     "ready": "may go now",
@@ -62,11 +54,6 @@ COUNTS: Final = {
 }
 
 NOTHING: Final = "—"
-
-
-def hypothesis_title(id_: str) -> str:
-    """The hypothesis in words; its id where there are none."""
-    return HYPOTHESIS_TITLES.get(id_) or in_words(id_)
 
 
 def in_words(name: str) -> str:
@@ -89,7 +76,10 @@ def stamp(at: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`9 s`, `2 min`, `1 h 5 min`, `3 d 4 h`: two units at most, the rest is cut off."""
+    """`9 s`, `2 min`, `1 h 5 min`, `3 d 4 h`: two units at most, the rest is cut off.
+
+    Stretches of a chart are whole units: `core.words.duration` would call them `2 min 00 s`.
+    """
     left = int(seconds)
     if left == 0 and seconds > 0:
         return f"{seconds:.1f} s"
@@ -101,11 +91,6 @@ def duration(seconds: float) -> str:
         elif parts:
             break
     return " ".join(parts[:2]) or "0 s"
-
-
-def rows(count: int) -> str:
-    """`1 row`, `2,093 rows`."""
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def share(part: int, whole: int) -> str:

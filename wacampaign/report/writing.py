@@ -1,31 +1,18 @@
 """A report into its file: whole or not at all."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from wacampaign.core.investigation.model import Investigation
 from wacampaign.problems import NotWritable, Usage
+from wacampaign.report.content import report_content
+from wacampaign.report.html import html
+from wacampaign.report.markdown import markdown
 
-
-class Form(StrEnum):
-    """What a report is written as."""
-
-    MARKDOWN = "markdown"
-    HTML = "html"
-
-
-_FORMS: Final = {
-    ".md": Form.MARKDOWN,
-    ".markdown": Form.MARKDOWN,
-    ".html": Form.HTML,
-    ".htm": Form.HTML,
-}
+_FORMS: Final = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
 
 
 class ReportNotWritten(NotWritable):
@@ -34,8 +21,9 @@ class ReportNotWritten(NotWritable):
     default_suggestion = "name another file: --report FILE.md or --report FILE.html"
 
 
-def report_form(path: Path) -> Form:
-    """The form that the name asks for; for asking before the work. Raises `Usage` for others."""
+def report_form(path: Path) -> str:
+    """`markdown` or `html`, as the name asks; for asking before the work. Raises `Usage` for
+    other names."""
     try:
         return _FORMS[path.suffix.lower()]
     except KeyError:
@@ -53,13 +41,8 @@ def write_report(path: Path, investigation: Investigation) -> None:
     an earlier file is as it was and nothing else is left.
     """
     form = report_form(path)
-    # Here, as those who only ask for the form do not need them.
-    from wacampaign.report.content import report_content
-    from wacampaign.report.html import html
-    from wacampaign.report.markdown import markdown
-
     document = report_content(investigation)
-    _replace(path, html(document) if form is Form.HTML else markdown(document))
+    _replace(path, html(document) if form == "html" else markdown(document))
 
 
 def _replace(path: Path, text: str) -> None:

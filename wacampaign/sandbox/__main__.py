@@ -1,7 +1,5 @@
 """`python -m wacampaign.sandbox`: run the sandbox; prints `{"url": …}` as soon as it listens."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -4,8 +4,6 @@ Source: Meta's error-code page as of November 2025 (the last that still named HT
 its OpenAPI file; codes for which Meta names no status get 400, like most others.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from dataclasses import dataclass
@@ -137,6 +135,11 @@ def no_such_object(object_id: str, method: str) -> Refusal:
 def no_such_alias(alias: str) -> Refusal:
     """Answer for an unknown WABA in a list call (803, HTTP 404)."""
     return Refusal(803, message=f"(#803) Some of the aliases you requested do not exist: {alias}")
+
+
+def parameter_required(name: str) -> Refusal:
+    """Graph's answer when a parameter is missing or empty (100)."""
+    return Refusal(100, message=f"(#100) The parameter {name} is required.")
 
 
 NO_TOKEN = Refusal(0, message="AuthException: no access token was sent with this request.")

@@ -1,11 +1,8 @@
 """A synchronous client of the sandbox's control API, for tests, rehearsals and the demo."""
 
-from __future__ import annotations
-
 import base64
 import ssl
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, cast
 
 import httpx
@@ -37,17 +34,6 @@ class SandboxControl:
             trust_env=False,
             verify=tls if tls is not None else True,
         )
-
-    def __enter__(self) -> SandboxControl:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection."""
@@ -94,18 +80,14 @@ class SandboxControl:
         path: str,
         content: bytes = b"",
         content_type: str = "application/octet-stream",
-        status: int = 200,
-        headers: dict[str, str] | None = None,
+        **fields: Any,
     ) -> str:
-        """Put a file (or an error) on a pretended media host; its path on the sandbox."""
-        body = {
-            "host": host,
-            "path": path,
-            "content_base64": base64.b64encode(content).decode(),
-            "content_type": content_type,
-            "status": status,
-            "headers": headers,
-        }
+        """Put a file (or an error) on a pretended media host; its path on the sandbox.
+
+        Fields: `status` (HTTP, 200 by itself), `headers`.
+        """
+        file = {"host": host, "path": path, "content_base64": base64.b64encode(content).decode()}
+        body = file | {"content_type": content_type} | fields
         return str(self._call("POST", "hosts", body)["path"])
 
     def hosted(self) -> list[dict[str, Any]]:
@@ -146,29 +128,15 @@ class SandboxControl:
         return self._call("GET", "totals")
 
     def counts(
-        self,
-        by: CountBy = "recipient",
-        *,
-        at_least: int = 1,
-        limit: int = 1000,
-        offset: int = 0,
-        phone_number_id: str | None = None,
-        template: str | None = None,
-        callback_prefix: str | None = None,
+        self, by: CountBy = "recipient", *, at_least: int = 1, **parameters: str | int | None
     ) -> dict[str, Any]:
         """Accepted messages per group: `groups` (how many there are) and `items`, `limit` of them.
 
-        Only messages of one number, one template name, or with such a start of callback data are
-        counted when these are given.
+        Parameters: `limit` (1,000 by itself), `offset`; `phone_number_id`, `template` (its name)
+        and `callback_prefix` (a start of callback data) have only such messages counted.
         """
-        parameters: dict[str, Any] = {"by": by, "min": at_least, "limit": limit, "offset": offset}
-        filters = {
-            "phone_number_id": phone_number_id,
-            "template": template,
-            "callback_prefix": callback_prefix,
-        }
-        parameters |= {name: value for name, value in filters.items() if value is not None}
-        return self._call("GET", "counts", parameters=parameters)
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return self._call("GET", "counts", parameters={"by": by, "min": at_least} | given)
 
     def repeated(
         self, by: CountBy = "recipient", *, callback_prefix: str | None = None

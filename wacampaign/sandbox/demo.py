@@ -3,8 +3,6 @@
 Nothing here can be real: the ids are made up, and +44 7700 900xxx is Ofcom's range for fiction.
 """
 
-from __future__ import annotations
-
 from importlib import resources
 from typing import Any
 
@@ -23,103 +21,83 @@ DEMO_VIDEO_PATH = "v/t61.29466-34/demo_video_n.mp4"
 DEMO_VIDEO = (resources.files("wacampaign") / "sandbox" / "demo_video.mp4").read_bytes()
 
 
-def demo_templates() -> list[dict[str, Any]]:
-    """One template of each kind that a campaign has to get right."""
-    return [
+def _template(number: int, name: str, *components: dict[str, Any], **more: str) -> dict[str, Any]:
+    fields = {"id": f"40000000000000{number}", "name": name, "language": "en_US"}
+    return fields | {"components": list(components)} | more
+
+
+#: One template of each kind that a campaign has to get right.
+DEMO_TEMPLATES = (
+    _template(
+        1,
+        "demo_text",
+        {"type": "HEADER", "format": "TEXT", "text": "Offer for {{1}}"},
         {
-            "id": "400000000000001",
-            "name": "demo_text",
-            "language": "en_US",
-            "category": "MARKETING",
-            "components": [
-                {"type": "HEADER", "format": "TEXT", "text": "Offer for {{1}}"},
-                {
-                    "type": "BODY",
-                    "text": "Hello {{1}}, your discount is {{2}}.",
-                    "example": {"body_text": [["Asha", "20 %"]]},
-                },
-                {"type": "FOOTER", "text": "Reply STOP to opt out"},
-                {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "STOP"}]},
+            "type": "BODY",
+            "text": "Hello {{1}}, your discount is {{2}}.",
+            "example": {"body_text": [["Asha", "20 %"]]},
+        },
+        {"type": "FOOTER", "text": "Reply STOP to opt out"},
+        {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "STOP"}]},
+    ),
+    _template(
+        2,
+        "demo_video",
+        {
+            "type": "HEADER",
+            "format": "VIDEO",
+            "example": {"header_handle": [f"https://{DEMO_VIDEO_HOST}/{DEMO_VIDEO_PATH}"]},
+        },
+        {"type": "BODY", "text": "See our new film, {{1}}!"},
+    ),
+    _template(
+        3,
+        "demo_url_button",
+        {"type": "BODY", "text": "Your order is on its way."},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {"type": "URL", "text": "Track", "url": "https://example.com/t/{{1}}"},
+                {"type": "URL", "text": "Home", "url": "https://example.com/"},
             ],
         },
+    ),
+    _template(
+        4,
+        "demo_copy_code",
+        {"type": "BODY", "text": "Your code, valid until {{1}}:"},
         {
-            "id": "400000000000002",
-            "name": "demo_video",
-            "language": "en_US",
-            "category": "MARKETING",
-            "components": [
-                {
-                    "type": "HEADER",
-                    "format": "VIDEO",
-                    "example": {"header_handle": [f"https://{DEMO_VIDEO_HOST}/{DEMO_VIDEO_PATH}"]},
-                },
-                {"type": "BODY", "text": "See our new film, {{1}}!"},
-            ],
+            "type": "BUTTONS",
+            "buttons": [{"type": "COPY_CODE", "text": "Copy", "example": "SAVE20"}],
         },
+    ),
+    _template(
+        5,
+        "demo_named",
         {
-            "id": "400000000000003",
-            "name": "demo_url_button",
-            "language": "en_US",
-            "category": "MARKETING",
-            "components": [
-                {"type": "BODY", "text": "Your order is on its way."},
-                {
-                    "type": "BUTTONS",
-                    "buttons": [
-                        {"type": "URL", "text": "Track", "url": "https://example.com/t/{{1}}"},
-                        {"type": "URL", "text": "Home", "url": "https://example.com/"},
-                    ],
-                },
-            ],
+            "type": "BODY",
+            "text": "Dear {{first_name}}, we expect you on {{day}}.",
+            "example": {
+                "body_text_named_params": [
+                    {"param_name": "first_name", "example": "Asha"},
+                    {"param_name": "day", "example": "Monday"},
+                ]
+            },
         },
-        {
-            "id": "400000000000004",
-            "name": "demo_copy_code",
-            "language": "en_US",
-            "category": "MARKETING",
-            "components": [
-                {"type": "BODY", "text": "Your code, valid until {{1}}:"},
-                {
-                    "type": "BUTTONS",
-                    "buttons": [{"type": "COPY_CODE", "text": "Copy", "example": "SAVE20"}],
-                },
-            ],
-        },
-        {
-            "id": "400000000000005",
-            "name": "demo_named",
-            "language": "en_US",
-            "category": "UTILITY",
-            "parameter_format": "NAMED",
-            "components": [
-                {
-                    "type": "BODY",
-                    "text": "Dear {{first_name}}, we expect you on {{day}}.",
-                    "example": {
-                        "body_text_named_params": [
-                            {"param_name": "first_name", "example": "Asha"},
-                            {"param_name": "day", "example": "Monday"},
-                        ]
-                    },
-                },
-            ],
-        },
-        {
-            "id": "400000000000006",
-            "name": "demo_paused",
-            "language": "en_US",
-            "category": "MARKETING",
-            "status": "PAUSED",
-            "components": [{"type": "BODY", "text": "Paused for low quality."}],
-        },
-    ]
+        category="UTILITY",
+        parameter_format="NAMED",
+    ),
+    _template(
+        6, "demo_paused", {"type": "BODY", "text": "Paused for low quality."}, status="PAUSED"
+    ),
+)
 
 
 def seed_demo(account: Account) -> None:
     """Fill an empty account with the demo's WABA, number, templates, and media."""
     account.put_waba(DEMO_WABA_ID, DEMO_TOKEN, "Demo WABA")
     account.put_number({"phone_number_id": DEMO_PHONE_NUMBER_ID, "waba_id": DEMO_WABA_ID})
-    for template in demo_templates():
+    for template in DEMO_TEMPLATES:
         account.put_template(DEMO_WABA_ID, template)
     account.add_media(DEMO_PHONE_NUMBER_ID, DEMO_VIDEO, "video/mp4", DEMO_MEDIA_ID)
     account.put_hosted(DEMO_VIDEO_HOST, DEMO_VIDEO_PATH, DEMO_VIDEO, "video/mp4")

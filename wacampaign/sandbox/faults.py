@@ -1,12 +1,11 @@
 """Scripted faults: which messages they meet, how often, and what then happens."""
 
-from __future__ import annotations
-
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
+
+from wacampaign.sandbox.state import Message
 
 Action = Literal[
     "error", "slow", "drop_answer", "reset", "http_5xx", "gateway", "hang", "fail_later"
@@ -84,19 +83,13 @@ class Fault:
             self.recipient = "".join(ch for ch in self.recipient if ch.isdigit())
         self._dice = random.Random(self.seed)
 
-    @property
-    def accepts(self) -> bool:
-        """Whether the message is accepted although the fault takes the answer away."""
-        return self.accept or self.action in (*("slow", "drop_answer", "gateway", "fail_later"),)
-
-    def strikes(
-        self, phone_number_id: str, template: str, link: str | None, recipient: str
-    ) -> bool:
+    def strikes(self, message: Message) -> bool:
         """Whether the fault meets this message; counts the match."""
+        link = message.link
         if (
-            (self.phone_number_id is not None and self.phone_number_id != phone_number_id)
-            or (self.template is not None and self.template != template)
-            or (self.recipient is not None and self.recipient != recipient)
+            self.phone_number_id not in (None, message.number.id)
+            or self.template not in (None, message.template[0])
+            or self.recipient not in (None, message.recipient)
         ):
             return False
         if self.media_host is not None and (
@@ -119,22 +112,11 @@ class Fault:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """What the faults make of one message: the deciding fault, if any, and all the slowness."""
-
-    fault: Fault | None
-    extra_ms: float
-
-
-_UNTOUCHED = Strike(None, 0.0)
-
-
 class FaultScript:
     """The faults in the order they were added: the first that strikes decides, `slow` adds up."""
 
     def __init__(self) -> None:
-        self._faults: dict[int, Fault] = {}
+        self.in_force: dict[int, Fault] = {}
         self._last_id = 0
         #: Strikes since the last reset, of all faults, removed ones included.
         self.applied = 0
@@ -146,32 +128,16 @@ class FaultScript:
         fault = Fault(**description)
         self._last_id += 1
         fault.id = self._last_id
-        self._faults[fault.id] = fault
+        self.in_force[fault.id] = fault
         return fault
 
-    def remove(self, fault_id: int) -> bool:
-        """Remove one fault; False when there is none with this id."""
-        return self._faults.pop(fault_id, None) is not None
-
-    def clear(self) -> None:
-        """Remove every fault."""
-        self._faults.clear()
-
-    def faults(self) -> Iterable[Fault]:
-        """The faults in force."""
-        return self._faults.values()
-
-    def strike(
-        self, phone_number_id: str, template: str, link: str | None, recipient: str
-    ) -> Strike:
-        """What happens to this message."""
-        if not self._faults:
-            return _UNTOUCHED
+    def strike(self, message: Message) -> tuple[Fault | None, float]:
+        """The fault that decides what happens to this message, and all the slowness, in ms."""
         extra_ms = 0.0
-        for fault in self._faults.values():
-            if fault.strikes(phone_number_id, template, link, recipient):
+        for fault in self.in_force.values():
+            if fault.strikes(message):
                 self.applied += 1
                 if fault.action != "slow":
-                    return Strike(fault, extra_ms)
+                    return fault, extra_ms
                 extra_ms += fault.extra_ms
-        return Strike(None, extra_ms)
+        return None, extra_ms

@@ -1,18 +1,24 @@
 """The Graph paths other than messages: media, templates, numbers, health."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from wacampaign.sandbox.answers import Refusal, no_such_alias, no_such_object
+from wacampaign.sandbox.answers import (
+    Refusal,
+    no_such_alias,
+    no_such_object,
+    parameter_required,
+)
 from wacampaign.sandbox.http1 import Reply, Request
 from wacampaign.sandbox.multipart import read_form
 from wacampaign.sandbox.paging import page, select_fields
 from wacampaign.sandbox.simulation import Simulation
-from wacampaign.sandbox.state import Media, Number, Template
+from wacampaign.sandbox.state import Media, Number
+
+#: What an endpoint answers: JSON, Meta's error, or what is neither.
+Answer = dict[str, Any] | Refusal | Reply
 
 #: MIME type: largest size in bytes (Meta, "Supported media types").
 _MEGABYTE = 1024 * 1024
@@ -48,9 +54,11 @@ def json_reply(value: object, status: int = 200) -> Reply:
     return Reply(json.dumps(value).encode(), status)
 
 
-def refused(refusal: Refusal) -> Reply:
-    """Meta's error answer."""
-    return Reply(refusal.body(), refusal.http_status)
+def as_reply(answer: Answer) -> Reply:
+    """The answer as it goes over the wire."""
+    if isinstance(answer, Refusal):
+        return Reply(answer.body(), answer.http_status)
+    return answer if isinstance(answer, Reply) else json_reply(answer)
 
 
 class GraphEndpoints:
@@ -59,33 +67,35 @@ class GraphEndpoints:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    def answer(self, request: Request, path: list[str], token: str) -> Reply:
+    def answer(self, request: Request, path: list[str], token: str) -> Answer:
         """Answer a request for `path` (its parts after the version)."""
+        account = self._simulation.account
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         match (request.method, path):
             case ("POST", [number_id, "media"]):
                 return self._upload(request, number_id, token)
             case ("GET", [waba_id, "message_templates" | "phone_numbers" as edge]):
-                if not self._simulation.account.may(token, waba_id):
-                    return refused(no_such_alias(waba_id))
-                objects = (
-                    self._templates(waba_id)
-                    if edge == "message_templates"
-                    else self._numbers(waba_id, query)
-                )
-                paged = page(objects, f"{_origin(request)}{request.path}", query)
-                return refused(paged) if isinstance(paged, Refusal) else json_reply(paged)
+                if not account.may(token, waba_id):
+                    return no_such_alias(waba_id)
+                if edge == "message_templates":
+                    templates = account.templates.values()
+                    objects = [t.fields for t in templates if t.waba_id == waba_id]
+                else:
+                    numbers = [n for n in account.numbers.values() if n.waba_id == waba_id]
+                    wanted = query.get("fields", _NUMBER_DEFAULTS)
+                    objects = [select_fields(self._number(n), wanted) for n in numbers]
+                return page(objects, f"{_origin(request)}{request.path}", query)
             case ("GET", [object_id]):
                 return self._read(request, object_id, query, token)
             case ("DELETE", [media_id]):
                 media = self._reachable_media(media_id, query, token)
                 if media is None:
-                    return refused(no_such_object(media_id, "DELETE"))
-                del self._simulation.account.media[media_id]
-                return json_reply({"success": True})
+                    return no_such_object(media_id, "DELETE")
+                del account.media[media_id]
+                return {"success": True}
             case _:
                 shown = "/" + "/".join(path)
-                return refused(Refusal(2500, message=f"Unknown path components: {shown}"))
+                return Refusal(2500, message=f"Unknown path components: {shown}")
 
     def download(self, media_id: str, token: str) -> Reply:
         """The bytes behind the `url` of a media object; needs the token like Meta's."""
@@ -115,44 +125,36 @@ class GraphEndpoints:
             return None
         return media if account.may(token, account.numbers[media.phone_number_id].waba_id) else None
 
-    def _read(self, request: Request, object_id: str, query: dict[str, str], token: str) -> Reply:
+    def _read(self, request: Request, object_id: str, query: dict[str, str], token: str) -> Answer:
         account = self._simulation.account
         wanted = query.get("fields")
         number = account.numbers.get(object_id)
         if number is not None and account.may(token, number.waba_id):
-            return json_reply(select_fields(self._number(number), wanted or _NUMBER_DEFAULTS))
+            return select_fields(self._number(number), wanted or _NUMBER_DEFAULTS)
         if object_id in account.wabas and account.may(token, object_id):
             health = account.health_status(("WABA", object_id))
             waba = account.wabas[object_id] | {"health_status": health}
-            return json_reply(select_fields(waba, wanted or "id,name"))
+            return select_fields(waba, wanted or "id,name")
         media = self._reachable_media(object_id, query, token)
         if media is not None:
-            return json_reply(
-                {
-                    "messaging_product": "whatsapp",
-                    "url": f"{_origin(request)}/_media/{media.id}",
-                    "mime_type": media.mime_type,
-                    "sha256": media.sha256,
-                    "file_size": len(media.content),
-                    "id": media.id,
-                }
-            )
-        template = account.template_by_id(object_id)
+            return {
+                "messaging_product": "whatsapp",
+                "url": f"{_origin(request)}/_media/{media.id}",
+                "mime_type": media.mime_type,
+                "sha256": media.sha256,
+                "file_size": len(media.content),
+                "id": media.id,
+            }
+        templates = account.templates.values()
+        template = next((t for t in templates if t.fields["id"] == object_id), None)
         if template is not None and account.may(token, template.waba_id):
-            return json_reply(select_fields(self._template(template, bool(wanted)), wanted))
-        return refused(no_such_object(object_id, "GET"))
-
-    def _template(self, template: Template, with_health: bool) -> dict[str, Any]:
-        if not with_health:
-            return template.fields
-        health = self._simulation.account.health_status(
-            ("MESSAGE_TEMPLATE", str(template.fields["id"])), ("WABA", template.waba_id)
-        )
-        return template.fields | {"health_status": health}
-
-    def _templates(self, waba_id: str) -> list[dict[str, Any]]:
-        templates = self._simulation.account.templates.values()
-        return [template.fields for template in templates if template.waba_id == waba_id]
+            if not wanted:
+                return template.fields
+            health = account.health_status(
+                ("MESSAGE_TEMPLATE", object_id), ("WABA", template.waba_id)
+            )
+            return select_fields(template.fields | {"health_status": health}, wanted)
+        return no_such_object(object_id, "GET")
 
     def _number(self, number: Number) -> dict[str, Any]:
         health = self._simulation.account.health_status(
@@ -164,42 +166,31 @@ class GraphEndpoints:
             "health_status": health,
         }
 
-    def _numbers(self, waba_id: str, query: dict[str, str]) -> list[dict[str, Any]]:
-        wanted = query.get("fields", _NUMBER_DEFAULTS)
-        numbers = self._simulation.account.numbers.values()
-        return [select_fields(self._number(n), wanted) for n in numbers if n.waba_id == waba_id]
-
-    def _upload(self, request: Request, number_id: str, token: str) -> Reply:
+    def _upload(self, request: Request, number_id: str, token: str) -> Answer:
         account = self._simulation.account
         number = account.numbers.get(number_id)
         if number is None or not account.may(token, number.waba_id):
-            return refused(no_such_object(number_id, "POST"))
+            return no_such_object(number_id, "POST")
         try:
             form = read_form(request.headers.get("content-type", ""), request.body)
         except ValueError as exc:
-            return refused(Refusal(100, message=f"(#100) {exc}"))
+            return Refusal(100, message=f"(#100) {exc}")
         product, file = form.get("messaging_product"), form.get("file")
         if product is None or product.content != b"whatsapp":
-            return refused(
-                Refusal(100, message="(#100) The parameter messaging_product is required.")
-            )
+            return parameter_required("messaging_product")
         if file is None or file.filename is None:
-            return refused(Refusal(100, message="(#100) The parameter file is required."))
+            return parameter_required("file")
         mime_type = (file.content_type or "application/octet-stream").partition(";")[0].strip()
         limit = MEDIA_LIMITS.get(mime_type)
         if limit is None:
-            return refused(
-                Refusal(
-                    100,
-                    message="(#100) Param file must be a file with one of the following types: "
-                    f"{', '.join(MEDIA_LIMITS)}. Received file of type '{mime_type}'.",
-                )
+            return Refusal(
+                100,
+                message="(#100) Param file must be a file with one of the following types: "
+                f"{', '.join(MEDIA_LIMITS)}. Received file of type '{mime_type}'.",
             )
         if len(file.content) > limit:
-            return refused(
-                Refusal(131053, f"File of {len(file.content)} bytes, the limit is {limit}")
-            )
-        return json_reply({"id": account.add_media(number_id, file.content, mime_type).id})
+            return Refusal(131053, f"File of {len(file.content)} bytes, the limit is {limit}")
+        return {"id": account.add_media(number_id, file.content, mime_type).id}
 
 
 def _part(reply: Reply, wanted: str | None) -> Reply:

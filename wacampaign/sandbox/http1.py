@@ -113,9 +113,9 @@ class HttpConnection(asyncio.Protocol):
                 request = self._take_request()
             except ValueError as exc:
                 self._buffer.clear()
-                self._write(Reply(str(exc).encode(), 400, "text/plain; charset=utf-8"))
-                if self._transport is not None:
-                    self._transport.close()
+                refusal = Reply(str(exc).encode(), 400, "text/plain; charset=utf-8")
+                self._write(refusal, self._transport)
+                self._transport.close()
                 return
             if request is None:
                 return
@@ -207,23 +207,18 @@ class HttpConnection(asyncio.Protocol):
         if reply is None or transport is None or reply.ending is Ending.HANG:
             return
         if reply.ending is Ending.ANSWER:
-            self._write(reply)
-            self._end()
-            if reply.headers.get("Connection") == "close":
-                transport.close()
-        elif reply.ending is Ending.CLOSE:
-            self._end()
-            transport.close()
-        else:
-            self._end()
+            self._write(reply, transport)
+        self._end()
+        if reply.ending is Ending.RESET:
             with contextlib.suppress(OSError):
                 sock: socket.socket = transport.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
             transport.abort()
+        elif reply.ending is Ending.CLOSE or reply.headers.get("Connection") == "close":
+            transport.close()
 
-    def _write(self, reply: Reply) -> None:
-        if self._transport is None:
-            return
+    @staticmethod
+    def _write(reply: Reply, transport: asyncio.Transport) -> None:
         head = (
             f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}\r\n"
             f"Content-Type: {reply.content_type}\r\n"
@@ -232,7 +227,7 @@ class HttpConnection(asyncio.Protocol):
             head += f"Content-Length: {len(reply.body)}\r\n"
         for name, value in reply.headers.items():
             head += f"{name}: {value}\r\n"
-        self._transport.write(head.encode("latin-1") + b"\r\n" + reply.body)
+        transport.write(head.encode("latin-1") + b"\r\n" + reply.body)
 
     def _end(self) -> None:
         reply, self._pending = self._pending, None

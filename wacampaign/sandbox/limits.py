@@ -1,7 +1,5 @@
 """Meta's two sending limits: messages a second per number, and per (number, recipient) pair."""
 
-from __future__ import annotations
-
 from collections import deque
 
 from wacampaign.sandbox.answers import Refusal

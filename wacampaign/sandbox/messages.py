@@ -1,22 +1,26 @@
 """POST /{phone_number_id}/messages: check, limit, fault, accept."""
 
-from __future__ import annotations
-
 import json
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
-from wacampaign.sandbox.answers import NO_TOKEN, WRONG_TOKEN, Refusal, no_such_object
+from wacampaign.sandbox.answers import (
+    NO_TOKEN,
+    WRONG_TOKEN,
+    Refusal,
+    no_such_object,
+    parameter_required,
+)
 from wacampaign.sandbox.faults import Fault, Wording
 from wacampaign.sandbox.http1 import Ending, Reply
 from wacampaign.sandbox.limits import PAIR_LIMIT, RATE_LIMIT, rate_exceeded
 from wacampaign.sandbox.simulation import Simulation
-from wacampaign.sandbox.state import Number
+from wacampaign.sandbox.state import Message, Number
 from wacampaign.sandbox.templates import MEDIA_FORMATS, check_components
+from wacampaign.sandbox.webhooks import Webhooks
 
 #: Characters (Meta raised it from 256).
 MAX_CALLBACK_DATA = 512
@@ -36,46 +40,15 @@ def _gateway(status: int, wording: Wording, delay_s: float) -> Reply:
         return Reply(page.encode(), status, "text/html", delay_s)
     error: dict[str, object] = {"code": status, "message": phrase}
     if wording == "graph":
-        error = {"message": "(#2) Service temporarily unavailable", "type": "OAuthException"}
-        error["code"] = 2
+        text = "(#2) Service temporarily unavailable"
+        error = {"message": text, "type": "OAuthException", "code": 2}
     return Reply(json.dumps({"error": error}).encode(), status, "application/json", delay_s)
-
-
-class StatusWebhooks(Protocol):
-    """Takes accepted messages, to tell their fate later."""
-
-    def enqueue(
-        self, message: AcceptedMessage, failure: Refusal | None, callback_data: str | None
-    ) -> None:
-        """Queue the status updates of one message; `failure` makes it fail."""
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptedMessage:
-    """What a status webhook says about a message."""
-
-    wamid: str
-    recipient: str
-    number: Number
-    category: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """A sound message."""
-
-    to: str
-    recipient: str
-    template: tuple[str, str]
-    category: str
-    link: str | None
-    callback: str | None
 
 
 class MessageEndpoint:
     """Answers messages. Nothing here waits: the reply says how long the connection does."""
 
-    def __init__(self, simulation: Simulation, webhooks: StatusWebhooks) -> None:
+    def __init__(self, simulation: Simulation, webhooks: Webhooks) -> None:
         self._simulation = simulation
         self._webhooks = webhooks
 
@@ -87,15 +60,8 @@ class MessageEndpoint:
         counters.in_flight += 1
         counters.max_in_flight = max(counters.max_in_flight, counters.in_flight)
         number = self._number(number_id, token)
-        if isinstance(number, Refusal):
-            reply = self._refuse(number, 0.0)
-        else:
-            checked = self._check(number, body)
-            reply = (
-                self._refuse(checked, 0.0)
-                if isinstance(checked, Refusal)
-                else self._decide(number, checked)
-            )
+        message = number if isinstance(number, Refusal) else self._check(number, body)
+        reply = self._refuse(message) if isinstance(message, Refusal) else self._decide(message)
         reply.on_end = counters.message_ended
         return reply
 
@@ -110,72 +76,58 @@ class MessageEndpoint:
             return no_such_object(number_id, "POST")
         return number
 
-    def _refuse(self, refusal: Refusal, extra_ms: float) -> Reply:
+    def _refuse(self, refusal: Refusal, extra_ms: float = 0.0) -> Reply:
         self._simulation.counters.refused[refusal.code] += 1
         delay = self._simulation.delay_s(extra_ms)
         return Reply(refusal.body(), refusal.http_status, delay_s=delay)
 
-    def _decide(self, number: Number, message: _Checked) -> Reply:
-        simulation = self._simulation
+    def _decide(self, message: Message) -> Reply:
+        simulation, number = self._simulation, message.number
         settings = simulation.settings
         now = time.monotonic()
         in_last_second = simulation.referee.rate(number.id).in_last_second(now)
         if rate_exceeded(in_last_second, number.mps, settings.tolerance):
-            return self._refuse(RATE_LIMIT, 0.0)
+            return self._refuse(RATE_LIMIT)
         if settings.pair_limit and simulation.pairs.exceeded(number.id, message.recipient, now):
-            return self._refuse(PAIR_LIMIT, 0.0)
-        strike = simulation.faults.strike(
-            number.id, message.template[0], message.link, message.recipient
-        )
-        fault = strike.fault
+            return self._refuse(PAIR_LIMIT)
+        fault, extra_ms = simulation.faults.strike(message)
         if fault is None:
-            return self._accept(number, message, now, None, strike.extra_ms)
+            return self._accept(message, now, None, extra_ms)
+        failure = Refusal(fault.code, fault.details)
         if fault.action == "error":
-            return self._refuse(Refusal(fault.code, fault.details), strike.extra_ms)
-        failure = Refusal(fault.code, fault.details) if fault.action == "fail_later" else None
-        accepted = (
-            self._accept(number, message, now, failure, strike.extra_ms) if fault.accepts else None
-        )
-        if accepted is not None and fault.action == "fail_later":
-            return accepted
-        return self._spoil(fault, accepted is not None, strike.extra_ms)
+            return self._refuse(failure, extra_ms)
+        if fault.action == "fail_later":
+            return self._accept(message, now, failure, extra_ms)
+        if fault.accept or fault.action in ("drop_answer", "gateway"):
+            self._accept(message, now, None, extra_ms)
+            simulation.counters.answers_dropped += 1
+        return self._spoil(fault, extra_ms)
 
-    def _spoil(self, fault: Fault, accepted: bool, extra_ms: float) -> Reply:
+    def _spoil(self, fault: Fault, extra_ms: float) -> Reply:
         """The missing or broken answer of a fault."""
-        counters = self._simulation.counters
-        counters.answers_dropped += accepted
         delay = self._simulation.delay_s(extra_ms)
         if fault.action == "http_5xx":
             return Reply(_HTML_ERROR, fault.status, "text/html; charset=utf-8", delay)
         if fault.action == "gateway":
             return _gateway(fault.status, fault.wording, delay)
         if fault.action == "hang":
-            counters.hung += 1
+            self._simulation.counters.hung += 1
             return Reply(ending=Ending.HANG)
         ending = Ending.CLOSE if fault.action == "drop_answer" else Ending.RESET
         return Reply(delay_s=delay, ending=ending)
 
     def _accept(
-        self,
-        number: Number,
-        message: _Checked,
-        now: float,
-        failure: Refusal | None,
-        extra_ms: float,
+        self, message: Message, now: float, failure: Refusal | None, extra_ms: float
     ) -> Reply:
-        simulation = self._simulation
+        simulation, number_id = self._simulation, message.number.id
         referee = simulation.referee
         seq = referee.accept(
-            message.recipient, message.callback, number.id, message.template, now, time.time()
+            message.recipient, message.callback, number_id, message.template, now, time.time()
         )
         if simulation.settings.pair_limit:
-            simulation.pairs.accept(number.id, message.recipient, now)
+            simulation.pairs.accept(number_id, message.recipient, now)
         wamid = referee.wamid(seq)
-        self._webhooks.enqueue(
-            AcceptedMessage(wamid, message.recipient, number, message.category),
-            failure,
-            message.callback,
-        )
+        self._webhooks.enqueue(message, wamid, failure)
         answer = {
             "messaging_product": "whatsapp",
             "contacts": [{"input": message.to, "wa_id": message.recipient}],
@@ -183,7 +135,7 @@ class MessageEndpoint:
         }
         return Reply(json.dumps(answer).encode(), delay_s=simulation.delay_s(extra_ms))
 
-    def _check(self, number: Number, body: bytes) -> _Checked | Refusal:
+    def _check(self, number: Number, body: bytes) -> Message | Refusal:
         try:
             request = json.loads(body)
         except ValueError:
@@ -191,10 +143,10 @@ class MessageEndpoint:
         if not isinstance(request, dict):
             return Refusal(1, "The body is not a JSON object")
         if request.get("messaging_product") != "whatsapp":
-            return _missing("messaging_product")
+            return parameter_required("messaging_product")
         to = request.get("to")
         if not isinstance(to, str) or not to:
-            return _missing("to")
+            return parameter_required("to")
         digits = _RECIPIENT.fullmatch(to.translate(_SEPARATORS))
         if digits is None:
             return Refusal(131009, "Recipient phone number is not valid")
@@ -216,14 +168,15 @@ class MessageEndpoint:
 
     def _check_template(
         self, number: Number, given: object, to: str, recipient: str, callback: str | None
-    ) -> _Checked | Refusal:
+    ) -> Message | Refusal:
         if not isinstance(given, dict):
-            return _missing("template")
+            return parameter_required("template")
         name = given.get("name")
         language = given.get("language")
         code = language.get("code") if isinstance(language, dict) else None
         if not isinstance(name, str) or not isinstance(code, str):
-            return _missing("template['name']" if isinstance(code, str) else "template['language']")
+            missing = "name" if isinstance(code, str) else "language"
+            return parameter_required(f"template['{missing}']")
         template = self._simulation.account.templates.get((number.waba_id, name, code))
         status = template.fields["status"] if template is not None else None
         if status == "PAUSED":
@@ -233,36 +186,27 @@ class MessageEndpoint:
         if template is None or status != "APPROVED":
             return Refusal(132001, f"template name ({name}) does not exist in {code}")
         components = given.get("components", [])
-        refusal = check_components(template.shape, components, self._media_check(number))
+        refusal = check_components(template.shape, components, partial(self._check_media, number))
         if refusal is not None:
             return refusal
         link = _header_link(components) if template.shape.header_format in MEDIA_FORMATS else None
         category = str(template.fields["category"]).lower()
-        return _Checked(to, recipient, (name, code), category, link, callback)
+        return Message(number, to, recipient, (name, code), category, link, callback)
 
-    def _media_check(self, number: Number) -> Callable[[dict[str, Any]], Refusal | None]:
-        media_of = self._simulation.account.media
-
-        def check(value: dict[str, Any]) -> Refusal | None:
-            media_id, link = value.get("id"), value.get("link")
-            if (media_id is None) == (link is None):
-                return Refusal(131008, "header: exactly one of id and link is required")
-            if media_id is None:
-                if isinstance(link, str) and re.match(r"https?://[^/\s]+", link):
-                    return None
-                return Refusal(131009, "header: link is not a valid URL")
-            media = media_of.get(str(media_id))
-            if media is None:
-                return no_such_object(str(media_id), "POST")
-            if media.phone_number_id != number.id:
-                return Refusal(131009, f"Media id {media_id} belongs to another phone number")
-            return None
-
-        return check
-
-
-def _missing(name: str) -> Refusal:
-    return Refusal(100, message=f"(#100) The parameter {name} is required.")
+    def _check_media(self, number: Number, value: dict[str, Any]) -> Refusal | None:
+        media_id, link = value.get("id"), value.get("link")
+        if (media_id is None) == (link is None):
+            return Refusal(131008, "header: exactly one of id and link is required")
+        if media_id is None:
+            if isinstance(link, str) and re.match(r"https?://[^/\s]+", link):
+                return None
+            return Refusal(131009, "header: link is not a valid URL")
+        media = self._simulation.account.media.get(str(media_id))
+        if media is None:
+            return no_such_object(str(media_id), "POST")
+        if media.phone_number_id != number.id:
+            return Refusal(131009, f"Media id {media_id} belongs to another phone number")
+        return None
 
 
 def _header_link(components: list[dict[str, Any]]) -> str | None:

@@ -1,7 +1,5 @@
 """Reading multipart/form-data, whole and binary-safe."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

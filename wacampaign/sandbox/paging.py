@@ -1,7 +1,5 @@
 """Graph's field selection and cursor paging."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from typing import Any

@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 
 from wacampaign.problems import Problem
 from wacampaign.sandbox.client import SandboxControl
@@ -66,12 +65,7 @@ class SandboxProcess:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -79,15 +73,14 @@ class SandboxProcess:
         process = subprocess.Popen(
             self._arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self._process = process
         assert process.stdout is not None
         # Its first line comes when it listens; an empty one means that it ended before.
         line = process.stdout.readline()
         if not line:
-            code = process.wait()
-            self._close_pipes(process)
-            self._process = None
+            with process:  # closes its pipes
+                code = process.wait()
             raise SandboxNotStarted(f"the sandbox ended with exit code {code}", "see its error")
+        self._process = process
         self.url = str(json.loads(line)["url"])
         tls = None
         if self._trusted is not None:
@@ -100,22 +93,15 @@ class SandboxProcess:
         if process is None:
             return
         self.control.close()
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self._close_pipes(process)
+        with process:  # closes its pipes and waits
+            process.terminate()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     def kill(self) -> None:
         """Kill it at once (SIGKILL), as a crash of the API would: open connections are reset."""
         if self._process is not None:
             self._process.kill()
         self.stop()
-
-    @staticmethod
-    def _close_pipes(process: subprocess.Popen[str]) -> None:
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()

@@ -18,7 +18,7 @@ from typing import Any
 from wacampaign.problems import Misconfigured
 from wacampaign.sandbox.answers import NO_TOKEN, WRONG_TOKEN
 from wacampaign.sandbox.control import ControlEndpoints
-from wacampaign.sandbox.graph import GraphEndpoints, refused
+from wacampaign.sandbox.graph import GraphEndpoints, as_reply
 from wacampaign.sandbox.http1 import HttpConnection, Reply, Request
 from wacampaign.sandbox.messages import MessageEndpoint
 from wacampaign.sandbox.simulation import Simulation
@@ -66,9 +66,6 @@ class SandboxServer:
         await self.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
     async def start(self) -> None:
         """Listen. Misconfigured when the port or the TLS files cannot be used."""
         options = self._options
@@ -91,8 +88,7 @@ class SandboxServer:
         host = f"[{options.host}]" if ":" in options.host else options.host
         self.url = f"{scheme}://{host}:{port}"
 
-    async def stop(self) -> None:
-        """Close every connection and the port."""
+    async def __aexit__(self, *_: object) -> None:
         await self.webhooks.close()
         if self._server is not None:
             self._server.close()
@@ -116,12 +112,12 @@ class SandboxServer:
         if len(parts) == 2 and parts[1] == "messages" and request.method == "POST":
             return self._messages.send(parts[0], sent_token, request.body)
         if sent_token is None:
-            return refused(NO_TOKEN)
+            return as_reply(NO_TOKEN)
         if sent_token not in simulation.account.tokens:
-            return refused(WRONG_TOKEN)
+            return as_reply(WRONG_TOKEN)
         if len(parts) == 2 and parts[0] == "_media" and request.method == "GET":
             return self._graph.download(parts[1], sent_token)
-        return self._graph.answer(request, parts, sent_token)
+        return as_reply(self._graph.answer(request, parts, sent_token))
 
 
 def _tls_context(options: SandboxOptions) -> ssl.SSLContext | None:

@@ -1,7 +1,5 @@
 """One simulated Cloud API: the account, the limits, the faults, the referee and the counters."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from dataclasses import dataclass, field, fields
@@ -46,6 +44,8 @@ class Settings:
 class Counters:
     """What was seen since the last reset, apart from the accepted messages."""
 
+    #: Refused messages by error code.
+    refused: Counter[int] = field(default_factory=Counter)
     #: Requests to the simulated API, media hosts included, control requests not.
     requests: int = 0
     #: POST /{phone_number_id}/messages among them.
@@ -58,8 +58,6 @@ class Counters:
     answers_dropped: int = 0
     #: Messages left without an answer for ever.
     hung: int = 0
-    #: Refused messages by error code.
-    refused: Counter[int] = field(default_factory=Counter)
 
     def message_ended(self) -> None:
         """One message is no longer in flight."""
@@ -79,8 +77,7 @@ class Simulation:
         self.referee = Referee()
         self.pairs = PairLimit()
         self.counters = Counters()
-        if hasattr(self, "faults"):
-            self.faults.applied = 0
+        self.faults.applied = 0
 
     def reset_everything(self) -> None:
         """Back to the demo account, default settings and no faults."""
@@ -101,18 +98,14 @@ class Simulation:
     def totals(self) -> dict[str, Any]:
         """The referee's and the counters' totals."""
         referee, counters = self.referee, self.counters
+        counted = {f.name: getattr(counters, f.name) for f in fields(counters)}
+        counted["refused"] = {str(code): n for code, n in sorted(counters.refused.items())}
         return {
             "accepted": len(referee),
-            "recipients": referee.recipients(),
+            "recipients": len(referee.per_recipient),
             "repeated_recipients": referee.repeated_recipients,
             "repeated_callback_data": referee.repeated_callback_data,
             "without_callback_data": referee.without_callback_data,
-            "refused": {str(code): count for code, count in sorted(counters.refused.items())},
-            "requests": counters.requests,
-            "message_requests": counters.message_requests,
-            "in_flight": counters.in_flight,
-            "max_in_flight": counters.max_in_flight,
-            "answers_dropped": counters.answers_dropped,
-            "hung": counters.hung,
+            **counted,
             "faults_applied": self.faults.applied,
         }

@@ -47,6 +47,21 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """A message that was found sound. `to` is as the client gave it, `recipient` its digits."""
+
+    number: Number
+    to: str
+    recipient: str
+    #: Name and language.
+    template: tuple[str, str]
+    category: str
+    #: Of the header's media, when it has one.
+    link: str | None
+    callback: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """An uploaded file; its id is good only for the number it was uploaded on."""
 
@@ -73,6 +88,11 @@ class HostedFile:
     headers: dict[str, str]
     #: GET and HEAD requests for it.
     fetches: int = 0
+
+    def shown(self) -> dict[str, Any]:
+        """The file as the control API shows it: its `size` in bytes, not its content."""
+        shown = {n: getattr(self, n) for n in ("host", "path", "status", "content_type")}
+        return shown | {"size": len(self.content), "fetches": self.fetches}
 
 
 @dataclass(slots=True)
@@ -101,10 +121,6 @@ class Account:
         if name is not None:
             waba["name"] = name
         self.tokens.setdefault(token, set()).add(waba_id)
-
-    def revoke(self, token: str) -> bool:
-        """Make a token invalid; False when it was unknown."""
-        return self.tokens.pop(token, None) is not None
 
     def put_number(self, description: dict[str, Any]) -> Number:
         """Add a number, or change the given fields of a known one."""
@@ -182,10 +198,6 @@ class Account:
         file = HostedFile(host, path, content, content_type, status, headers or {})
         self.hosted[(host, path)] = file
         return file
-
-    def template_by_id(self, template_id: str) -> Template | None:
-        """The template with this id."""
-        return next((t for t in self.templates.values() if t.fields["id"] == template_id), None)
 
     def set_health(self, object_id: str, entity: dict[str, Any]) -> None:
         """Set the health of a number, WABA or template: `can_send_message`, `errors`, …"""

@@ -199,16 +199,17 @@ def _check_buttons(
         if index >= len(expected):
             return Refusal(132018, f"buttons: the template has no button at index {index}")
         button = expected[index]
+        if button.needs is None and button.kind == "URL":
+            return Refusal(
+                132018, f"buttons: Button at index {index} of type URL takes no parameter"
+            )
+        if sub_type != (button.needs or button.kind.lower()):
+            return Refusal(
+                132018,
+                f"buttons: Button at index {index} is of type {button.kind}, received {sub_type!r}",
+            )
         if button.needs is None:
-            if button.kind == "URL":
-                return Refusal(
-                    132018, f"buttons: Button at index {index} of type URL takes no parameter"
-                )
-            if sub_type != button.kind.lower():
-                return _wrong_sub_type(index, button.kind, sub_type)
             continue
-        if sub_type != button.needs:
-            return _wrong_sub_type(index, button.kind, sub_type)
         field = "text" if button.needs == "url" else "coupon_code"
         value = parameters[0].get(field) if parameters else None
         if not isinstance(value, str) or not value.strip():
@@ -224,9 +225,3 @@ def _check_buttons(
 
 def _missing_button_parameter(index: int, kind: str) -> Refusal:
     return Refusal(131008, f"buttons: Button at index {index} of type {kind} requires a parameter")
-
-
-def _wrong_sub_type(index: int, kind: str, received: str) -> Refusal:
-    return Refusal(
-        132018, f"buttons: Button at index {index} is of type {kind}, received {received!r}"
-    )

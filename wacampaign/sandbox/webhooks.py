@@ -1,7 +1,5 @@
 """Signed status webhooks: sent, delivered, read, failed, in batches."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import hmac
@@ -14,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from wacampaign.sandbox.answers import Refusal
-from wacampaign.sandbox.messages import AcceptedMessage
+from wacampaign.sandbox.state import Message
 
 #: Meta's largest batch.
 MAX_BATCH = 1000
@@ -61,10 +59,10 @@ def signature(app_secret: str, body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Update:
-    message: AcceptedMessage
+    message: Message
+    wamid: str
     status: str
     failure: Refusal | None
-    callback_data: str | None
 
 
 class Webhooks:
@@ -90,14 +88,12 @@ class Webhooks:
         self._queue.clear()
         self.delivered = self.abandoned = 0
 
-    def enqueue(
-        self, message: AcceptedMessage, failure: Refusal | None, callback_data: str | None
-    ) -> None:
-        """Queue the updates of one message; nothing when no URL is set."""
+    def enqueue(self, message: Message, wamid: str, failure: Refusal | None) -> None:
+        """Queue the updates of one message; `failure` makes it fail. Nothing without a URL."""
         if self.settings.url is None:
             return
         for status in self.settings.statuses if failure is None else ("failed",):
-            self._queue.append(_Update(message, status, failure, callback_data))
+            self._queue.append(_Update(message, wamid, status, failure))
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._post_all())
 
@@ -176,13 +172,13 @@ def envelope(batch: list[_Update]) -> dict[str, Any]:
 
 def _status(update: _Update, now: str) -> dict[str, Any]:
     status: dict[str, Any] = {
-        "id": update.message.wamid,
+        "id": update.wamid,
         "status": update.status,
         "timestamp": now,
         "recipient_id": update.message.recipient,
     }
-    if update.callback_data is not None:
-        status["biz_opaque_callback_data"] = update.callback_data
+    if update.message.callback is not None:
+        status["biz_opaque_callback_data"] = update.message.callback
     if update.failure is not None:
         status["errors"] = [update.failure.webhook_error()]
     elif update.status in ("sent", "delivered"):

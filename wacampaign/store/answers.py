@@ -1,15 +1,17 @@
 """What a call may take and what comes back: one place for both transports."""
 
-from __future__ import annotations
-
 import sys
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final, TypeVar
 
 from wacampaign.store.states import NO_ANSWER_OF_OURS, problem_of
 
 # PostgreSQL writes a number of a payload in all of its digits, up to 131,072; Python reads 4,300
 # unless told otherwise, and one such row would end every worker that claims it.
 sys.set_int_max_str_digits(0)
+
+Row = TypeVar("Row")
 
 #: Seconds for a call that a worker makes: these take milliseconds. What takes longer is given up
 #: and repeated on another connection, so a connection that hangs costs no more than this.
@@ -39,7 +41,7 @@ def deadline_of(function: str) -> float:
 def checked_answer(function: str, answer: Any) -> Any:
     """`answer`, if it is of the kind that `function` gives.
 
-    Raises `Unreachable`: something on the way answered in the database's place.
+    Raises `DatabaseUnreachable`: something on the way answered in the database's place.
     """
     wanted = list if function in _LISTS else dict
     if isinstance(answer, wanted) or (answer is None and function in _MAY_BE_NULL):
@@ -49,3 +51,8 @@ def checked_answer(function: str, answer: Any) -> Any:
         NO_ANSWER_OF_OURS,
         f"{kinds.get(type(answer), 'a value')} instead of {kinds[wanted]} for {function}",
     )
+
+
+def as_row(kind: type[Row], element: Mapping[str, Any]) -> Row:
+    """One element of an answer as this dataclass, whose fields are what is taken of it."""
+    return kind(**{field.name: element[field.name] for field in fields(kind)})  # type: ignore[arg-type]

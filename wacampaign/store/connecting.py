@@ -1,7 +1,5 @@
 """Connections with psycopg: their parameters, their errors, and what stands between."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
@@ -10,8 +8,12 @@ from typing import Any, Final
 import psycopg
 
 from wacampaign.database_address import DatabaseAddress, read_database_address
-from wacampaign.problems import Misconfigured, Problem, Unreachable
-from wacampaign.store.states import problem_from_login, problem_from_state
+from wacampaign.problems import Misconfigured, Problem
+from wacampaign.store.states import (
+    DatabaseUnreachable,
+    problem_from_login,
+    problem_from_state,
+)
 
 #: Seconds until a connection has to be there: name, TLS and login, over an ocean and a pooler.
 CONNECT_SECONDS: Final = 6.0
@@ -77,7 +79,7 @@ async def connect(
                     tries.discard(attempt)
                     return attempt.result()
     except TimeoutError:
-        raise Unreachable(
+        raise DatabaseUnreachable(
             f"no connection to the database within {connect_seconds:g} s",
             "check DATABASE_URL and the server",
         ) from None
@@ -114,7 +116,7 @@ def call_problem(error: psycopg.Error) -> Problem:
     """What a statement ended with."""
     message = error.diag.message_primary or _one_line(error)
     if error.sqlstate is None:
-        return Unreachable(f"the database connection was lost: {message}")
+        return DatabaseUnreachable(f"the database connection was lost: {message}")
     return problem_from_state(error.sqlstate, message, error.diag.message_hint)
 
 

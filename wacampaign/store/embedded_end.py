@@ -5,8 +5,6 @@ Each process that uses the server holds a shared lock on LOCK, which the kernel 
 it dies, by SIGKILL too. This one waits for the exclusive lock.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import signal

@@ -1,42 +1,42 @@
 """The database's part of an investigation: campaigns, groups, rows, moments, probes."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from wacampaign.core.cells import solid
 from wacampaign.core.investigation.evidence import (
     CampaignFacts,
     Counted,
     Groups,
+    History,
     HostGroup,
-    Lane,
-    NumberFacts,
+    LaneOutcomes,
+    PastEvent,
     Row,
-    TemplateFacts,
+    WorkerRun,
 )
-from wacampaign.core.masking import mask_phone
-from wacampaign.store.store import Store
+from wacampaign.core.investigation.model import Pace
+from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.templates import KnownTemplate
+from wacampaign.store.numbers import Numbers
+from wacampaign.store.store import Capability
+from wacampaign.store.templates import Templates
 
 #: Campaigns that are looked at beside the one in question: the most the database hands out.
 CAMPAIGNS_READ: Final = 300
 #: Rows a sample of failed and of sent ones: at 1,000,000 rows some 2 s of the 8 that REST allows.
 GROUP_ROWS: Final = 100_000
+_OUTCOMES: Final = ("sent", "failed", "in_doubt")
 
 
-class EvidenceStore:
+class CampaignEvidence(Capability):
     """Reads evidence from a `Store`. Raises what `Store.call` raises."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def campaigns(
         self, campaign_id: str, code: int, also: str | None = None
     ) -> list[CampaignFacts]:
         """The campaign itself first, `also` second if given, then those nearest in time."""
-        answer = await self._store.call(
+        answer = await self._store.call_list(
             "evidence_campaigns",
             campaign_id=campaign_id,
             code=code,
@@ -62,61 +62,43 @@ class EvidenceStore:
         self, campaign_id: str, code: int, *, after: str | None = None, limit: int = 1000
     ) -> list[Row]:
         """Rows that failed with the code, in the order of their ids; at most 1,000."""
-        answer = await self._store.call(
+        answer = await self._store.call_list(
             "evidence_failed", campaign_id=campaign_id, code=code, after=after, limit=limit
         )
         return [Row(**one) for one in answer]
 
     async def sent_rows(self, campaign_id: str, limit: int = 100) -> list[Row]:
         """Some rows that were sent; at most 1,000."""
-        answer = await self._store.call("evidence_sent", campaign_id=campaign_id, limit=limit)
+        answer = await self._store.call_list("evidence_sent", campaign_id=campaign_id, limit=limit)
         return [Row(**one) for one in answer]
 
-    async def moments(self, campaign_id: str, start: str, end: str) -> dict[str, Any]:
+    async def history(self, campaign_id: str, start: str, end: str) -> History:
         """Events, workers' starts and stops, and the pace; times are ISO 8601, UTC."""
-        answer: dict[str, Any] = await self._store.call(
+        answer = await self._store.call(
             "evidence_moments", campaign_id=campaign_id, **{"from": start, "to": end}
         )
-        return answer
-
-    async def numbers(self) -> list[NumberFacts]:
-        """All numbers."""
-        return [
-            NumberFacts(
-                id=one["id"],
-                phone_number_id=solid(one["phone_number_id"] or "") or None,
-                waba_id=solid(one["waba_id"] or "") or None,
-                label=one["display_name"] or one["verified_name"] or mask_phone(one["number"]),
-                is_active=one["is_active"],
-            )
-            for one in await self._store.call("numbers")
-        ]
-
-    async def templates(self, number_id: str | None = None) -> list[TemplateFacts]:
-        """The templates of one number, or of all; gone ones included."""
-        return [_template(one) for one in await self._store.call("templates", number_id=number_id)]
-
-    async def probe_sent(
-        self,
-        campaign_id: str,
-        probe_id: str,
-        actor: str,
-        *,
-        accepted: bool,
-        reason: str,
-        detail: Mapping[str, Any],
-    ) -> bool:
-        """Writes a probe down as an event; False: it is there already."""
-        answer = await self._store.call(
-            "probe_sent",
-            campaign_id=campaign_id,
-            probe=probe_id,
-            actor=actor,
-            accepted=int(accepted),
-            reason=reason,
-            detail=json.dumps(detail),
+        return History(
+            tuple(
+                PastEvent(e["at"], e["kind"], e["actor"], e["rows"], e["reason"])
+                for e in answer["events"]
+            ),
+            tuple(
+                WorkerRun(w["host"], w["pid"], w["version"], w["started"], w["stopped"])
+                for w in answer["workers"]
+            ),
+            tuple(
+                Pace(p["at"], int(answer["pace_seconds"]), *(int(p[name]) for name in _OUTCOMES))
+                for p in answer["pace"]
+            ),
         )
-        return bool(answer["written"])
+
+    async def numbers(self) -> list[KnownNumber]:
+        """All numbers."""
+        return await Numbers(self._store).all()
+
+    async def templates(self, number_id: str | None = None) -> list[KnownTemplate]:
+        """The templates of one number, or of all; gone ones included."""
+        return [_whole(template) for template in await Templates(self._store).of(number_id)]
 
 
 def _campaign(given: Mapping[str, Any]) -> CampaignFacts:
@@ -130,7 +112,7 @@ def _campaign(given: Mapping[str, Any]) -> CampaignFacts:
         at=given["at"] or "",
         end=given["end"],
         lanes=tuple(
-            Lane(
+            LaneOutcomes(
                 number=lane["number"],
                 template=lane["template"],
                 **{name: int(lane[name]) for name in ("rows", "sent", "failed", "code_failed")},
@@ -178,19 +160,7 @@ def _folded(given: Iterable[Mapping[str, Any]]) -> list[Counted]:
     return [Counted(value, n.get("failed", 0), n.get("sent", 0)) for value, n in found.items()]
 
 
-def _template(given: Mapping[str, Any]) -> TemplateFacts:
-    components = given["components"]
-    return TemplateFacts(
-        number=given["number_id"],
-        id=given.get("meta_template_id"),
-        name=given["name"],
-        language=given["language"] or "",
-        status=given["status"] or "",
-        category=given["category"] or "",
-        quality=given["quality_score"],
-        is_active=given["is_active"] is not False,
-        last_synced=given["last_synced"],
-        updated=None,
-        parameter_format=given["parameter_format"],
-        components=components if isinstance(components, list) else (),
-    )
+def _whole(known: KnownTemplate) -> KnownTemplate:
+    """Components that another writer damaged are none, and what nobody called gone is there."""
+    components = known.components if isinstance(known.components, list) else ()
+    return replace(known, components=components, is_active=known.is_active is not False)

@@ -1,222 +1,45 @@
-"""The database's protocol: every function of ours with its parameters' types.
+"""The database's functions, as the SQL of this package defines them: one place for both transports.
 
-One place for both transports. A test compares it with `pg_proc` of a migrated database.
+Tests compare them with `pg_proc` of a migrated database.
 """
 
-from __future__ import annotations
-
+import re
+from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-#: Function name (without the prefix) → parameter → PostgreSQL type.
-FUNCTIONS: Final[dict[str, dict[str, str]]] = {
-    # worker
-    "register": {"worker_id": "uuid", "host": "text", "pid": "int", "version": "text"},
-    "heartbeat": {"worker_id": "uuid", "in_flight": "int"},
-    "goodbye": {"worker_id": "uuid"},
-    "reap": {"dead": "uuid[]"},
-    "claim": {
-        "worker_id": "uuid",
-        "claim_id": "uuid",
-        "limit": "int",
-        "ahead_ms": "int",
-        "lease_seconds": "int",
-        "campaign_ids": "uuid[]",
-        "stalled_numbers": "uuid[]",
-        "stalled_templates": "text[]",
-        "lead_ms": "int",
-        "beside_ms": "int",
-    },
-    "doubts": {"worker_id": "uuid"},
-    "begin": {"worker_id": "uuid", "claim_id": "uuid"},
-    "release": {"worker_id": "uuid", "ids": "uuid[]", "claim_ids": "uuid[]"},
-    "settle": {
-        "worker_id": "uuid",
-        "ids": "uuid[]",
-        "claim_ids": "uuid[]",
-        "outcomes": "text[]",
-        "wamids": "text[]",
-        "codes": "int[]",
-        "texts": "text[]",
-        "wait_ms": "int[]",
-        "max_retries": "int[]",
-        "slow": "int[]",
-        "hold_scopes": "text[]",
-        "hold_after": "int[]",
-        "hold_cumulative": "int[]",
-        "hold_seconds": "int[]",
-        "reasons": "text[]",
-    },
-    "recover": {
-        "worker_id": "uuid",
-        "ids": "uuid[]",
-        "claim_ids": "uuid[]",
-        "outcomes": "text[]",
-        "wamids": "text[]",
-        "codes": "int[]",
-        "texts": "text[]",
-    },
-    "sending": {"number_ids": "uuid[]"},
-    # campaigns
-    "find": {"text": "text"},
-    "recent": {"limit": "int"},
-    "create": {
-        "id": "uuid",
-        "name": "text",
-        "number_id": "uuid",
-        "templates": "text[]",
-        "total": "int",
-        "invalid": "int",
-        "actor": "text",
-    },
-    "enqueue": {
-        "campaign_id": "uuid",
-        "number_id": "uuid",
-        "ids": "uuid[]",
-        "phones": "text[]",
-        "templates": "text[]",
-        "payloads": "text[]",
-    },
-    "filled": {"campaign_id": "uuid", "actor": "text"},
-    "set_status": {"campaign_id": "uuid", "action": "text", "actor": "text", "reason": "text"},
-    "complete": {"campaign_id": "uuid", "actor": "text", "in_doubt_minutes": "double precision"},
-    "stats": {"campaign_ids": "uuid[]"},
-    "events_of": {"campaign_id": "uuid", "limit": "int"},
-    "audit": {"campaign_id": "uuid"},
-    "audit_messages": {"campaign_id": "uuid"},
-    "audit_recipients": {"campaign_id": "uuid"},
-    # failed rows
-    "failures": {"campaign_id": "uuid"},
-    "failed_rows": {"campaign_id": "uuid", "code": "int", "after": "uuid", "limit": "int"},
-    "retry_failed": {
-        "campaign_id": "uuid",
-        "code": "int",
-        "after": "uuid",
-        "limit": "int",
-        "actor": "text",
-    },
-    # stopped campaigns
-    "stuck": {"campaign_ids": "uuid[]"},
-    "stuck_rows": {"campaign_id": "uuid", "what": "text", "limit": "int"},
-    "settle_by_messages": {"campaign_id": "uuid", "actor": "text", "limit": "int"},
-    "mend_rows": {"campaign_id": "uuid", "actor": "text", "limit": "int"},
-    "restart": {"campaign_id": "uuid", "token": "text", "actor": "text", "reason": "text"},
-    "resolve_doubt": {
-        "campaign_id": "uuid",
-        "action": "text",
-        "expected": "int",
-        "actor": "text",
-        "seen_at": "timestamptz",
-        "seen_claims": "uuid[]",
-        "limit": "int",
-    },
-    # repairs of header media
-    "repair_lanes": {"campaign_id": "uuid"},
-    "repair_survey": {
-        "campaign_id": "uuid",
-        "code": "int",
-        "templates": "text[]",
-        "numbers": "uuid[]",
-        "media": "text[]",
-        "number_to": "uuid",
-        "kind": "text",
-    },
-    "repair_begin": {
-        "id": "uuid",
-        "campaign_id": "uuid",
-        "kind": "text",
-        "what": "text",
-        "command": "text",
-        "code": "int",
-        "actor": "text",
-        "templates": "text[]",
-        "numbers": "uuid[]",
-        "media": "text[]",
-        "number_to": "uuid",
-        "as_of": "timestamptz",
-    },
-    "repair_step": {"repair_id": "uuid", "after": "uuid", "limit": "int"},
-    "repair_finish": {"repair_id": "uuid", "actor": "text"},
-    "repair_restart": {"campaign_id": "uuid", "actor": "text"},
-    "repairs_of": {"campaign_id": "uuid", "text": "text"},
-    "repair_undo_survey": {"repair_id": "uuid"},
-    "repair_undo_begin": {"repair_id": "uuid", "actor": "text"},
-    "repair_undo_step": {"repair_id": "uuid", "after": "uuid", "limit": "int"},
-    "repair_undo_finish": {"repair_id": "uuid", "actor": "text"},
-    "uploaded_at": {"number_id": "uuid", "media_id": "text"},
-    "remembered_upload": {"number_id": "uuid", "sha256": "text"},
-    "remember_upload": {
-        "number_id": "uuid",
-        "media_id": "text",
-        "sha256": "text",
-        "file_name": "text",
-        "file_type": "text",
-        "mime_type": "text",
-        "file_size": "bigint",
-    },
-    # numbers and templates
-    "number_add": {
-        "phone_number_id": "text",
-        "waba_id": "text",
-        "number": "text",
-        "display_name": "text",
-        "verified_name": "text",
-        "quality_rating": "text",
-        "access_token": "text",
-        "rate": "int",
-        "actor": "text",
-    },
-    "numbers": {},
-    "put_templates": {"number_id": "uuid", "templates": "text", "actor": "text"},
-    "templates": {"number_id": "uuid"},
-    # evidence of an investigation
-    "evidence_campaigns": {"campaign_id": "uuid", "code": "int", "limit": "int", "also": "uuid"},
-    "evidence_groups": {
-        "campaign_id": "uuid",
-        "code": "int",
-        "media_templates": "text[]",
-        "limit": "int",
-    },
-    "evidence_failed": {"campaign_id": "uuid", "code": "int", "after": "uuid", "limit": "int"},
-    "evidence_sent": {"campaign_id": "uuid", "limit": "int"},
-    "evidence_moments": {"campaign_id": "uuid", "from": "text", "to": "text"},
-    "probe_sent": {
-        "campaign_id": "uuid",
-        "probe": "uuid",
-        "actor": "text",
-        "accepted": "int",
-        "reason": "text",
-        "detail": "text",
-    },
-    # preflight and start
-    "readiness": {"campaign_id": "uuid"},
-    "readiness_rows": {
-        "campaign_id": "uuid",
-        "number_id": "uuid",
-        "template": "text",
-        "part": "text",
-        "after_at": "text",
-        "after_id": "uuid",
-        "roles": "text[]",
-        "limits": "int[]",
-        "body_room": "int",
-        "limit": "int",
-    },
-    "readiness_recipients": {"campaign_id": "uuid"},
-    "start_unchecked": {"campaign_id": "uuid", "actor": "text"},
-    "schedule": {"campaign_id": "uuid", "at": "text", "actor": "text"},
-    "due_campaigns": {"campaign_ids": "uuid[]"},
-    "start_scheduled": {"campaign_id": "uuid", "actor": "text", "failure": "text"},
-    "test_sent": {
-        "campaign_id": "uuid",
-        "test": "uuid",
-        "actor": "text",
-        "number_id": "uuid",
-        "phone": "text",
-        "template": "text",
-        "wamid": "text",
-        "reason": "text",
-    },
-    "test_status": {"wamid": "text"},
-    # schema
-    "schema_version": {},
-}
+from wacampaign.store.sql_files import SqlFile, texts
+
+_FUNCTION: Final = re.compile(
+    r"^create or replace function public\.wacampaign_(\w+)\s*\((.*?)\)\s*\n(returns (\w+)\b.*?)"
+    r"\bas \$\$(.*?)\$\$;",
+    re.DOTALL | re.MULTILINE,
+)
+_PARAMETER: Final = re.compile(r"p_(\w+) ([\w ]+?(?:\[\])?)(?: default [^,]*)?\s*(?:,|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFunction:
+    """One function of ours."""
+
+    #: Parameter (without its `p_`) → PostgreSQL type, in their order.
+    parameters: dict[str, str]
+    returns: str
+    #: From what it returns to its last setting.
+    head: str
+    body: str
+
+
+@cache
+def functions() -> dict[str, SqlFunction]:
+    """All functions by their names without `wacampaign_`; triggers are among them."""
+    return functions_of(texts())
+
+
+def functions_of(files: tuple[SqlFile, ...]) -> dict[str, SqlFunction]:
+    """The functions that these files define."""
+    return {
+        name: SqlFunction(dict(_PARAMETER.findall(parameters)), returns, head, body)
+        for file in files
+        for name, parameters, head, returns, body in _FUNCTION.findall(file.sql)
+    }

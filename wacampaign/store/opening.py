@@ -1,7 +1,5 @@
 """Opens the store that the settings name."""
 
-from __future__ import annotations
-
 from typing import TypedDict, Unpack
 
 from wacampaign.settings import Settings
@@ -48,5 +46,4 @@ def open_store(
     return Store(
         open_transport(settings, **limits),
         patience_seconds=patience_seconds,
-        in_doubt_minutes=settings.in_doubt_minutes,
     )

@@ -6,8 +6,6 @@ that needs a connection opens it, so what the database's return costs is the cal
 (ADR 0018).
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
-from wacampaign.problems import Busy
+from wacampaign.store.states import DatabaseBusy
 
 #: Seconds after which a connection that nobody needed is given back to the database.
 IDLE_SECONDS: Final = 300.0
@@ -38,13 +36,16 @@ class ConnectionPool:
     async def take(self, wait_seconds: float) -> tuple[Connection, int]:
         """A connection that looks alive, and the epoch to give it back with.
 
-        Raises `Busy` when none becomes free within `wait_seconds`, and what `connect` raises.
+        Raises `DatabaseBusy` when none becomes free within `wait_seconds`, and what `connect`
+        raises.
         """
         try:
             async with asyncio.timeout(wait_seconds):
                 await self._places.acquire()
         except TimeoutError:
-            raise Busy(f"no database connection was free within {wait_seconds:g} s") from None
+            raise DatabaseBusy(
+                f"no database connection was free within {wait_seconds:g} s"
+            ) from None
         try:
             while self._idle:
                 connection, _ = self._idle.pop()

@@ -1,7 +1,5 @@
 """Direct connections with psycopg: a small pool for calls and one connection that listens."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging
@@ -10,9 +8,9 @@ from typing import Any, Final
 
 import psycopg
 
-from wacampaign.core.turns import SHORTEST_SECONDS
+from wacampaign.core.engine.turns import SHORTEST_SECONDS
 from wacampaign.logs import log_event
-from wacampaign.problems import Busy, Problem, Unreachable
+from wacampaign.problems import Problem
 from wacampaign.store.answers import checked_answer, deadline_of
 from wacampaign.store.connecting import (
     AGAIN_SECONDS,
@@ -22,9 +20,10 @@ from wacampaign.store.connecting import (
     connect,
     keeps_its_session,
 )
-from wacampaign.store.functions import FUNCTIONS
+from wacampaign.store.functions import functions
 from wacampaign.store.pool import Connection, ConnectionPool
-from wacampaign.store.states import while_running
+from wacampaign.store.states import DatabaseBusy, DatabaseUnreachable, while_running
+from wacampaign.store.transport import IDLE_POLL_SECONDS
 
 #: Connections for calls: claim, begin, settle and a verdict at once; more would only wait on locks.
 POOL_SIZE: Final = 4
@@ -37,7 +36,7 @@ LISTEN_PAUSE_SECONDS: Final = 1.0
 _logger = logging.getLogger("wacampaign.store")
 
 
-class _Goodbye(Busy):
+class _Goodbye(DatabaseBusy):
     """The server ended this connection; every call may be repeated."""
 
 
@@ -62,7 +61,7 @@ class PostgresTransport:
         Raises `Misconfigured` for an address that cannot be right.
         """
         self.name = name
-        self.idle_poll_seconds = 5.0
+        self.idle_poll_seconds = IDLE_POLL_SECONDS
         self._address = address_of(url)
         self._connect_seconds = connect_seconds
         self._again_seconds = again_seconds
@@ -84,7 +83,7 @@ class PostgresTransport:
 
     async def call(self, function: str, params: dict[str, Any]) -> Any:
         """Calls one function; see `Transport.call`."""
-        types = FUNCTIONS[function]
+        types = functions()[function].parameters
         arguments = ", ".join(f"p_{key} => %({key})s::{types[key]}" for key in params)
         statement = f"select public.wacampaign_{function}({arguments})"
         values = {k: array_literal(v) if isinstance(v, list) else v for k, v in params.items()}
@@ -112,7 +111,7 @@ class PostgresTransport:
             if not asking.done():  # too late, or our caller was cancelled
                 self._give_up(asking, connection)
         if not asking.done():
-            raise Unreachable(f"the database did not answer within {seconds:g} s")
+            raise DatabaseUnreachable(f"the database did not answer within {seconds:g} s")
         try:
             row = asking.result()
         except psycopg.Error as error:

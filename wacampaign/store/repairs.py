@@ -1,14 +1,13 @@
 """Repairs of header media over any transport: survey, begin, step, finish, undo."""
 
-from __future__ import annotations
-
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from wacampaign.problems import Busy
-from wacampaign.store.store import Store
+from wacampaign.store.answers import as_row
+from wacampaign.store.store import Capability
 
 #: Rows a step: less than a second, while workers wait for the campaign; REST allows 8 s.
 REPAIR_STEP: Final = 10_000
@@ -44,33 +43,159 @@ class Begun:
     continued: bool
     #: Changed so far.
     rows: int
-    media: Sequence[str] = field(default=())
 
 
-class Repairs:
+@dataclass(frozen=True, slots=True)
+class RepairLane:
+    """Rows of one template on one number that may be repaired, and the template as known here."""
+
+    number_id: str
+    template: str
+    ready: int
+    failed: int
+    #: None: the template is not known here.
+    components: Any
+    parameter_format: str | None
+    template_status: str | None
+
+    @property
+    def rows(self) -> int:
+        """Ready and failed ones."""
+        return self.ready + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedRows:
+    """What a repair would do to the rows of one template, number and status, in rows."""
+
+    template: str
+    number_id: str
+    status: str
+    change: int
+    #: They have the medium.
+    already: int
+    #: Their first variable is no medium.
+    no_media: int
+    #: They failed after they were accepted.
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedMedia:
+    """How many different media a template's rows have that change."""
+
+    template: str
+    media: int
+    #: At least so many.
+    many: bool
+
+    @property
+    def how_many(self) -> str:
+        """Their number, as far as it was counted."""
+        return "more than 1,000" if self.many else f"{self.media:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class MediumSample:
+    """One row's phone, its medium, and the one that it gets (a repair: None until uploaded)."""
+
+    phone: str
+    was: str | None
+    becomes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepairSurvey:
+    """What a repair would change."""
+
+    lanes: Sequence[SurveyedRows] = ()
+    media: Sequence[ReplacedMedia] = ()
+    #: Five rows that change.
+    samples: Sequence[MediumSample] = ()
+    #: ISO 8601: when it was counted, for `begin`.
+    as_of: str | None = None
+
+    def count(self, fate: str) -> int:
+        """Rows that `change`, have it `already`, have `no_media`, were `accepted`."""
+        return sum(getattr(lane, fate) for lane in self.lanes)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRepair:
+    """A repair of a campaign, as far as it has come."""
+
+    id: str
+    what: str
+    command: str
+    actor: str
+    #: Changed so far; given back since.
+    rows: int
+    undone_rows: int
+    finished: bool
+    #: Another repair has ended it.
+    closed: bool
+    undo_begun: bool
+    undone: bool
+
+    @property
+    def is_open(self) -> bool:
+        """It was interrupted, and the same command goes on with it."""
+        return not (self.finished or self.closed or self.undo_begun)
+
+
+@dataclass(frozen=True, slots=True)
+class RepairedRows:
+    """So many rows of a repair had one status, have another, and can be given back or not."""
+
+    #: `restorable`, or why not: sent, processing, repaired_again, changed, gone, undone.
+    fate: str
+    old_status: str
+    status: str | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class UndoSurvey:
+    """What an undo would give back."""
+
+    fates: Sequence[RepairedRows]
+    #: Five rows that can be given back.
+    samples: Sequence[MediumSample]
+
+    def count(self, *fates: str) -> int:
+        """Rows with one of these fates; all without one."""
+        return sum(rows.n for rows in self.fates if not fates or rows.fate in fates)
+
+
+def repair_name(repair_id: str) -> str:
+    """How a repair is named to people."""
+    return f"R{repair_id[:6]}"
+
+
+class Repairs(Capability):
     """The repairs of one store."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def lanes(self, campaign_id: str) -> list[dict[str, Any]]:
+    async def lanes(self, campaign_id: str) -> list[RepairLane]:
         """Numbers and templates with rows to repair; raises `NoSuchCampaign`."""
-        answer: list[dict[str, Any]] = await self._store.call(
-            "repair_lanes", campaign_id=campaign_id
-        )
-        return answer
+        answer = await self._store.call_list("repair_lanes", campaign_id=campaign_id)
+        return [as_row(RepairLane, lane) for lane in answer]
 
     async def survey(
         self, campaign_id: str, code: int | None, targets: Targets, *, kind: str | None = None
-    ) -> dict[str, Any]:
-        """What would change: `lanes`, `media`, `samples`, and `as_of` for `begin`.
+    ) -> RepairSurvey:
+        """What would change.
 
         `kind` as in `begin`: `from_template` takes an address with another signature for the same.
         """
-        answer: dict[str, Any] = await self._store.call(
+        answer = await self._store.call(
             "repair_survey", campaign_id=campaign_id, code=code, kind=kind, **targets.parameters()
         )
-        return answer
+        return RepairSurvey(
+            [as_row(SurveyedRows, lane) for lane in answer["lanes"]],
+            [as_row(ReplacedMedia, media) for media in answer["media"]],
+            [as_row(MediumSample, sample) for sample in answer["samples"]],
+            answer["as_of"],
+        )
 
     async def begin(
         self,
@@ -103,14 +228,11 @@ class Repairs:
             **targets.parameters(),
         )
         _raise_if_busy(answer)
-        return Begun(answer["id"], answer["continued"], answer["rows"], answer["media"])
+        return as_row(Begun, answer)
 
-    async def steps(
-        self, repair_id: str, *, limit: int = REPAIR_STEP
-    ) -> AsyncIterator[tuple[int, int]]:
+    def steps(self, repair_id: str, *, limit: int = REPAIR_STEP) -> AsyncIterator[tuple[int, int]]:
         """Carries the repair out; rows changed and rows looked at, step by step."""
-        async for step in self._steps("repair_step", repair_id, limit):
-            yield step
+        return self._steps("repair_step", repair_id, limit)
 
     async def finish(self, repair_id: str, actor: str) -> int:
         """All rows have had their turn; rows changed in all."""
@@ -122,17 +244,18 @@ class Repairs:
         answer = await self._store.call("repair_restart", campaign_id=campaign_id, actor=actor)
         return bool(answer["changed"])
 
-    async def of(self, campaign_id: str, beginning: str | None = None) -> list[dict[str, Any]]:
+    async def of(self, campaign_id: str, beginning: str | None = None) -> list[KnownRepair]:
         """The campaign's repairs, newest first; those whose id begins so."""
-        answer: list[dict[str, Any]] = await self._store.call(
-            "repairs_of", campaign_id=campaign_id, text=beginning
-        )
-        return answer
+        answer = await self._store.call_list("repairs_of", campaign_id=campaign_id, text=beginning)
+        return [as_row(KnownRepair, repair) for repair in answer]
 
-    async def undo_survey(self, repair_id: str) -> dict[str, Any]:
-        """`fates` of the repair's rows and five `samples` of those that can be given back."""
-        answer: dict[str, Any] = await self._store.call("repair_undo_survey", repair_id=repair_id)
-        return answer
+    async def undo_survey(self, repair_id: str) -> UndoSurvey:
+        """Which of the repair's rows can be given back."""
+        answer = await self._store.call("repair_undo_survey", repair_id=repair_id)
+        return UndoSurvey(
+            [as_row(RepairedRows, rows) for rows in answer["fates"]],
+            [as_row(MediumSample, sample) for sample in answer["samples"]],
+        )
 
     async def undo_begin(self, repair_id: str, actor: str) -> None:
         """Raises `Busy` while somebody else repairs this campaign."""
@@ -140,12 +263,11 @@ class Repairs:
             await self._store.call("repair_undo_begin", repair_id=repair_id, actor=actor)
         )
 
-    async def undo_steps(
+    def undo_steps(
         self, repair_id: str, *, limit: int = REPAIR_STEP
     ) -> AsyncIterator[tuple[int, int]]:
         """Gives rows back; rows given back and rows looked at, step by step."""
-        async for step in self._steps("repair_undo_step", repair_id, limit):
-            yield step
+        return self._steps("repair_undo_step", repair_id, limit)
 
     async def undo_finish(self, repair_id: str, actor: str) -> int:
         """All rows have had their turn; rows given back in all."""
@@ -164,12 +286,12 @@ class Repairs:
             yield answer["rows"], answer["seen"]
 
 
-def _raise_if_busy(answer: dict[str, Any]) -> None:
+def _raise_if_busy(answer: Mapping[str, Any]) -> None:
     if answer["busy"]:
         doing = "undoes" if answer["undo"] else "carries out"
         raise Busy(
-            f"{answer['actor']} {doing} the repair R{answer['id'][:6]} ({answer['what']}) of this"
-            f" campaign; its last step was {answer['seconds']:.0f} s ago",
+            f"{answer['actor']} {doing} the repair {repair_name(answer['id'])} ({answer['what']})"
+            f" of this campaign; its last step was {answer['seconds']:.0f} s ago",
             f"wait until it has ended, or {DEAD_SECONDS} s after its last step if it was"
             " interrupted",
         )

@@ -11,15 +11,17 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from wacampaign.problems import Misconfigured, Problem, Unreachable
+from wacampaign.problems import Misconfigured, Problem
 from wacampaign.store.answers import checked_answer
 from wacampaign.store.states import (
     NO_ANSWER_OF_OURS,
+    DatabaseUnreachable,
     problem_from_state,
     problem_from_status,
     problem_of,
     while_running,
 )
+from wacampaign.store.transport import IDLE_POLL_SECONDS
 
 if TYPE_CHECKING:
     from supabase import AsyncClient
@@ -40,10 +42,10 @@ _answered: ContextVar[httpx.Response | None] = ContextVar("_answered", default=N
 
 
 class RestTransport:
-    """Calls over PostgREST. Nobody wakes us here, so the worker polls, 100 ms to 5 s apart."""
+    """Calls over PostgREST. Nobody wakes us here, so the worker polls."""
 
     name = "supabase"
-    idle_poll_seconds = 5.0
+    idle_poll_seconds = IDLE_POLL_SECONDS
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class RestTransport:
             else:
                 answer = await self._ask(function, params)
             answer = checked_answer(function, answer)
-        except Unreachable:
+        except DatabaseUnreachable:
             self._away = True
             raise
         except Problem as problem:
@@ -121,12 +123,12 @@ class RestTransport:
         except APIError as error:
             raise _api_problem(_answered.get(), error.code, error.message, error.hint) from None
         except TimeoutError:
-            raise Unreachable(
+            raise DatabaseUnreachable(
                 f"Supabase did not answer within {self._call_seconds:g} s",
                 "check SUPABASE_URL and the network",
             ) from None
         except httpx.HTTPError as error:
-            raise Unreachable(
+            raise DatabaseUnreachable(
                 f"Supabase cannot be reached: {type(error).__name__} {error}".strip(),
                 "check SUPABASE_URL and the network",
             ) from None

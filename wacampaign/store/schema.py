@@ -1,4 +1,4 @@
-"""The schema: the migrations of this package, applied to a database and compared with it."""
+"""The schema: the SQL of this package, applied to a database and compared with it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wacampaign.problems import Busy, Misconfigured, Problem, Unreachable
 from wacampaign.settings import Settings
-from wacampaign.store.migration_files import Migration, expected_version, migrations
-from wacampaign.store.schema_difference import Difference, count_drift, differences
-from wacampaign.store.schema_steps import LOCK_KEY, SESSION, Step, statements, steps
+from wacampaign.store.schema_difference import Deviation, count_drift, differences
+from wacampaign.store.schema_steps import LOCK_KEY, SESSION, Step, steps
+from wacampaign.store.sql_files import expected_version, sql_files, statements
 from wacampaign.store.states import problem_from_state
 
 if TYPE_CHECKING:
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOCK_SECONDS",
-    "Difference",
-    "Migration",
+    "Deviation",
     "check",
     "expected_version",
     "migrate",
-    "migrations",
     "prepare_embedded",
+    "sql_files",
 ]
 
 #: Seconds in which a step tries to get its lock, in short tries, before the migration gives up.
@@ -41,8 +40,8 @@ CONNECT_SECONDS: Final = 5
 Advance = Callable[[int, int, str], None]
 
 
-def migrate(url: str, advance: Advance | None = None) -> list[Difference]:
-    """Applies every migration step by step, beside readers and writers; returns what still differs.
+def migrate(url: str, advance: Advance | None = None) -> list[Deviation]:
+    """Applies the schema step by step, beside readers and writers; returns what still differs.
 
     Counts that no longer fit their rows (a restore without triggers) are put right. Raises `Busy`
     when another migration runs, or a step does not get its lock within `LOCK_SECONDS`; what was
@@ -75,7 +74,7 @@ def prepare_embedded(settings: Settings) -> None:
             _apply(connection)
 
 
-def check(url: str) -> list[Difference]:
+def check(url: str) -> list[Deviation]:
     """What differs in the database at `url`, counts included. Reads only."""
     with _connected(url, session=False) as connection:
         found = differences(connection)
@@ -89,13 +88,13 @@ def _locked(connection: Connection[Any]) -> bool:
 
 
 def _apply(connection: Connection[Any], advance: Advance | None = None) -> None:
-    """Applies all migrations. The caller holds the advisory lock until it disconnects."""
+    """Applies all SQL. The caller holds the advisory lock until it disconnects."""
     from psycopg.errors import LockNotAvailable
 
     for setting in statements(SESSION):
         connection.execute(setting.encode())
     connection.execute(f"set lock_timeout = '{LOCK_SECONDS}s'".encode())
-    todo = steps(migrations(), LOCK_SECONDS)
+    todo = list(steps(sql_files(), LOCK_SECONDS))
     for done, step in enumerate(todo):
         if advance is not None:
             advance(done, len(todo), step.title)

@@ -1,4 +1,4 @@
-"""In what a database differs from what the migrations make of it. Reads only."""
+"""In what a database differs from what our SQL makes of it. Reads only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from wacampaign.store.migration_files import migrations
+from wacampaign.store.functions import SqlFunction, functions_of
+from wacampaign.store.sql_files import sql_files
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -16,8 +17,8 @@ COUNT_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing in which a database is not as the migrations make it."""
+class Deviation:
+    """One thing in which a database is not as our SQL makes it."""
 
     #: version, table, column, index, function, trigger, grant or count.
     kind: str
@@ -35,11 +36,9 @@ _INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
 _TRIGGER: Final = re.compile(
     r"create (?:or replace )?trigger (\w+)\s.*?\son public\.(\w+)", re.DOTALL
 )
-_FUNCTION: Final = re.compile(
-    r"create or replace function public\.(\w+)\s*\((.*?)\bas \$\$(.*?)\$\$", re.DOTALL
-)
-_VOLATILITY: Final = re.compile(r"^(immutable|stable|volatile)$", re.MULTILINE)
-_FUNCTION_SETTING: Final = re.compile(r"^set (\w+) = (.*)$", re.MULTILINE)
+_VOLATILITY: Final = re.compile(r"\b(immutable|stable|volatile)\b")
+_LINE_COMMENT: Final = re.compile(r"--[^\n]*")
+_FUNCTION_SETTING: Final = re.compile(r"\bset (\w+) = (.*?)(?=\s+set |\s*$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,12 @@ class _Function:
     settings: frozenset[str]
 
     @classmethod
-    def from_text(cls, head: str, body: str) -> _Function:
+    def from_text(cls, text: SqlFunction) -> _Function:
+        head = _LINE_COMMENT.sub("", text.head)
         volatility = _VOLATILITY.search(head)
         settings = (f"{name}={value}" for name, value in _FUNCTION_SETTING.findall(head))
         return cls(
-            body.strip(),
+            text.body.strip(),
             volatility[1] if volatility else "volatile",
             "security definer" in head,
             frozenset(_unquoted(one) for one in settings),
@@ -78,13 +78,12 @@ class _Expected:
 
 
 def _expected() -> _Expected:
-    """What the migrations make, read from their text (a test compares it with a database)."""
+    """What our SQL makes, read from its text (a test compares it with a database)."""
     columns: set[tuple[str, str]] = set()
     indexes: set[str] = set()
     triggers: set[tuple[str, str]] = set()
-    functions: dict[str, _Function] = {}
-    for migration in migrations():
-        sql = migration.sql
+    for file in sql_files():
+        sql = file.sql
         for table, body in _CREATE_TABLE.findall(sql):
             indent = len(body) - len(body.lstrip())
             columns |= {
@@ -96,12 +95,14 @@ def _expected() -> _Expected:
             columns |= {(table, column) for column in _ADD_COLUMN.findall(body)}
         indexes.update(_INDEX.findall(sql))
         triggers |= {(table, trigger) for trigger, table in _TRIGGER.findall(sql)}
-        for name, head, body in _FUNCTION.findall(sql):
-            functions[name] = _Function.from_text(head, body)
-    return _Expected(frozenset(columns), frozenset(indexes), frozenset(triggers), functions)
+    made = {
+        f"wacampaign_{name}": _Function.from_text(text)
+        for name, text in functions_of(sql_files()).items()
+    }
+    return _Expected(frozenset(columns), frozenset(indexes), frozenset(triggers), made)
 
 
-def differences(connection: Connection[Any]) -> list[Difference]:
+def differences(connection: Connection[Any]) -> list[Deviation]:
     """Missing tables, columns, indexes, triggers and functions, and functions of another text."""
     expected = _expected()
     columns = set(
@@ -124,7 +125,7 @@ def differences(connection: Connection[Any]) -> list[Difference]:
             " and c.relnamespace = 'public'::regnamespace"
         )
     )
-    functions = {
+    there = {
         name: _Function(body.strip(), volatility, definer, frozenset(map(_unquoted, settings)))
         for name, body, volatility, definer, settings in connection.execute(
             "select proname::text, prosrc, case provolatile when 'i' then 'immutable'"
@@ -135,29 +136,29 @@ def differences(connection: Connection[Any]) -> list[Difference]:
     }
     tables = {table for table, _ in columns}
     gone = sorted({table for table, _ in expected.columns} - tables)
-    found = [Difference("table", table, f"table {table} is missing") for table in gone]
+    found = [Deviation("table", table, f"table {table} is missing") for table in gone]
     found += [
-        Difference("column", f"{table}.{column}", f"column {table}.{column} is missing")
+        Deviation("column", f"{table}.{column}", f"column {table}.{column} is missing")
         for table, column in sorted(expected.columns - columns)
         if table in tables
     ]
     found += [
-        Difference("index", index, f"index {index} is missing")
+        Deviation("index", index, f"index {index} is missing")
         for index in sorted(expected.indexes - indexes)
     ]
     found += [
-        Difference("trigger", trigger, f"trigger {trigger} on {table} is missing or switched off")
+        Deviation("trigger", trigger, f"trigger {trigger} on {table} is missing or switched off")
         for table, trigger in sorted(expected.triggers - triggers)
     ]
     for name, function in sorted(expected.functions.items(), key=lambda pair: pair[0]):
-        if name not in functions:
-            found.append(Difference("function", name, f"function {name} is missing"))
-        elif functions[name] != function:
-            found.append(Difference("function", name, f"function {name} is of another version"))
-    return found + _grants(connection, set(functions))
+        if name not in there:
+            found.append(Deviation("function", name, f"function {name} is missing"))
+        elif there[name] != function:
+            found.append(Deviation("function", name, f"function {name} is of another version"))
+    return found + _grants(connection, set(there))
 
 
-def _grants(connection: Connection[Any], functions: set[str]) -> list[Difference]:
+def _grants(connection: Connection[Any], functions: set[str]) -> list[Deviation]:
     """On Supabase: the service role must be let in, and everybody else kept out, except where an
     index calls a function with the rights of whoever writes."""
     roles = _names(
@@ -177,11 +178,11 @@ def _grants(connection: Connection[Any], functions: set[str]) -> list[Difference
         for name, may, everybodys in rows:
             if name in functions and may != (everybodys or role == "service_role"):
                 verb = "may call" if may else "may not call"
-                found.append(Difference("grant", name, f"role {role} {verb} {name}"))
+                found.append(Deviation("grant", name, f"role {role} {verb} {name}"))
     return found
 
 
-def count_drift(connection: Connection[Any]) -> list[Difference]:
+def count_drift(connection: Connection[Any]) -> list[Deviation]:
     """Campaigns whose kept counts are not those of their rows. Reads the queue once."""
     with connection.transaction():
         connection.execute(f"set local statement_timeout = '{COUNT_SECONDS}s'")
@@ -195,7 +196,7 @@ def count_drift(connection: Connection[Any]) -> list[Difference]:
             ") as compared group by 1, 2 having sum(n) <> 0 order by 1, 2"
         ).fetchall()
     return [
-        Difference(
+        Deviation(
             "count",
             campaign,
             f"campaign {campaign}: {abs(n):,} {status} rows too {'many' if n > 0 else 'few'}"

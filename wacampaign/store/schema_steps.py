@@ -1,4 +1,4 @@
-"""The migrations as steps: each locks one table at most, for as long as a change of its catalogue
+"""The schema's SQL as steps: each locks one table at most, for as long as a change of its catalogue
 takes, and waits for that lock only for a moment at a time.
 
 Whoever waits for a lock lets everybody behind him wait, too, so a lock that does not come at once
@@ -6,14 +6,13 @@ is given up and asked for again. Indexes are made concurrently. The same steps a
 `db migrate` and printed by `db sql --psql`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
-from wacampaign.store.migration_files import Migration
+from wacampaign.store.sql_files import SqlFile, statements
 
 #: Key of the advisory lock that keeps two migrations apart: "wacampai" as a 64-bit integer.
 LOCK_KEY: Final = int.from_bytes(b"wacampai", "big") & (2**63 - 1)
@@ -66,17 +65,15 @@ end
 $$;
 """
 
-_LEXEME: Final = re.compile(
-    r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$|;|[^-/'\"$;]+|.", re.DOTALL
-)
-_COMMENT: Final = re.compile(r"--[^\n]*\n|\s+")
 _INDEX: Final = re.compile(
     r"create (unique )?index (?:if not exists )?(\w+)\s+on public\.(\w+)(.*)", re.DOTALL
 )
-#: Statements of one transaction with the functions around them: they lock no table.
+#: Statements that share one transaction with those beside them: they lock no table.
 _FUNCTION: Final = re.compile(
     r"create or replace function|drop function|comment on function|grant execute|revoke execute"
 )
+#: Follows whatever makes a function or table.
+KEEP_RIGHTS: Final = "select public.wacampaign_keep_rights();"
 _ADD_COLUMN: Final = re.compile(r"add column if not exists (\w+)")
 _NO_WRITERS: Final = re.compile(r"\bcreate (?:or replace )?trigger\b")
 _ALONE: Final = re.compile(r"\b(?:alter|drop)\b")
@@ -84,61 +81,40 @@ _ALONE: Final = re.compile(r"\b(?:alter|drop)\b")
 _CONDITION: Final = re.compile(r"if (exists \(.*?\n    \)) then", re.DOTALL)
 
 
-def statements(sql: str) -> list[str]:
-    """The statements of a file, without the comments before them and the semicolons after."""
-    found, current = [], ""
-    for lexeme in _LEXEME.finditer(sql):
-        if lexeme[0] != ";":
-            current += lexeme[0]
-            continue
-        found.append(_bare(current))
-        current = ""
-    assert not _bare(current), "a statement without its semicolon"
-    return found
-
-
-def _bare(text: str) -> str:
-    while leading := _COMMENT.match(text):
-        text = text[leading.end() :]
-    return text.rstrip()
-
-
-def steps(files: tuple[Migration, ...], patience_seconds: float) -> list[Step]:
+def steps(files: tuple[SqlFile, ...], patience_seconds: float) -> Iterator[Step]:
     """The steps of these files. A lock that does not come within the patience is an error 55P03."""
-    return [step for file in files for step in _steps_of(file, patience_seconds)]
-
-
-def _steps_of(file: Migration, patience: float) -> Iterator[Step]:
-    functions: list[str] = []
-    for statement in statements(file.sql):
-        if _FUNCTION.match(statement):
-            functions.append(statement)
+    each = ((file, statement) for file in files for statement in statements(file.sql))
+    for are_functions, group in groupby(each, lambda pair: bool(_FUNCTION.match(pair[1]))):
+        if are_functions:
+            yield _together([statement for _, statement in group])
             continue
-        if functions:
-            yield _together(file, functions)
-            functions = []
-        if index := _INDEX.match(statement):
-            yield from _index(index, None, patience)
-            continue
-        if statement.startswith("do ") and (index := _INDEX.search(statement)):
-            met = _CONDITION.findall(statement)
-            text = index[0][: index[0].index(";")]
-            inner = _INDEX.match(text)
-            assert inner and met, f"{file.file_name}: an index without its conditions"
-            # `case`: the second condition is dear, and asked only when the first leaves it open.
-            unmet = f"case {' '.join(f'when {one} then false' for one in met)} else true end"
-            yield from _index(inner, unmet, patience)
-        yield _locking(file, statement, patience)
-    if functions:
-        yield _together(file, functions)
+        for file, statement in group:
+            yield from _steps_of(file, statement, patience_seconds)
 
 
-def _together(file: Migration, functions: list[str]) -> Step:
-    """Functions in one transaction: nobody may call one that is not his to call in between."""
+def _steps_of(file: SqlFile, statement: str, patience: float) -> Iterator[Step]:
+    if index := _INDEX.match(statement):
+        yield from _index(index, None, patience)
+        return
+    if statement.startswith("do ") and (index := _INDEX.search(statement)):
+        met = _CONDITION.findall(statement)
+        text = index[0][: index[0].index(";")]
+        inner = _INDEX.match(text)
+        assert inner and met, f"{file.name}: an index without its conditions"
+        # `case`: the second condition is dear, and asked only when the first leaves it open.
+        unmet = f"case {' '.join(f'when {one} then false' for one in met)} else true end"
+        yield from _index(inner, unmet, patience)
+    yield _locking(file, statement, patience)
+
+
+def _together(functions: list[str]) -> Step:
+    """Functions in one transaction: nobody may call one that is not his to call in between, and
+    none calls one of another version."""
+    made = sum(one.startswith("create") for one in functions)
     body = "".join(f"{one};\n\n" for one in functions)
     return Step(
-        f"functions of {file.file_name}",
-        f"begin;\n\n{body}select public.wacampaign_keep_rights();\n\ncommit;",
+        f"{made} functions",
+        f"begin;\n\nset local check_function_bodies = off;\n\n{body}{KEEP_RIGHTS}\n\ncommit;",
     )
 
 
@@ -158,9 +134,9 @@ def _index(found: re.Match[str], when: str | None, patience: float) -> Iterator[
     )
 
 
-def _locking(file: Migration, statement: str, patience: float) -> Step:
+def _locking(file: SqlFile, statement: str, patience: float) -> Step:
     first_line = " ".join(statement.partition("\n")[0].split()[:6])
-    title = f"{file.file_name}: {first_line.rstrip(' (')}"
+    title = f"{file.name}: {first_line.rstrip(' (')}"
     if statement.startswith(("select", "notify")):
         return Step(title, statement + ";")
     done = None
@@ -175,7 +151,7 @@ def _locking(file: Migration, statement: str, patience: float) -> Step:
         )
     elif new := re.match(r"create table if not exists (public\.\w+)", statement):
         title = f"table {new[1].removeprefix('public.')}"
-        statement += ";\nselect public.wacampaign_keep_rights()"
+        statement += ";\n" + KEEP_RIGHTS.rstrip(";")
     return Step(title, _retried(statement, patience, done))
 
 
@@ -227,7 +203,7 @@ _EDITOR_HEAD: Final = f"""\
 """
 
 
-def for_psql(files: tuple[Migration, ...], patience_seconds: float) -> str:
+def for_psql(files: tuple[SqlFile, ...], patience_seconds: float) -> str:
     """The steps as a script; psql runs each by itself."""
     refused = "another migration is running on this database"
     parts = [
@@ -246,17 +222,16 @@ def for_psql(files: tuple[Migration, ...], patience_seconds: float) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def for_editor(files: tuple[Migration, ...]) -> str:
+def for_editor(files: tuple[SqlFile, ...]) -> str:
     """The files one after the other, for one transaction; refuses a queue that is not small."""
-    parts = [_EDITOR_HEAD + "\n" + _refusal("".join(one.sql for one in files))]
-    parts += [f"-- {one.file_name}\n\n{one.sql.rstrip()}\n" for one in files]
+    parts = [
+        _EDITOR_HEAD,
+        _refusal("".join(one.sql for one in files)),
+        "-- A function may call one that comes later.\nset check_function_bodies = off;\n",
+        *(f"-- {one.name}\n\n{one.sql.rstrip()}\n\n{KEEP_RIGHTS}\n" for one in files),
+        "reset check_function_bodies;\n",
+    ]
     return "\n".join(parts)
-
-
-def for_deployment(file: Migration) -> str:
-    """One file as `supabase db push` applies it; refuses a queue that is not small."""
-    refusal = _refusal(file.sql)
-    return f"{refusal}\n{file.sql}" if refusal else file.sql
 
 
 def _refusal(sql: str) -> str:

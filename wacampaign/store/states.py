@@ -2,15 +2,14 @@
 
 Three languages say it: SQLSTATEs (and PostgREST's own codes), sentences of poolers and of a server
 at the login, which libpq hands on without their SQLSTATE, and HTTP statuses.
-`Unreachable` and `Busy` pass by themselves: a worker waits, a command repeats for some seconds.
+`DatabaseAway` is what passes by itself: a worker waits, a command repeats for some seconds.
 Everything else is said once and ends.
 """
-
-from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
 
+from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.problems import (
     AccessRefused,
     Busy,
@@ -22,6 +21,14 @@ from wacampaign.problems import (
     Unreachable,
     Usage,
 )
+
+
+class DatabaseUnreachable(DatabaseAway, Unreachable):
+    """The database cannot be reached."""
+
+
+class DatabaseBusy(DatabaseAway, Busy):
+    """The database has no room for us at the moment."""
 
 
 class State(NamedTuple):
@@ -67,23 +74,23 @@ STATES: Final[dict[str, State]] = {
     "PT404": State(NoSuchCampaign, ""),
     "PT409": State(Refused, ""),
     # Passes by itself.
-    "08": State(Unreachable, "the database cannot be reached"),
-    "25006": State(Busy, "the database is read-only at the moment", _READ_ONLY),
-    "25P03": State(Busy, "the database ended an idle transaction"),
-    "40001": State(Busy, "the database is busy"),
-    "40P01": State(Busy, "the database is busy"),
-    "53": State(Busy, "the database is out of resources"),
-    "53100": State(Busy, "the database's disk is full", _DISK),
-    "53200": State(Busy, "the database is out of memory"),
-    "53300": State(Busy, "the database has no connection free", _PLACES),
-    "55P03": State(Busy, "the database is busy"),
-    "57014": State(Busy, "the database is busy"),
-    "57P01": State(Busy, "the database is shutting down"),
-    "57P02": State(Busy, "the database crashed and is recovering"),
-    "57P03": State(Busy, "the database is starting up or shutting down"),
-    "57P05": State(Busy, "the database closed an idle connection"),
-    "58": State(Busy, "the database's server has a fault of its system"),
-    "XX000": State(Busy, "the database or its pooler has an internal error"),
+    "08": State(DatabaseUnreachable, "the database cannot be reached"),
+    "25006": State(DatabaseBusy, "the database is read-only at the moment", _READ_ONLY),
+    "25P03": State(DatabaseBusy, "the database ended an idle transaction"),
+    "40001": State(DatabaseBusy, "the database is busy"),
+    "40P01": State(DatabaseBusy, "the database is busy"),
+    "53": State(DatabaseBusy, "the database is out of resources"),
+    "53100": State(DatabaseBusy, "the database's disk is full", _DISK),
+    "53200": State(DatabaseBusy, "the database is out of memory"),
+    "53300": State(DatabaseBusy, "the database has no connection free", _PLACES),
+    "55P03": State(DatabaseBusy, "the database is busy"),
+    "57014": State(DatabaseBusy, "the database is busy"),
+    "57P01": State(DatabaseBusy, "the database is shutting down"),
+    "57P02": State(DatabaseBusy, "the database crashed and is recovering"),
+    "57P03": State(DatabaseBusy, "the database is starting up or shutting down"),
+    "57P05": State(DatabaseBusy, "the database closed an idle connection"),
+    "58": State(DatabaseBusy, "the database's server has a fault of its system"),
+    "XX000": State(DatabaseBusy, "the database or its pooler has an internal error"),
     # Does not pass by itself.
     "3D000": State(Misconfigured, "there is no such database", "check the name in DATABASE_URL"),
     "57P04": State(Misconfigured, "the database was dropped", "check the name in DATABASE_URL"),
@@ -101,10 +108,10 @@ STATES: Final[dict[str, State]] = {
         SchemaMissing, "the database lacks a part of wacampaign's schema", source=_POSTGREST
     ),
     # PostgREST itself.
-    "PGRST000": State(Unreachable, "the database cannot be reached", source=_POSTGREST),
-    "PGRST001": State(Unreachable, "the database cannot be reached", source=_POSTGREST),
-    "PGRST002": State(Unreachable, "the database cannot be reached", source=_POSTGREST),
-    "PGRST003": State(Busy, "the database has no connection free", _PLACES, _POSTGREST),
+    "PGRST000": State(DatabaseUnreachable, "the database cannot be reached", source=_POSTGREST),
+    "PGRST001": State(DatabaseUnreachable, "the database cannot be reached", source=_POSTGREST),
+    "PGRST002": State(DatabaseUnreachable, "the database cannot be reached", source=_POSTGREST),
+    "PGRST003": State(DatabaseBusy, "the database has no connection free", _PLACES, _POSTGREST),
     "PGRST106": State(
         Misconfigured,
         "the REST address does not show the schema public",
@@ -124,7 +131,7 @@ SENTENCES: Final[tuple[tuple[re.Pattern[str], State], ...]] = tuple(
         (
             r"jwt (?:issued at future|not yet valid)",
             State(
-                Busy,
+                DatabaseBusy,
                 "the REST server's clock is behind the key's",
                 "set that server's clock",
                 _POSTGREST,
@@ -146,7 +153,7 @@ SENTENCES: Final[tuple[tuple[re.Pattern[str], State], ...]] = tuple(
             r"|sorry, too many clients|too many connections for"
             r"|remaining connection slots are reserved|unable to check ?out|\(ECHECKOUTTIMEOUT\)"
             r"|query_wait_timeout|client_login_timeout",
-            State(Busy, "the database has no connection free", _PLACES, _SUPAVISOR),
+            State(DatabaseBusy, "the database has no connection free", _PLACES, _SUPAVISOR),
         ),
         (
             r"circuit breaker|\(ECIRCUITBREAKER\)|too many authentication (?:errors|failures)",
@@ -191,7 +198,7 @@ SENTENCES: Final[tuple[tuple[re.Pattern[str], State], ...]] = tuple(
             r"starting up|shutting down|in recovery mode|not (?:yet )?accepting connections"
             r"|hot standby mode is disabled|database .* is (?:disabled|paused)"
             r"|server login has been failing|cannot connect to server|server conn crashed",
-            State(Busy, "the database is not ready", source=_PGBOUNCER),
+            State(DatabaseBusy, "the database is not ready", source=_PGBOUNCER),
         ),
     )
 )
@@ -200,7 +207,7 @@ SENTENCES: Final[tuple[tuple[re.Pattern[str], State], ...]] = tuple(
 STATUSES: Final[dict[int, State]] = {
     401: State(AccessRefused, "the REST address refused the key", _KEY, _SUPABASE),
     402: State(
-        Unreachable,
+        DatabaseUnreachable,
         "the project is restricted: a quota is used up or a bill is open",
         "dashboard: Billing; it goes on by itself afterwards",
         _SUPABASE,
@@ -209,31 +216,33 @@ STATUSES: Final[dict[int, State]] = {
     404: State(Misconfigured, "there is no REST address of Supabase", _ADDRESS, _HTTP),
     405: State(Misconfigured, "there is no REST address of Supabase", _ADDRESS, _HTTP),
     407: State(AccessRefused, "a proxy on the way wants a login", "check HTTPS_PROXY", _HTTP),
-    408: State(Unreachable, "the REST address gave up waiting", None, _HTTP),
+    408: State(DatabaseUnreachable, "the REST address gave up waiting", None, _HTTP),
     410: State(Misconfigured, "there is no REST address of Supabase", _ADDRESS, _HTTP),
-    425: State(Busy, "the REST address is busy", None, _HTTP),
-    429: State(Busy, "the REST address is busy: too many requests", None, _HTTP),
-    500: State(Unreachable, "the REST address has a fault", None, _HTTP),
-    521: State(Unreachable, "the project's server is down", None, _CLOUDFLARE),
-    522: State(Unreachable, "the project's server does not answer", None, _CLOUDFLARE),
+    425: State(DatabaseBusy, "the REST address is busy", None, _HTTP),
+    429: State(DatabaseBusy, "the REST address is busy: too many requests", None, _HTTP),
+    500: State(DatabaseUnreachable, "the REST address has a fault", None, _HTTP),
+    521: State(DatabaseUnreachable, "the project's server is down", None, _CLOUDFLARE),
+    522: State(DatabaseUnreachable, "the project's server does not answer", None, _CLOUDFLARE),
     530: State(
-        Unreachable,
+        DatabaseUnreachable,
         "the project's address leads nowhere",
         "check SUPABASE_URL; a project that was deleted or just restored looks like this",
         _CLOUDFLARE,
     ),
     540: State(
-        Unreachable,
+        DatabaseUnreachable,
         "the project is paused",
         "restore it in the dashboard; the worker goes on by itself",
         _SUPABASE,
     ),
-    544: State(Unreachable, "the project's database did not answer in time", None, _SUPABASE),
+    544: State(
+        DatabaseUnreachable, "the project's database did not answer in time", None, _SUPABASE
+    ),
 }
-_GATEWAY: Final = State(Unreachable, "the database cannot be reached", None, _HTTP)
+_GATEWAY: Final = State(DatabaseUnreachable, "the database cannot be reached", None, _HTTP)
 #: A success that is none: what answered is not PostgREST.
 NO_ANSWER_OF_OURS: Final = State(
-    Unreachable,
+    DatabaseUnreachable,
     "something else answered in the database's place",
     "check SUPABASE_URL and what stands before it (proxy, login page, maintenance page)",
     "seen behind gateways",
@@ -259,7 +268,7 @@ def problem_from_login(message: str) -> Problem:
     known = _by_sentence(message)
     if known is not None:
         return problem_of(known, message)
-    return Unreachable(
+    return DatabaseUnreachable(
         f"cannot connect to the database: {message}", "check DATABASE_URL and the server"
     )
 
@@ -286,7 +295,7 @@ def while_running(problem: Problem) -> Problem:
     address. A worker waits for it; a refused key or password it reports.
     """
     if type(problem) is Misconfigured:
-        return Unreachable(problem.message, problem.suggestion)
+        return DatabaseUnreachable(problem.message, problem.suggestion)
     return problem
 
 

@@ -1,35 +1,28 @@
 """Stopped campaigns in the database: facts about them, and the steps that set them going again."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final
 
-from wacampaign.store.store import Store
+from wacampaign.core.campaign.stuck_facts import StuckFacts
+from wacampaign.store.store import Capability
 
 #: Rows that one call changes: some hundred milliseconds, REST allows 8 s.
 STEP_ROWS: Final = 5000
 
 
-class StuckCampaigns:
-    """The functions of `20261124000200_stuck.sql`. Every call may be repeated."""
+class StuckCampaigns(Capability):
+    """The functions of stuck.sql, mend.sql, restart.sql and doubt.sql. Calls may be repeated."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def look(self, campaign_ids: Sequence[str] | None = None) -> dict[str, Any]:
-        """Facts for `core.stuck.examine`; of all campaigns that may be stuck without ids."""
-        answer: dict[str, Any] = await self._store.call(
-            "stuck", campaign_ids=None if campaign_ids is None else list(campaign_ids)
-        )
-        return answer
+    async def look(self, campaign_ids: Sequence[str] | None = None) -> StuckFacts:
+        """Facts for `examine`; of all campaigns that may be stuck without ids."""
+        ids = None if campaign_ids is None else list(campaign_ids)
+        return StuckFacts.of(await self._store.call("stuck", campaign_ids=ids))
 
     async def sample(self, campaign_id: str, what: str, limit: int) -> list[dict[str, Any]]:
         """Some rows (id, phone, template) that are `ready` or `in_doubt`."""
-        answer: list[dict[str, Any]] = await self._store.call(
+        return await self._store.call_list(
             "stuck_rows", campaign_id=campaign_id, what=what, limit=limit
         )
-        return answer
 
     async def settle_by_messages(self, campaign_id: str, actor: str) -> int:
         """Rows that the backend's `messages` prove to have been accepted become `sent`."""
@@ -65,10 +58,9 @@ class StuckCampaigns:
         `changed` is False when somebody else was quicker. Raises `Refused` for one that is
         scheduled or cancelled.
         """
-        answer: dict[str, Any] = await self._store.call(
+        return await self._store.call(
             "restart", campaign_id=campaign_id, token=token, actor=actor, reason=reason
         )
-        return answer
 
     async def resolve_doubt(
         self,

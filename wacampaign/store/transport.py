@@ -1,8 +1,9 @@
 """A way to the database: call one SQL function, wait for work."""
 
-from __future__ import annotations
+from typing import Any, Final, Protocol
 
-from typing import Any, Protocol
+#: Longest sleep between two looks for work, in seconds, when nothing wakes the worker.
+IDLE_POLL_SECONDS: Final = 5.0
 
 
 class Transport(Protocol):
@@ -10,13 +11,14 @@ class Transport(Protocol):
 
     #: `postgres`, `supabase` or `embedded`.
     name: str
-    #: Longest sleep between two looks for work, in seconds, when nothing wakes the worker.
+    #: Of this way; see `IDLE_POLL_SECONDS`.
     idle_poll_seconds: float
 
     async def call(self, function: str, params: dict[str, Any]) -> Any:
         """Calls `wacampaign_<function>` once and returns its jsonb value as Python data.
 
-        Raises a `Problem`; `Unreachable` and `Busy` mean that the same call may be repeated.
+        Raises a `Problem`; one that is a `DatabaseAway` too means that the same call may be
+        repeated.
         """
 
     async def wait_for_work(self, seconds: float) -> None:

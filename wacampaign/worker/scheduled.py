@@ -1,15 +1,13 @@
 """The start of scheduled campaigns: their preflight first, then they run or say why not."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import Sequence
 from typing import Final
 
-from wacampaign.core.ports import EventLog
+from wacampaign.core.engine.ports import EventLog
 from wacampaign.settings import Settings
-from wacampaign.store.readiness import ReadinessStore
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
 
 #: Seconds between two looks: a minute's schedule is kept well enough, for four small reads a
@@ -33,7 +31,7 @@ class ScheduledStarts:
         campaign_ids: Sequence[str] | None = None,
     ) -> None:
         self._store = store
-        self._ready = ReadinessStore(store)
+        self._campaigns = Campaigns(store)
         self._settings = settings
         self._log = log
         self._actor = actor
@@ -46,12 +44,12 @@ class ScheduledStarts:
                 await self.look()
             except Exception as error:
                 # Whatever it was: sending goes on, and the next look comes.
-                self._log("schedule_failed", level="warning", error=_told(error))
+                self._log("schedule_failed", level="warning", error=error)
             await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1.2))
 
     async def look(self) -> None:
-        """Starts what is due, one after the other; one that fails keeps no other from it."""
-        for campaign_id, name in await self._ready.due_campaigns(self._campaign_ids):
+        """Starts what is due, one after the other, also after one that failed."""
+        for campaign_id, name in await self._campaigns.due_campaigns(self._campaign_ids):
             try:
                 await self._start(campaign_id, name)
             except Exception as error:
@@ -60,19 +58,21 @@ class ScheduledStarts:
                     level="warning",
                     campaign=campaign_id,
                     name=name,
-                    error=_told(error),
+                    error=error,
                 )
 
     async def _start(self, campaign_id: str, name: str) -> None:
-        # Imported here: most workers never start a campaign, and it brings the API's client.
-        from wacampaign.senders.preflight import failure_text, run_preflight
+        # Imported here: most workers never start a campaign, and it takes a tenth of a second.
+        from wacampaign.operations.preflight import run_preflight
 
-        found = await run_preflight(self._store, self._settings, campaign_id)
-        failure = failure_text(found) if found.failures else None
-        if not await self._ready.start_scheduled(campaign_id, self._actor, failure):
+        preflight = await run_preflight(self._store, self._settings, campaign_id)
+        failure = preflight.first_failure
+        if not await self._campaigns.start_scheduled(campaign_id, self._actor, failure):
             return  # another worker, the backend or a person was quicker
         if failure is None:
-            self._log("scheduled_start", campaign=campaign_id, name=name, preflight=found.summary)
+            self._log(
+                "scheduled_start", campaign=campaign_id, name=name, preflight=preflight.summary
+            )
         else:
             self._log(
                 "scheduled_start_failed",
@@ -81,8 +81,3 @@ class ScheduledStarts:
                 name=name,
                 error=failure,
             )
-
-
-def _told(error: Exception) -> Exception | str:
-    """An error without words by its kind."""
-    return error if str(error) else type(error).__name__

@@ -4,8 +4,6 @@ Such a worker sends nothing, hears no signal and says nothing, while PM2 shows i
 database has long given its rows to others. What it had begun is in the journal.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os
@@ -14,11 +12,11 @@ import threading
 import traceback
 from typing import Final
 
-from wacampaign.core.ports import EventLog
+from wacampaign.core.engine.ports import EventLog
 
 #: Seconds between two stamps of the loop, and between two looks of the thread.
 LOOK_SECONDS: Final = 1.0
-#: Seconds that the last words may take: whoever reads our output may be what the loop waits for.
+#: Seconds that the last words may take: the loop may stand because nothing reads our output.
 LAST_WORDS_SECONDS: Final = 2.0
 #: The descriptor, not `sys.stderr`, whose lock the loop may hold.
 STDERR: Final = 2

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from tests.store.machine.workers import Workers
-from wacampaign.cli.restart_stuck import _carry_out
-from wacampaign.core.standstill import InDoubt, StuckCampaign
-from wacampaign.core.stuck import examine
+from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES
+from wacampaign.core.campaign.stuck import InDoubt, StuckCampaign, examine
+from wacampaign.operations.restart import carry_out
 from wacampaign.problems import Busy, Refused
+from wacampaign.store import workers as stored_workers
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.repairs import Repairs, Targets
 from wacampaign.store.stuck import StuckCampaigns
+from wacampaign.store.work_queue import WorkQueue
 
 PEOPLE = (
     *("pause",) * 3,
@@ -69,20 +73,20 @@ class People(Workers):
         campaigns = [c for c in self.campaigns if self.status_of(c) in possible[action]]
         if campaigns:
             campaign = data.draw(st.sampled_from(campaigns), label="campaign")
-            assert self.run(self.store.set_status(campaign, action, "test"))["changed"]
+            assert self.run(Campaigns(self.store).set_status(campaign, action, "test"))["changed"]
 
     def complete(self, data: st.DataObject, _answers: list[str]) -> None:
         long_after = data.draw(st.booleans(), label="long after")
         campaign = self.campaign(data)
         if long_after:
-            self.run(self.store.reap([]))
+            self.run(stored_workers.Workers(self.store).reap([]))
             self.doubts_have_waited()
         running = self.status_of(campaign) == "running"
-        verdict = self.run(self.store.complete(campaign, "test"))
+        verdict = self.run(WorkQueue(self.store).complete(campaign, "test"))
         counts = verdict.counts
-        undone = sum(counts[name] for name in ("pending", "ready", "retry_later", "processing"))
+        undone = counts.pending + counts.ready + counts.retry_later + counts.processing
         assert verdict.completed == (
-            running and undone == 0 and (counts["in_doubt"] == 0 or long_after)
+            running and undone == 0 and (counts.in_doubt == 0 or long_after)
         )
 
     def enqueue_more(self, campaign: str, n: int) -> None:
@@ -133,7 +137,7 @@ class People(Workers):
         before = self.states()
         there = [one for one in stuck if one.id in self.campaigns]
         with suppress(Refused):
-            self.run(_carry_out(self.store, there))
+            self.run(carry_out(self.store, there, IN_DOUBT_MINUTES, lambda _: None))
         after = self.states()
         wanted = {one.id for one in there if one.resolve == "resend"}
         assumed = {one.id for one in there if one.resolve == "assume_sent"}
@@ -152,8 +156,8 @@ class People(Workers):
 
     def retry_all_failed(self, campaign: str) -> None:
         with suppress(Refused):
-            for one in self.run(self.store.failures(campaign)):
-                self.run(self.store.retry_failed(campaign, one["code"], "test"))
+            for one in self.run(FailedRows(self.store).by_code(campaign)):
+                self.run(FailedRows(self.store).retry(campaign, one["code"], "test"))
 
     # --- repairs ----------------------------------------------------------------------------------
 

@@ -6,9 +6,13 @@ import re
 from typing import Any
 
 from tests.store.machine.others import OtherPrograms
-from wacampaign.cli.audit import _next_command
-from wacampaign.cli.campaign_object import findings_of, read_stats
+from wacampaign.core.campaign.audit import Audit
+from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.campaign.next_step import after_audit
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.stuck import StuckCampaigns
+from wacampaign.store.work_queue import WorkQueue
+from wacampaign.store.workers import Workers
 
 #: Times that a person looks at `queue-stats` and does what it says.
 ROUNDS = 10
@@ -39,9 +43,9 @@ class WayOut(OtherPrograms):
 
     def what_queue_stats_says(self) -> dict[str, list[str]]:
         """The commands that it names, by campaign, when none is asked for."""
-        stats = read_stats(self.run(self.store.stats(None)))
+        stats = self.run(Campaigns(self.store).stats(None))
         told = {
-            one["id"]: [finding.command for finding in findings_of(one)] for one in stats.campaigns
+            one.id: [finding.command for finding in findings_of(one)] for one in stats.campaigns
         }
         for campaign in self.campaigns:
             # What is in doubt is shown until it is resolved.
@@ -60,10 +64,8 @@ class WayOut(OtherPrograms):
         return status != "failed" and (status != "completed" or undone > 0)
 
     def shown(self, campaign: str) -> Any:
-        stats = read_stats(self.run(self.store.stats([campaign])))
-        return [
-            (c["status"], c["pause_reason"], c["counts"], c["findings"]) for c in stats.campaigns
-        ]
+        stats = self.run(Campaigns(self.store).stats([campaign]))
+        return [(c.status, c.pause_reason, c.counts, findings_of(c)) for c in stats.campaigns]
 
     def follow(self, command: str, campaign: str) -> None:
         """Each command that the text names, for this campaign, through what it calls itself."""
@@ -76,12 +78,12 @@ class WayOut(OtherPrograms):
                     self.carry_out(*self.plan_for_stuck([campaign], "hold"))
                 case "audit":
                     self.settle_what_is_known(campaign)
-                    audit = self.run(self.store.audit(campaign))
-                    self.follow(_next_command([audit]).replace("audit", ""), campaign)
+                    audit = Audit.of(self.run(Campaigns(self.store).audit(campaign)))
+                    self.follow(after_audit([audit]).replace("audit", ""), campaign)
                 # Its verdict names a repair, or says that it may go on.
                 case "resume" | "start" | "investigate-135000":
                     if self.status_of(campaign) in ("paused", "running"):
-                        self.run(self.store.set_status(campaign, "resume", "test"))
+                        self.run(Campaigns(self.store).set_status(campaign, "resume", "test"))
                 case "retry-failed":
                     self.retry_all_failed(campaign)
 
@@ -106,6 +108,6 @@ class WayOut(OtherPrograms):
             self.settle(worker, False)
         for campaign in self.campaigns:
             if self.status_of(campaign) == "running":
-                self.run(self.store.complete(campaign, "worker"))
-        self.run(self.store.goodbye(worker.id))
+                self.run(WorkQueue(self.store).complete(campaign, "worker"))
+        self.run(Workers(self.store).goodbye(worker.id))
         self.workers.remove(worker)

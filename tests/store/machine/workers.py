@@ -8,11 +8,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.store.machine.world import VERDICTS, Claim, Worker, World
-from wacampaign.core.hand import Hand
-from wacampaign.core.outcome import Outcome, Verdict
-from wacampaign.core.ports import ClaimedRow, Settlement
-from wacampaign.core.settling import Settling
-from wacampaign.worker.recovery import _recover
+from wacampaign.core.engine.in_flight import InFlight
+from wacampaign.core.engine.ports import ClaimedRow, Settlement
+from wacampaign.core.engine.settling import Settling
+from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.operations.journal_recovery import _recover
+from wacampaign.store import workers as stored_workers
+from wacampaign.store.work_queue import WorkQueue
 
 STAGES = (*("claimed",) * 3, "lost", "begun", *("sent",) * 2, "settled")
 #: What an outcome makes of a row that its worker holds: status, and whether it is in doubt.
@@ -96,18 +98,18 @@ class Workers(World):
         else:
             self.die(worker)
             if how == "reaped":
-                self.run(self.store.reap([]))
+                self.run(stored_workers.Workers(self.store).reap([]))
 
     def register(self) -> Worker:
         worker = Worker(self.new_id())
-        self.run(self.store.register(worker.id, "host", 1, "0"))
+        self.run(stored_workers.Workers(self.store).register(worker.id, "host", 1, "0"))
         self.workers.append(worker)
         return worker
 
     def claim(self, worker: Worker, limit: int, lost: bool) -> Claim:
         claim = Claim(self.new_id(), limit, known=not lost)
         before = self.states()
-        answer = self.run(self.store.claim(worker.id, claim.id, limit))
+        answer = self.run(WorkQueue(self.store).claim(worker.id, claim.id, limit))
         for row in answer.rows:
             state = before[row.id]
             assert not state.doubt
@@ -125,14 +127,14 @@ class Workers(World):
         claim.seen |= set(claim.rows)
 
     def repeat_a_claim(self, worker: Worker, claim: Claim) -> None:
-        rows = self.run(self.store.claim(worker.id, claim.id, claim.limit)).rows
+        rows = self.run(WorkQueue(self.store).claim(worker.id, claim.id, claim.limit)).rows
         if claim.seen:
             assert {row.id for row in rows} <= claim.seen
         else:
             self.take(claim, rows)
 
     def begin(self, worker: Worker, claim: Claim) -> None:
-        stopped = self.run(self.store.begin(worker.id, str(claim.id)))
+        stopped = self.run(WorkQueue(self.store).begin(worker.id, str(claim.id)))
         if stopped is None:
             claim.rows = {}
             return
@@ -189,7 +191,12 @@ class Workers(World):
 
     def settle_as_workers_do(self, worker: Worker, batch: list[Settlement]) -> None:
         settling = Settling(
-            self.store, worker.id, Hand(10), _NoJournal(), silent, lambda _answer: None
+            WorkQueue(self.store),
+            worker.id,
+            InFlight(10),
+            _NoJournal(),
+            silent,
+            lambda _answer: None,
         )
         for one in batch:
             settling.put(one)
@@ -198,7 +205,7 @@ class Workers(World):
 
     def settle_again_much_later(self, worker: Worker) -> None:
         before = self.states()
-        answer = self.run(self.store.settle(worker.id, worker.settled))
+        answer = self.run(WorkQueue(self.store).settle(worker.id, worker.settled))
         assert answer.settled == 0
         assert self.states() == before
 
@@ -209,7 +216,7 @@ class Workers(World):
         )
         before = self.states()
         verdict = Verdict(Outcome.SENT, wamid="wamid.forged")
-        answer = self.run(self.store.settle(worker.id, [Settlement(forged, verdict)]))
+        answer = self.run(WorkQueue(self.store).settle(worker.id, [Settlement(forged, verdict)]))
         assert (answer.settled, answer.lost) == (0, {row.id})
         assert self.states() == before
 
@@ -222,7 +229,7 @@ class Workers(World):
     def give_back(self, worker: Worker, rows: list[ClaimedRow]) -> None:
         before = self.states()
         for _ in range(2):
-            self.run(self.store.release(worker.id, rows))
+            self.run(WorkQueue(self.store).release(worker.id, rows))
         after = self.states()
         for row in rows:
             was = before.get(row.id)
@@ -245,7 +252,7 @@ class Workers(World):
     def stand_still_too_long(self, worker: Worker) -> None:
         """Given up as dead, and then it goes on as if nothing had been."""
         self.is_silent(worker)
-        self.run(self.store.reap([]))
+        self.run(stored_workers.Workers(self.store).reap([]))
 
     def lease_runs_out(self, worker: Worker) -> None:
         self.sql.execute(
@@ -253,10 +260,10 @@ class Workers(World):
             "where worker_id = %s",
             [worker.id],
         )
-        self.run(self.store.heartbeat(worker.id, 0))
+        self.run(stored_workers.Workers(self.store).heartbeat(worker.id, 0))
 
     def say_goodbye(self, worker: Worker) -> None:
-        self.run(self.store.goodbye(worker.id))
+        self.run(stored_workers.Workers(self.store).goodbye(worker.id))
         self.workers.remove(worker)
         self.dead.append(worker)
 

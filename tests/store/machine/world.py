@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.campaigns import add_number, phone
-from wacampaign.core.outcome import Outcome, Scope, Verdict
-from wacampaign.core.ports import ClaimedRow, Evidence, Settlement
+from wacampaign.core.engine.ports import ClaimedRow, KnownOutcome, Settlement
+from wacampaign.core.outcomes import Outcome, Scope, Verdict
+from wacampaign.journal.dead_journals import DeadJournal
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
-from wacampaign.worker.dead_journals import DeadJournal
 
 Answer = TypeVar("Answer")
 
@@ -91,7 +92,7 @@ class Worker:
 
     def answered(self, row: ClaimedRow, verdict: Verdict) -> None:
         self.unsettled.append(Settlement(row, verdict, "a reason"))
-        self.journal.answers[row.id, row.claim_id] = Evidence(
+        self.journal.answers[row.id, row.claim_id] = KnownOutcome(
             row.id, row.claim_id, str(verdict.outcome), verdict.wamid, verdict.code, verdict.text
         )
 
@@ -192,7 +193,7 @@ class World(RuleBasedStateMachine):
             )
             self.enqueue(campaign, n)
             self.run(self.store.call("filled", campaign_id=campaign, actor="test"))
-            self.run(self.store.set_status(campaign, "start", "test"))
+            self.run(Campaigns(self.store).set_status(campaign, "start", "test"))
         self.time_passes()
 
     def enqueue(self, campaign: str, n: int) -> None:

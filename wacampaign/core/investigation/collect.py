@@ -1,25 +1,24 @@
 """Collects the evidence: from the database, and from Meta and the media if they may be asked."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from wacampaign.core.cells import cell
-from wacampaign.core.header_media.report import MediaReport
 from wacampaign.core.investigation.evidence import (
     CampaignFacts,
     Evidence,
     Groups,
     Live,
     Mismatch,
-    NumberFacts,
     Row,
-    TemplateFacts,
 )
-from wacampaign.core.template_differ import VALUE_CODES, Difference, differ
-from wacampaign.core.value_rules import is_url
+from wacampaign.core.media.report import MediaReport
+from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.template.differ import differ
+from wacampaign.core.template.difference import VALUE_CODES, Difference
+from wacampaign.core.template.values import is_url
+from wacampaign.core.templates import KnownTemplate, Template
 
 #: Failed rows that are compared with their template: enough for every kind of fault that is not
 #: one row's own, in about a second.
@@ -36,7 +35,7 @@ DIFFERENCES_KEPT: Final = 12
 OFFLINE: Final = "nothing outside the database was asked (--no-probe)"
 
 
-class Store(Protocol):
+class EvidenceSource(Protocol):
     """What the database has; see `wacampaign.store.evidence`."""
 
     async def campaigns(
@@ -46,27 +45,27 @@ class Store(Protocol):
         self, campaign_id: str, code: int, media_templates: Sequence[str], limit: int = ...
     ) -> Groups: ...
     async def failed_rows(
-        self, campaign_id: str, code: int, *, after: str | None = None, limit: int = ...
+        self, campaign_id: str, code: int, *, after: str | None = None
     ) -> list[Row]: ...
     async def sent_rows(self, campaign_id: str, limit: int = ...) -> list[Row]: ...
-    async def numbers(self) -> list[NumberFacts]: ...
-    async def templates(self, number_id: str | None = None) -> list[TemplateFacts]: ...
+    async def numbers(self) -> list[KnownNumber]: ...
+    async def templates(self) -> list[KnownTemplate]: ...
 
 
 class Outside(Protocol):
     """Meta and the media hosts. Neither method raises: failures are part of the answer."""
 
-    async def look(self, number: NumberFacts, templates: Sequence[TemplateFacts]) -> Live:
+    async def look(self, number: KnownNumber, templates: Sequence[Template]) -> Live:
         """State, health and templates of a number, as Meta says now."""
 
     async def media(
-        self, media: Sequence[str], template: TemplateFacts, number: NumberFacts
+        self, media: Sequence[str], template: Template, number: KnownNumber
     ) -> tuple[list[MediaReport], str | None]:
         """The validator's reports, and why there is none."""
 
 
 async def collect(
-    store: Store,
+    store: EvidenceSource,
     campaign_id: str,
     code: int,
     *,
@@ -80,7 +79,9 @@ async def collect(
     """
     campaign, *others = await store.campaigns(campaign_id, code, compare)
     numbers = {number.id: number for number in await store.numbers()}
-    templates = {(t.number, t.name): t for t in await store.templates()}
+    templates: dict[tuple[str, str], Template] = {
+        (t.number_id, t.name): t for t in await store.templates()
+    }
     # What is sent: Meta may have it in other languages only.
     languages = {key: template.language for key, template in templates.items()}
     healthy, by = _healthy(campaign, others, compare, templates)
@@ -100,6 +101,8 @@ async def collect(
     failing = sorted({(lane.number, lane.template) for lane in campaign.lanes if lane.code_failed})
     live: dict[str, Live] = {}
     stale: list[str] = []
+    media: list[MediaReport] = []
+    why: str | None = OFFLINE
     if outside is not None:
         for number in dict.fromkeys(number for number, _ in failing):
             if number not in numbers:
@@ -107,9 +110,6 @@ async def collect(
             known = [templates[key] for key in failing if key[0] == number and key in templates]
             live[number] = await outside.look(numbers[number], known)
             stale += _take_over(templates, number, live[number])
-    media: list[MediaReport] = []
-    why = OFFLINE if outside is None else None
-    if outside is not None:
         media, why = await _media(outside, groups, failing, templates, numbers)
     return Evidence(
         code=code,
@@ -132,7 +132,7 @@ async def collect(
 
 
 def _media_templates(
-    campaign: CampaignFacts, templates: Mapping[tuple[str, str], TemplateFacts]
+    campaign: CampaignFacts, templates: Mapping[tuple[str, str], Template]
 ) -> list[str]:
     """Names whose rows carry header media; of an unknown template that is assumed."""
     lanes = {(lane.number, lane.template) for lane in campaign.lanes}
@@ -145,35 +145,34 @@ def _healthy(
     campaign: CampaignFacts,
     others: Sequence[CampaignFacts],
     compare: str | None,
-    templates: Mapping[tuple[str, str], TemplateFacts],
+    templates: Mapping[tuple[str, str], Template],
 ) -> tuple[CampaignFacts | None, str]:
     """The campaign to put beside, and how it was found."""
     if compare is not None:
-        return next((one for one in others if one.id == compare), None), "as asked for"
+        return next((other for other in others if other.id == compare), None), "as asked for"
     wants_media = bool(_media_templates(campaign, templates))
     best: tuple[tuple[int, ...], CampaignFacts, str] | None = None
-    for distance, one in enumerate(others):
+    for distance, other in enumerate(others):
         # Healthy: most of what was tried was sent.
-        if not one.sent or one.sent < 9 * one.failed:
+        if not other.sent or other.sent < 9 * other.failed:
             continue
-        same_number = bool(one.numbers & campaign.numbers)
-        same_template = bool(one.template_names & campaign.template_names)
-        same_day = one.at[:10] == campaign.at[:10]
-        if not (same_number or same_template or same_day):
-            continue
-        media = bool(_media_templates(one, templates)) == wants_media
+        same_number = bool(other.numbers & campaign.numbers)
+        same_template = bool(other.template_names & campaign.template_names)
+        same_day = other.at[:10] == campaign.at[:10]
         ways = (
             (same_number and same_template, "the same number and template"),
             (same_template, "the same template"),
             (same_number, "the same number"),
             (same_day, "the same day"),
         )
-        rank = next(i for i, (holds, _) in enumerate(ways) if holds)
-        words = next(text for holds, text in ways if holds)
+        rank = next((rank for rank, (holds, _) in enumerate(ways) if holds), None)
+        if rank is None:
+            continue
+        media = bool(_media_templates(other, templates)) == wants_media
         # One that sends media, too, says more about media than a text from the same number.
         key = (int(not media), rank, int(not same_day), distance)
         if best is None or key < best[0]:
-            best = key, one, words
+            best = key, other, ways[rank][1]
     return (best[1], best[2]) if best else (None, "")
 
 
@@ -181,10 +180,10 @@ async def _media(
     outside: Outside,
     groups: Groups,
     failing: Sequence[tuple[str, str]],
-    templates: Mapping[tuple[str, str], TemplateFacts],
-    numbers: Mapping[str, NumberFacts],
+    templates: Mapping[tuple[str, str], Template],
+    numbers: Mapping[str, KnownNumber],
 ) -> tuple[list[MediaReport], str | None]:
-    files = [one.value for one in groups.files if one.failed][:MEDIA_CHECKED]
+    files = [file.value for file in groups.files if file.failed][:MEDIA_CHECKED]
     if not files:
         return [], "no failed row names header media"
     for number, name in failing:
@@ -194,21 +193,19 @@ async def _media(
     return [], "the failing template is not known, so nobody can say what its media must be"
 
 
-def _take_over(
-    templates: dict[tuple[str, str], TemplateFacts], number: str, live: Live
-) -> list[str]:
+def _take_over(templates: dict[tuple[str, str], Template], number: str, live: Live) -> list[str]:
     """Puts Meta's present templates in the place of the database's; names of those that differ.
 
     One language a name is kept: the one that is sent, else the first by code.
     """
-    by_name: dict[str, list[TemplateFacts]] = {}
-    for found in live.templates or ():
-        by_name.setdefault(found.name, []).append(found)
+    by_name: dict[str, list[Template]] = {}
+    for template in live.templates or ():
+        by_name.setdefault(template.name, []).append(template)
     stale: list[str] = []
-    for name, found_of_name in by_name.items():
+    for name, translations in by_name.items():
         mine = templates.get((number, name))
-        same = [one for one in found_of_name if mine is not None and one.language == mine.language]
-        chosen = same[0] if same else min(found_of_name, key=lambda one: one.language)
+        same = [t for t in translations if mine is not None and t.language == mine.language]
+        chosen = same[0] if same else min(translations, key=lambda t: t.language)
         if mine is not None and list(mine.components) != list(chosen.components):
             stale.append(name)
         templates[number, name] = chosen
@@ -218,14 +215,14 @@ def _take_over(
 def _compared(
     rows: Sequence[Row],
     sent: Sequence[Row],
-    templates: Mapping[tuple[str, str], TemplateFacts],
+    templates: Mapping[tuple[str, str], Template],
     languages: Mapping[tuple[str, str], str],
     live: Mapping[str, Live],
 ) -> Mismatch:
     approved: dict[tuple[str, str], list[str]] = {}
     for number, state in live.items():
         for template in state.templates or ():
-            if template.status == "APPROVED":
+            if template.may_be_sent:
                 approved.setdefault((number, template.name), []).append(template.language)
     counted: Counter[tuple[str, str, str]] = Counter()
     first: dict[tuple[str, str, str], Difference] = {}
@@ -243,35 +240,36 @@ def _compared(
             approved_languages=approved.get(key, ()),
         )
 
-    compared = unknown = make_up = values = 0
+    # Whether each row compared differs in make-up, and in a value's characters.
+    failed_kinds: list[tuple[bool, bool]] = []
     for row in rows:
-        differences = look(row)
-        if differences is None:
-            unknown += 1
+        if (differences := look(row)) is None:
             continue
-        compared += 1
-        make_up += any(one.code not in VALUE_CODES for one in differences)
-        values += any(one.code in VALUE_CODES for one in differences)
-        for one in differences:
-            kind = (one.code, one.where, one.expected)
+        failed_kinds.append(_kinds(differences))
+        for difference in differences:
+            kind = (difference.code, difference.where, difference.expected)
             counted[kind] += 1
-            first.setdefault(kind, one)
-    sent_found = [differences for row in sent if (differences := look(row)) is not None]
+            first.setdefault(kind, difference)
+    sent_kinds = [_kinds(differences) for row in sent if (differences := look(row)) is not None]
     return Mismatch(
-        compared=compared,
-        unknown=unknown,
-        make_up=make_up,
-        values=values,
-        sent_compared=len(sent_found),
-        sent_make_up=sum(any(d.code not in VALUE_CODES for d in one) for one in sent_found),
-        sent_values=sum(any(d.code in VALUE_CODES for d in one) for one in sent_found),
+        compared=len(failed_kinds),
+        unknown=len(rows) - len(failed_kinds),
+        make_up=sum(make_up for make_up, _ in failed_kinds),
+        values=sum(values for _, values in failed_kinds),
+        sent_make_up=sum(make_up for make_up, _ in sent_kinds),
+        sent_values=sum(values for _, values in sent_kinds),
         differences=tuple((first[kind], n) for kind, n in counted.most_common(DIFFERENCES_KEPT)),
         failed_form=_form(rows, templates),
         sent_form=_form(sent, templates),
     )
 
 
-def _form(rows: Sequence[Row], templates: Mapping[tuple[str, str], TemplateFacts]) -> str | None:
+def _kinds(differences: Sequence[Difference]) -> tuple[bool, bool]:
+    values = [difference.code in VALUE_CODES for difference in differences]
+    return not all(values), any(values)
+
+
+def _form(rows: Sequence[Row], templates: Mapping[tuple[str, str], Template]) -> str | None:
     """How all of these give their header media: `link` or `id`; None: mixed, or none does."""
     forms: set[str] = set()
     for row in rows:

@@ -1,19 +1,19 @@
 """From evidence to the investigation: verdicts, cause, options, and everything that shows them."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from wacampaign.core.error_table import lookup
-from wacampaign.core.header_media.report import Severity
+from wacampaign.core.campaign.state import Campaign
+from wacampaign.core.errors import lookup
 from wacampaign.core.investigation.evidence import (
     CampaignFacts,
-    Counted,
     Evidence,
     Groups,
-    Row,
+    History,
+    LaneOutcomes,
     hosts_with,
+    is_live,
 )
 from wacampaign.core.investigation.hypotheses import cause_of, judge
 from wacampaign.core.investigation.model import (
@@ -22,14 +22,17 @@ from wacampaign.core.investigation.model import (
     Group,
     Hypothesis,
     Investigation,
+    Likelihood,
     Moment,
     Pace,
     Sample,
-    Verdict,
 )
 from wacampaign.core.investigation.options import options_for
 from wacampaign.core.masking import mask_phone, mask_secrets
+from wacampaign.core.media.report import Severity
 from wacampaign.core.phones import calling_code
+from wacampaign.core.templates import Template
+from wacampaign.core.words import rows
 
 #: Groups of one kind that are kept; rows shown whole.
 _GROUPS_KEPT: Final = 10
@@ -41,13 +44,12 @@ _MINUTE: Final = 60
 _REPAIRS: Final = frozenset({"retried", "repaired", "repair_undone", "restarted", "recovered"})
 
 
-def conclude(
-    evidence: Evidence, campaign: Mapping[str, Any], moments: Mapping[str, Any], at: str
-) -> Investigation:
-    """`campaign` is the contract's object, `moments` the database's, `at` its clock."""
+def conclude(evidence: Evidence, campaign: Campaign, history: History, at: str) -> Investigation:
+    """What follows from it; `campaign` and `at` (ISO 8601, UTC) are the database's."""
     hypotheses = judge(evidence)
     cause = cause_of(hypotheses) if evidence.campaign.code_failed else None
-    pace, paced_by_rows = _pace(evidence.groups, moments)
+    by_rows = tuple(Pace(m.value, _MINUTE, m.sent, m.failed) for m in evidence.groups.minutes)
+    paced_by_rows = bool(by_rows) and not history.pace
     return Investigation(
         at=at,
         code=evidence.code,
@@ -59,12 +61,12 @@ def conclude(
         options=options_for(evidence, cause) if evidence.campaign.code_failed else (),
         beside=tuple(_beside(evidence)),
         groups=tuple(_groups(evidence)),
-        timeline=tuple(sorted(_timeline(evidence, moments), key=lambda moment: moment.at)),
-        pace=pace,
+        timeline=tuple(sorted(_timeline(evidence, history), key=lambda moment: moment.at)),
+        pace=history.pace or by_rows,
         facts=tuple(_facts(evidence)),
         differences=tuple(
-            f"{one.text} ({n:,} of {evidence.mismatch.compared:,} rows compared)"
-            for one, n in evidence.mismatch.differences
+            f"{difference.text} ({n:,} of {evidence.mismatch.compared:,} rows compared)"
+            for difference, n in evidence.mismatch.differences
         ),
         probes=evidence.probes,
         samples=tuple(_samples(evidence)),
@@ -109,60 +111,52 @@ def _column(
 
 
 def _groups(evidence: Evidence) -> Iterator[Group]:
-    lanes = evidence.campaign.lanes
-    for by, key in (
+    groups, lanes = evidence.groups, evidence.campaign.lanes
+    for by, of_lane in (
         ("number", lambda lane: evidence.shown_number(lane.number)),
         ("template", lambda lane: lane.template),
-        ("language", lambda lane: _language(evidence, lane.number, lane.template)),
+        ("language", lambda lane: _language(evidence, lane)),
     ):
-        counted: dict[str, tuple[int, int]] = {}
-        for lane in lanes:
-            failed, sent = counted.get(key(lane), (0, 0))
-            counted[key(lane)] = failed + lane.code_failed, sent + lane.sent
-        yield from _ranked(by, counted)
-    by_host: dict[str, tuple[int, int]] = {}
-    for host in evidence.groups.hosts:
-        if host.host is not None:
-            failed, sent = by_host.get(host.host, (0, 0))
-            by_host[host.host] = failed + host.failed, sent + host.sent
-    yield from _ranked("media_host", by_host)
-    yield from _ranked(
-        "media", {_file(one.value): (one.failed, one.sent) for one in evidence.groups.files}
-    )
-    yield from _ranked("country", _countries(evidence.groups.prefixes))
+        yield from _ranked(by, ((of_lane(lane), lane.code_failed, lane.sent) for lane in lanes))
+    hosts = ((group.host, group.failed, group.sent) for group in groups.hosts)
+    yield from _ranked("media_host", hosts)
+    files = ((_without_query(file.value), file.failed, file.sent) for file in groups.files)
+    yield from _ranked("media", files)
+    countries = ((_country(p.value), p.failed, p.sent) for p in groups.prefixes)
+    yield from _ranked("country", countries)
 
 
-def _ranked(by: str, counted: Mapping[str, tuple[int, int]]) -> Iterator[Group]:
-    kept = sorted(counted.items(), key=lambda item: -sum(item[1]))[:_GROUPS_KEPT]
-    for value, (failed, sent) in kept:
-        if failed or sent:
-            yield Group(by, value, failed, sent)
+def _ranked(by: str, outcomes: Iterable[tuple[str | None, int, int]]) -> Iterator[Group]:
+    """The largest groups of values with their failed and sent rows; None is in no group."""
+    failed: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
+    for value, n_failed, n_sent in outcomes:
+        if value is not None:
+            failed[value] += n_failed
+            sent[value] += n_sent
+    for value, _ in (failed + sent).most_common(_GROUPS_KEPT):
+        yield Group(by, value, failed[value], sent[value])
 
 
-def _language(evidence: Evidence, number: str, template: str) -> str:
-    known = evidence.templates.get((number, template))
+def _language(evidence: Evidence, lane: LaneOutcomes) -> str:
+    known = evidence.templates.get((lane.number, lane.template))
     return known.language if known and known.language else "unknown"
 
 
-def _countries(prefixes: tuple[Counted, ...]) -> dict[str, tuple[int, int]]:
-    found: dict[str, tuple[int, int]] = {}
-    for one in prefixes:
-        code = calling_code(one.value.lstrip("+"))
-        name = f"+{code}" if code else "no country code"
-        failed, sent = found.get(name, (0, 0))
-        found[name] = failed + one.failed, sent + one.sent
-    return found
+def _country(prefix: str) -> str:
+    code = calling_code(prefix.lstrip("+"))
+    return f"+{code}" if code else "no country code"
 
 
-def _file(media: str) -> str:
-    """A medium as it may be shown: without a signed link's query."""
+def _without_query(media: str) -> str:
+    """A medium as it may be shown: a signed link's query is left out."""
     return media.split("?", 1)[0]
 
 
 # --- time ------------------------------------------------------------------------------------
 
 
-def _timeline(evidence: Evidence, moments: Mapping[str, Any]) -> Iterator[Moment]:
+def _timeline(evidence: Evidence, history: History) -> Iterator[Moment]:
     groups, code = evidence.groups, evidence.code
     for at, text in (
         (groups.first_failed, f"first message failed with {code}"),
@@ -172,119 +166,109 @@ def _timeline(evidence: Evidence, moments: Mapping[str, Any]) -> Iterator[Moment
     ):
         if at:
             yield Moment(at, "message", text)
-    for one in evidence.others:
-        if one.sent and one.numbers & evidence.campaign.numbers and one.at <= evidence.campaign.at:
-            text = f"{one.name} sent {one.sent:,} messages from the same number"
-            yield Moment(one.end or one.at, "message", text)
+    campaign = evidence.campaign
+    for other in evidence.others:
+        if other.sent and other.numbers & campaign.numbers and other.at <= campaign.at:
+            text = f"{other.name} sent {other.sent:,} messages from the same number"
+            yield Moment(other.end or other.at, "message", text)
             break
     if evidence.healthy is not None:
         text = f"{evidence.healthy.name} started; it sent {evidence.healthy.sent:,} messages"
         yield Moment(evidence.healthy.at, "event", text)
-    for event in moments.get("events", ()):
-        words = str(event["kind"]).replace("_", " ")
-        if event["rows"] is not None:
-            words += f", {event['rows']:,} rows" if event["rows"] != 1 else ", 1 row"
-        words += f" by {event['actor']}"
-        if event["reason"]:
-            words += f": {event['reason']}"
-        kind = "repair" if event["kind"] in _REPAIRS else "event"
-        yield Moment(event["at"], kind, mask_secrets(" ".join(words.split())))
-    for worker in moments.get("workers", ()):
-        name = f"worker {worker['host']} (pid {worker['pid']}, version {worker['version']})"
-        yield Moment(worker["started"], "worker", f"{name} started")
-        if worker["stopped"]:
-            yield Moment(worker["stopped"], "worker", f"{name} stopped")
-
-
-def _pace(groups: Groups, moments: Mapping[str, Any]) -> tuple[tuple[Pace, ...], bool]:
-    """The chart's stretches, and whether they are from the rows' own times."""
-    given = moments.get("pace", ())
-    if given:
-        seconds = int(moments["pace_seconds"])
-        return tuple(
-            Pace(one["at"], seconds, int(one["sent"]), int(one["failed"]), int(one["in_doubt"]))
-            for one in given
-        ), False
-    return tuple(Pace(one.value, _MINUTE, one.sent, one.failed) for one in groups.minutes), bool(
-        groups.minutes
-    )
+    for event in history.events:
+        words = event.kind.replace("_", " ")
+        if event.rows is not None:
+            words += f", {rows(event.rows)}"
+        words += f" by {event.actor}"
+        if event.reason:
+            words += f": {event.reason}"
+        kind = "repair" if event.kind in _REPAIRS else "event"
+        yield Moment(event.at, kind, mask_secrets(" ".join(words.split())))
+    for worker in history.workers:
+        name = f"worker {worker.host} (pid {worker.pid}, version {worker.version})"
+        yield Moment(worker.started, "worker", f"{name} started")
+        if worker.stopped:
+            yield Moment(worker.stopped, "worker", f"{name} stopped")
 
 
 # --- facts -----------------------------------------------------------------------------------
 
 
 def _facts(evidence: Evidence) -> Iterator[Fact]:
-    for template in dict.fromkeys(t.name for t in evidence.failing_templates()):
-        known = next(t for t in evidence.failing_templates() if t.name == template)
+    named: dict[str, Template] = {}
+    for template in evidence.failing_templates():  # the same on several numbers is one fact
+        named.setdefault(template.name, template)
+    for known in named.values():
         text = f"{known.name} ({known.language or 'no language'}): {known.status or 'unknown'}"
         text += f", {known.category or 'no category'}"
         if known.quality:
             text += f", quality {known.quality}"
-        if known.updated:
-            text += f", last changed {known.updated}"
-        approved = known.status == "APPROVED"
-        yield Fact("template", text, approved, "Cloud API" if known.live else "database")
+        if known.last_updated_time:
+            text += f", last changed {known.last_updated_time}"
+        source = "Cloud API" if is_live(known) else "database"
+        yield Fact("template", text, known.status == "APPROVED", source)
     for number, live in evidence.live.items():
         shown = evidence.shown_number(number)
-        if live.status is not None:
-            text = f"{shown}: {live.status or 'unknown'}, quality {live.quality or 'unknown'}"
-            text += f", throughput {live.throughput or 'unknown'}"
-            text += f", messaging limit {live.limit or 'unknown'}"
-            yield Fact("number", text, live.status == "CONNECTED", "Cloud API")
+        if (described := live.number) is not None:
+            text = f"{shown}: {described.status or 'unknown'}"
+            text += f", quality {described.quality_rating or 'unknown'}"
+            text += f", throughput {described.throughput or 'unknown'}"
+            text += f", messaging limit {described.messaging_limit or 'unknown'}"
+            yield Fact("number", text, described.status == "CONNECTED", "Cloud API")
         for what, health in live.health.items():
-            text = f"health of {what}{f' {shown}' if what == 'number' else ''}: {health.can_send}"
+            of = f"{what} {shown}" if what == "number" else what
+            text = f"health of {of}: {health.can_send_message}"
             if health.reasons:
                 text += f" ({'; '.join(health.reasons[:3])})"
             about = "account" if what == "account" else what.split()[0]
-            yield Fact(about, text, health.can_send == "AVAILABLE", "Cloud API")
+            yield Fact(about, text, health.can_send_message == "AVAILABLE", "Cloud API")
     for report in evidence.media:
         for finding in report.findings:
             ok = {Severity.OK: True, Severity.FAIL: False}.get(finding.severity)
-            where = report.host or _file(report.media)
+            where = report.host or _without_query(report.media)
             text = f"{where}: {finding.text} {finding.evidence}".strip()
             yield Fact("media", text, ok, "media server")
-    found = evidence.mismatch
-    if found.compared:
-        good = found.compared - max(found.make_up, found.values)
-        text = f"{good:,} of {found.compared:,} failed rows compared fit their template"
-        yield Fact("payload", text, good == found.compared, "database")
-    if found.failed_form and found.sent_form and found.failed_form != found.sent_form:
-        words = {"link": "a URL", "id": "a media id"}
-        text = f"failed rows give {words[found.failed_form]}, rows that were sent "
-        yield Fact("payload", text + words[found.sent_form], None, "database")
+    mismatch = evidence.mismatch
+    if mismatch.compared:
+        good = mismatch.compared - max(mismatch.make_up, mismatch.values)
+        text = f"{good:,} of {mismatch.compared:,} failed rows compared fit their template"
+        yield Fact("payload", text, good == mismatch.compared, "database")
+    forms = mismatch.failed_form, mismatch.sent_form
+    if all(forms) and forms[0] != forms[1]:
+        failed, sent = ({"link": "a URL", "id": "a media id"}[form or ""] for form in forms)
+        text = f"failed rows give {failed}, rows that were sent {sent}"
+        yield Fact("payload", text, None, "database")
 
 
 def _samples(evidence: Evidence) -> Iterator[Sample]:
     for row in evidence.rows[:_SAMPLES_KEPT]:
-        yield _sample(row, mask_secrets(row.text or "failed"))
+        payload = row.payload if isinstance(row.payload, Mapping) else {"payload": row.payload}
+        shown = {str(key): _shown_value(value) for key, value in payload.items()}
+        outcome = mask_secrets(row.text or "failed")
+        yield Sample(mask_phone(row.phone or ""), row.template, shown, outcome, row.at)
 
 
-def _sample(row: Row, outcome: str) -> Sample:
-    payload = row.payload if isinstance(row.payload, Mapping) else {"payload": row.payload}
-    shown = {
-        str(key): mask_secrets(_file(value) if "://" in value else value)
-        if isinstance(value, str)
-        else value
-        for key, value in payload.items()
-    }
-    return Sample(mask_phone(row.phone or ""), row.template, shown, outcome, row.at)
+def _shown_value(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return mask_secrets(_without_query(value) if "://" in value else value)
 
 
 # --- against what one would believe ----------------------------------------------------------
 
 
 def _contradictions(evidence: Evidence, hypotheses: tuple[Hypothesis, ...]) -> Iterator[str]:
-    verdicts = {one.id: one.verdict for one in hypotheses}
+    verdicts = {hypothesis.id: hypothesis.verdict for hypothesis in hypotheses}
     if not evidence.campaign.code_failed:
         return
     refused = f"and its messages are refused with {evidence.code}"
-    if verdicts["template_status"] is Verdict.RULED_OUT:
+    if verdicts["template_status"] is Likelihood.RULED_OUT:
         yield f"the template is APPROVED, {refused}: approval is not the cause"
-    elif verdicts["template_status"] is Verdict.UNLIKELY:
+    elif verdicts["template_status"] is Likelihood.UNLIKELY:
         yield f"the template was APPROVED at the last sync, {refused}"
-    if verdicts["media_invalid"] is Verdict.RULED_OUT:
+    if verdicts["media_invalid"] is Likelihood.RULED_OUT:
         yield f"the file is sound, {refused}: the file's format is not the cause"
-    if verdicts["media_unreachable"] is Verdict.RULED_OUT:
+    if verdicts["media_unreachable"] is Likelihood.RULED_OUT:
         yield f"the URL can be reached by everybody, {refused}: reachability is not the cause"
     fits = evidence.mismatch.compared and not evidence.mismatch.make_up
     if evidence.code == 135000 and fits:
@@ -292,7 +276,7 @@ def _contradictions(evidence: Evidence, hypotheses: tuple[Hypothesis, ...]) -> I
             "Meta calls 135000 an error of the request's parameters, "
             "and the parameters fit the template"
         )
-    if verdicts["account_restricted"] is Verdict.UNLIKELY and evidence.live:
+    if verdicts["account_restricted"] is Likelihood.UNLIKELY and evidence.live:
         yield f"Meta says that number and account may send, {refused}"
 
 

@@ -1,17 +1,17 @@
 """What an investigation goes by, as plain values: from the database, from Meta, from the media."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wacampaign.core.cells import cell
-from wacampaign.core.header_media.report import MediaReport
-from wacampaign.core.investigation.model import Probe
-from wacampaign.core.template_differ import Difference, samples_of
-from wacampaign.core.template_message import UnusableTemplate, variables_needed
+from wacampaign.core.investigation.model import Pace, Probe
+from wacampaign.core.media.report import MediaReport
+from wacampaign.core.numbers import Health, KnownNumber, Number
+from wacampaign.core.template.difference import Difference
+from wacampaign.core.templates import KnownTemplate, Template
 
 #: How rows that give no URL are grouped, in the place of a host.
 MEDIA_ID: Final = "media id"
@@ -20,7 +20,7 @@ NEITHER: Final = "neither URL nor id"
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class LaneOutcomes:
     """Exact counts of a campaign's rows with one number and template."""
 
     #: Id of the number in the database.
@@ -47,7 +47,7 @@ class CampaignFacts:
     #: ISO 8601, UTC: start, or when it was made; end or None.
     at: str
     end: str | None
-    lanes: tuple[Lane, ...]
+    lanes: tuple[LaneOutcomes, ...]
 
     @property
     def sent(self) -> int:
@@ -60,6 +60,10 @@ class CampaignFacts:
     @property
     def code_failed(self) -> int:
         return sum(lane.code_failed for lane in self.lanes)
+
+    def sent_from(self, number: str) -> int:
+        """Rows that this number got accepted."""
+        return sum(lane.sent for lane in self.lanes if lane.number == number)
 
     @property
     def numbers(self) -> frozenset[str]:
@@ -117,6 +121,40 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True)
+class PastEvent:
+    """What somebody did with the campaign, or with all of them."""
+
+    #: ISO 8601, UTC.
+    at: str
+    kind: str
+    actor: str
+    #: How many it concerned; None: it is not about rows.
+    rows: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRun:
+    """A worker's start and its stop, if it was seen (ISO 8601, UTC)."""
+
+    host: str
+    pid: int
+    version: str
+    started: str
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened around the failures."""
+
+    events: tuple[PastEvent, ...] = ()
+    workers: tuple[WorkerRun, ...] = ()
+    #: Oldest first; empty: nobody wrote it down.
+    pace: tuple[Pace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A failed or sent row with its payload."""
 
@@ -130,84 +168,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateFacts:
-    """A template of a number, as the database has it or (`live`) as Meta describes it now."""
-
-    number: str
-    id: str | None
-    name: str
-    language: str
-    status: str
-    category: str
-    quality: str | None
-    #: False: Meta no longer had it at the last sync.
-    is_active: bool
-    last_synced: str | None
-    #: When Meta changed it last, as Meta gives it.
-    updated: str | None
-    parameter_format: str | None
-    components: Sequence[Mapping[str, Any]] = field(repr=False)
-    live: bool = False
-
-    @property
-    def header_media(self) -> str | None:
-        """`image`, `video` or `document`; None when it takes none or cannot be read."""
-        try:
-            return variables_needed(self.components, self.parameter_format).header_media
-        except UnusableTemplate:
-            return None
-
-    @property
-    def samples(self) -> frozenset[str]:
-        """Addresses of the media that was approved with it."""
-        return samples_of(self.components)
-
-    @property
-    def sample_hosts(self) -> frozenset[str]:
-        return frozenset(filter(None, map(host_of, self.samples)))
-
-
-@dataclass(frozen=True, slots=True)
-class NumberFacts:
-    """A sending number, as the database has it."""
-
-    id: str
-    phone_number_id: str | None
-    waba_id: str | None
-    label: str
-    is_active: bool
-
-    @property
-    def shown(self) -> str:
-        """Meta's id of it, else its label."""
-        return self.phone_number_id or self.label
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Meta's health status of a number, an account or a template."""
-
-    #: `AVAILABLE`, `LIMITED`, `BLOCKED`, or a newer word.
-    can_send: str
-    #: Meta's own words, each with what it concerns; masked.
-    reasons: tuple[str, ...] = ()
-    #: Type (`PHONE_NUMBER`, `WABA`, …) and state of each link of the chain.
-    entities: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Live:
     """What Meta says at this moment of one number and its account."""
 
-    #: `CONNECTED` is the only state that sends.
-    status: str | None = None
-    quality: str | None = None
-    throughput: str | None = None
-    limit: str | None = None
+    #: None: not read.
+    number: Number | None = None
     #: By `number`, `account`, and `template NAME`.
     health: Mapping[str, Health] = field(default_factory=dict)
     #: Those of the campaign, in every language; None: not read.
-    templates: tuple[TemplateFacts, ...] | None = None
+    templates: tuple[Template, ...] | None = None
     #: What could not be read, and why.
     failures: tuple[str, ...] = ()
 
@@ -222,8 +191,7 @@ class Mismatch:
     #: Failed rows with at least one difference in make-up; in a value's characters.
     make_up: int
     values: int
-    #: The same among rows that were sent, and how many of those were compared.
-    sent_compared: int
+    #: The same among the rows compared that were sent.
     sent_make_up: int
     sent_values: int
     #: Each distinct difference once, the most frequent first, with its rows.
@@ -248,9 +216,9 @@ class Evidence:
     groups: Groups
     healthy_groups: Groups | None
     rows: tuple[Row, ...]
-    #: By number's id and name; Meta's present one where it was read.
-    templates: Mapping[tuple[str, str], TemplateFacts]
-    numbers: Mapping[str, NumberFacts]
+    #: By number's id in the database, and name; Meta's present one where it was read.
+    templates: Mapping[tuple[str, str], Template]
+    numbers: Mapping[str, KnownNumber]
     mismatch: Mismatch
     #: By number's id; empty when Meta was not asked.
     live: Mapping[str, Live]
@@ -264,20 +232,29 @@ class Evidence:
     stale: tuple[str, ...] = ()
 
     @property
-    def lanes(self) -> tuple[Lane, ...]:
+    def lanes(self) -> tuple[LaneOutcomes, ...]:
         """Those in which rows failed with the code, the most first."""
-        found = [lane for lane in self.campaign.lanes if lane.code_failed]
-        return tuple(sorted(found, key=lambda lane: -lane.code_failed))
+        failing = (lane for lane in self.campaign.lanes if lane.code_failed)
+        return tuple(sorted(failing, key=lambda lane: -lane.code_failed))
 
-    def failing_templates(self) -> list[TemplateFacts]:
+    def failing_templates(self) -> list[Template]:
         """Known templates of the failing lanes."""
         keys = [(lane.number, lane.template) for lane in self.lanes]
         return [self.templates[key] for key in keys if key in self.templates]
 
+    def failing_numbers(self) -> list[str]:
+        """Numbers of the failing lanes."""
+        return list(dict.fromkeys(lane.number for lane in self.lanes))
+
     def shown_number(self, number: str) -> str:
         """A number as people know it: Meta's id."""
-        found = self.numbers.get(number)
-        return found.shown if found else f"unknown ({number[:8]})"
+        known = self.numbers.get(number)
+        return known.shown if known else f"unknown ({number[:8]})"
+
+
+def is_live(template: Template) -> bool:
+    """Whether it is as Meta describes it now, rather than as the database has it."""
+    return not isinstance(template, KnownTemplate)
 
 
 def host_of(url: str) -> str | None:
@@ -294,12 +271,12 @@ def hosts_with(groups: Groups | None, outcome: str) -> list[str]:
     """Hosts of rows with this outcome (`failed` or `sent`), the most frequent first."""
     if groups is None:
         return []
-    counted: dict[str, int] = {}
+    rows: Counter[str] = Counter()
     for group in groups.hosts:
         n = group.failed if outcome == "failed" else group.sent
         if group.host is not None and n:
-            counted[group.host] = counted.get(group.host, 0) + n
-    return sorted(counted, key=lambda host: -counted[host])
+            rows[group.host] += n
+    return [host for host, _ in rows.most_common()]
 
 
 def real_hosts(hosts: Iterable[str]) -> list[str]:

@@ -1,14 +1,14 @@
 """What an investigation found, as plain values: made once, shown as text, JSON and report."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
+
+from wacampaign.core.campaign.state import Campaign
 
 
-class Verdict(StrEnum):
+class Likelihood(StrEnum):
     """What the evidence says of a hypothesis (contract: `investigate-135000 --json`)."""
 
     CONFIRMED = "confirmed"
@@ -19,18 +19,8 @@ class Verdict(StrEnum):
     NOT_CHECKED = "not_checked"
 
 
-#: Every hypothesis, in the order in which they are shown (contract).
-HYPOTHESES: Final = (
-    "account_restricted",
-    "template_status",
-    "template_mismatch",
-    "variables_illegal",
-    "media_host_differs",
-    "media_unreachable",
-    "media_invalid",
-    "media_expired",
-    "number_specific",
-)
+#: What the evidence says of one hypothesis, and what speaks for or against it: one sentence each.
+Judgement = tuple[Likelihood, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +28,7 @@ class Hypothesis:
     """One possible cause, its verdict, and what speaks for or against it."""
 
     id: str
-    verdict: Verdict
+    verdict: Likelihood
     #: One sentence each; phones and tokens are masked already.
     evidence: tuple[str, ...]
 
@@ -53,6 +43,11 @@ class Option:
     command: str
     #: Why it stands where it stands.
     why: str = ""
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether `command` is typed; if not, it says what to do at Meta."""
+        return self.command.startswith("wacampaign ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +157,7 @@ class Investigation:
     #: The code that was asked for.
     code: int
     code_title: str
-    #: The campaign object of the contract (`queue-stats --json`).
-    campaign: Mapping[str, Any]
+    campaign: Campaign
     #: Rows failed with `code`.
     failed: int
     hypotheses: tuple[Hypothesis, ...]
@@ -184,3 +178,17 @@ class Investigation:
     contradictions: tuple[str, ...] = ()
     #: What could not be looked at, and why.
     not_checked: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def cause_hypothesis(self) -> Hypothesis | None:
+        """The hypothesis that stands out."""
+        return next((h for h in self.hypotheses if h.id == self.cause), None)
+
+    @property
+    def next_command(self) -> str:
+        """What to run, or to open, next."""
+        best = self.options[:1]
+        if best and best[0].command.startswith("open "):
+            return best[0].command
+        failures = f"wacampaign failures {self.campaign.short_id} --code {self.code}"
+        return next((option.command for option in self.options if option.is_typed), failures)

@@ -1,10 +1,9 @@
 """The ways out, best first: A media, B template or list, C number, D account."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from typing import Final
 
-from wacampaign.core.investigation.evidence import Evidence
+from wacampaign.core.investigation.evidence import Evidence, is_live
 from wacampaign.core.investigation.media_hypotheses import no_header_media
 from wacampaign.core.investigation.model import Option
 
@@ -22,6 +21,26 @@ _ORDER: Final = {
 }
 _BY_ITSELF: Final = "ACBD"
 
+#: What to do about the template or the list, and why, by cause.
+_TEMPLATE_STEPS: Final = {
+    "template_mismatch": (
+        "create the campaign again from a list whose columns fit the template",
+        "the rows' own variables are at fault; the file says which rows",
+    ),
+    "variables_illegal": (
+        "correct the values in the list and create a campaign from it",
+        "Meta refuses these characters for every recipient",
+    ),
+    "template_status": (
+        "mend the template in WhatsApp Manager (approve, unpause, or create it anew)",
+        "afterwards the rows can be tried again",
+    ),
+}
+_TEMPLATE_ANEW: Final = (
+    "create the template anew, under a new name and with the media that is sent",
+    "needs Meta's approval; create it in WhatsApp Manager first",
+)
+
 
 def options_for(evidence: Evidence, cause: str | None) -> tuple[Option, ...]:
     """Options with their commands; the media's are left out where there is none."""
@@ -33,16 +52,8 @@ def options_for(evidence: Evidence, cause: str | None) -> tuple[Option, ...]:
     return tuple(option for letter in order for option in made.get(letter, []))
 
 
-def _short(evidence: Evidence) -> str:
-    return evidence.campaign.id[:8]
-
-
-def _code(evidence: Evidence) -> str:
-    return "" if evidence.code == 135000 else f" --code {evidence.code}"
-
-
 def _media(evidence: Evidence) -> list[Option]:
-    fix = f"wacampaign fix-media {_short(evidence)}"
+    fix = f"wacampaign fix-media {evidence.campaign.id[:8]}"
     return [
         Option(
             "A",
@@ -59,97 +70,65 @@ def _media(evidence: Evidence) -> list[Option]:
     ]
 
 
+def _code(evidence: Evidence) -> str:
+    return "" if evidence.code == 135000 else f" --code {evidence.code}"
+
+
 def _template(evidence: Evidence, cause: str | None) -> Option:
     number = evidence.lanes[0].number if evidence.lanes else evidence.campaign.number
     known = evidence.numbers.get(number)
     which = f" --number {known.phone_number_id}" if known and known.phone_number_id else ""
-    sync = f"wacampaign templates sync{which}"
-    if cause == "template_mismatch":
-        if evidence.mismatch.make_up and not any(t.live for t in evidence.failing_templates()):
-            title = "take over the template as Meta has it, then compare again"
-        else:
-            title = "create the campaign again from a list whose columns fit the template"
-            return Option(
-                "B",
-                title,
-                f"wacampaign failures {_short(evidence)} --code {evidence.code} --csv failed.csv",
-                "the rows' own variables are at fault; the file says which rows",
-            )
-        return Option("B", title, sync, "the copy in the database may be old")
-    if cause == "variables_illegal":
-        return Option(
-            "B",
-            "correct the values in the list and create a campaign from it",
-            f"wacampaign failures {_short(evidence)} --code {evidence.code} --csv failed.csv",
-            "Meta refuses these characters for every recipient",
-        )
-    if cause == "template_status":
-        return Option(
-            "B",
-            "mend the template in WhatsApp Manager (approve, unpause, or create it anew)",
-            sync,
-            "afterwards the rows can be tried again",
-        )
-    return Option(
-        "B",
-        "create the template anew, under a new name and with the media that is sent",
-        sync,
-        "needs Meta's approval; create it in WhatsApp Manager first",
-    )
+    command = f"wacampaign templates sync{which}"
+    if (
+        cause == "template_mismatch"
+        and evidence.mismatch.make_up
+        and not any(map(is_live, evidence.failing_templates()))
+    ):
+        title = "take over the template as Meta has it, then compare again"
+        return Option("B", title, command, "the copy in the database may be old")
+    if cause in ("template_mismatch", "variables_illegal"):
+        short = evidence.campaign.id[:8]
+        command = f"wacampaign failures {short} --code {evidence.code} --csv failed.csv"
+    title, why = _TEMPLATE_STEPS.get(cause or "", _TEMPLATE_ANEW)
+    return Option("B", title, command, why)
 
 
 def _number(evidence: Evidence) -> Option:
-    failing = {lane.number for lane in evidence.lanes}
-    names = {lane.template for lane in evidence.lanes}
-    for number in evidence.numbers.values():
-        usable = {
-            name
-            for name in names
-            if (t := evidence.templates.get((number.id, name))) is not None
-            and t.status == "APPROVED"
-            and t.is_active
-        }
-        if number.id not in failing and number.is_active and number.phone_number_id:
-            if usable != names or not names:
-                continue
-            command = f"wacampaign fix-media {_short(evidence)} --number {number.phone_number_id}"
-            if no_header_media(evidence):
-                break
-            return Option(
-                "C",
-                f"send from number {number.phone_number_id}, which has the approved template",
-                f"{command} --upload{_code(evidence)}",
-                "spares the failing number; recipients see another sender",
-            )
+    failing = evidence.failing_numbers()
+    names = sorted({lane.template for lane in evidence.lanes})
     others = [
-        number.phone_number_id
+        number
         for number in evidence.numbers.values()
         if number.id not in failing and number.is_active and number.phone_number_id
     ]
+    ready = next((n for n in others if names and _has_approved(evidence, n.id, names)), None)
+    if ready is not None and not no_header_media(evidence):
+        title = f"send from number {ready.phone_number_id}, which has the approved template"
+        fix = f"wacampaign fix-media {evidence.campaign.id[:8]} --number {ready.phone_number_id}"
+        why = "spares the failing number; recipients see another sender"
+        return Option("C", title, f"{fix} --upload{_code(evidence)}", why)
     if not others:
-        return Option(
-            "C",
-            "send from another number",
-            "wacampaign number add PHONE_NUMBER_ID --waba WABA_ID",
-            "no other number is known",
-        )
-    listed = ", ".join(sorted(names)) or "the template"
-    return Option(
-        "C",
-        f"send from another number; none has {listed} approved yet: create it there first",
-        f"wacampaign templates sync --number {others[0]}",
-        "needs Meta's approval",
-    )
+        add = "wacampaign number add PHONE_NUMBER_ID --waba WABA_ID"
+        return Option("C", "send from another number", add, "no other number is known")
+    listed = ", ".join(names) or "the template"
+    title = f"send from another number; none has {listed} approved yet: create it there first"
+    sync = f"wacampaign templates sync --number {others[0].phone_number_id}"
+    return Option("C", title, sync, "needs Meta's approval")
+
+
+def _has_approved(evidence: Evidence, number: str, names: Sequence[str]) -> bool:
+    templates = (evidence.templates.get((number, name)) for name in names)
+    return all(template is not None and template.may_be_sent for template in templates)
 
 
 def _account(evidence: Evidence) -> Option:
-    said: list[str] = []
-    for live in evidence.live.values():
-        for health in live.health.values():
-            said.extend(health.reasons)
-    why = (
-        f"Meta says: {'; '.join(dict.fromkeys(said))}"
-        if said
-        else ("only when number or account is restricted: Meta says so there")
-    )
+    reasons = [
+        reason
+        for live in evidence.live.values()
+        for health in live.health.values()
+        for reason in health.reasons
+    ]
+    why = "only when number or account is restricted: Meta says so there"
+    if reasons:
+        why = f"Meta says: {'; '.join(dict.fromkeys(reasons))}"
     return Option("D", "look at the account's restrictions and appeal", f"open {APPEAL}", why)

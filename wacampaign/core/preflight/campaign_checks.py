@@ -1,14 +1,12 @@
 """The campaign itself: its state, contacts and recipients, what holds it, and how long it takes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 
 from wacampaign.core.masking import mask_phone
-from wacampaign.core.moments import local_time
 from wacampaign.core.preflight.facts import People, Readiness
-from wacampaign.core.preflight.model import Check, Line, merged
+from wacampaign.core.preflight.model import Line, fail, merged, ok, warn
+from wacampaign.core.words import local_time, rows
 
 
 def campaign_lines(facts: Readiness, people: People) -> Iterator[Line]:
@@ -16,9 +14,8 @@ def campaign_lines(facts: Readiness, people: People) -> Iterator[Line]:
     short = facts.id[:8]
     yield _state(facts)
     if facts.missing:
-        yield Line(
+        yield fail(
             "contacts",
-            Check.FAIL,
             f"{facts.missing:,} of {facts.total:,} contacts are not in the queue",
             "wait until they are enqueued; if nobody does that: "
             f"wacampaign cancel {short}, then create it again",
@@ -26,15 +23,14 @@ def campaign_lines(facts: Readiness, people: People) -> Iterator[Line]:
     elif not facts.unsent:
         left = f": all {facts.rows:,} rows are sent, failed or under way" if facts.rows else ""
         fix = f"wacampaign failures {short}" if facts.rows else f"wacampaign cancel {short}"
-        yield Line("contacts", Check.FAIL, f"there is no row to send{left}", fix)
+        yield fail("contacts", f"there is no row to send{left}", fix)
     else:
         done = f" (of {facts.rows:,})" if facts.rows != facts.unsent else ""
-        yield Line("contacts", Check.OK, f"{_rows(facts.unsent)} to send{done}, none missing")
+        yield ok("contacts", f"{rows(facts.unsent)} to send{done}, none missing")
     if facts.pending:
-        yield Line(
+        yield warn(
             "contacts",
-            Check.WARN,
-            f"{_rows(facts.pending)} pending: no worker takes them before they are ready",
+            f"{rows(facts.pending)} pending: no worker takes them before they are ready",
             f"start it, then: wacampaign restart-stuck {short}",
         )
     yield _recipients(people, short)
@@ -43,24 +39,20 @@ def campaign_lines(facts: Readiness, people: People) -> Iterator[Line]:
 def _state(facts: Readiness) -> Line:
     short = facts.id[:8]
     if facts.status in ("completed", "failed"):
-        said = "cancelled or failed" if facts.status == "failed" else "completed"
-        return Line(
-            "campaign",
-            Check.FAIL,
-            f"it is {said}, and cannot be started",
-            f"wacampaign queue-stats {short}",
+        ended = "cancelled or failed" if facts.status == "failed" else "completed"
+        return fail(
+            "campaign", f"it is {ended}, and cannot be started", f"wacampaign queue-stats {short}"
         )
     why = f" ({facts.pause_reason})" if facts.pause_reason and facts.status == "paused" else ""
-    return Line("campaign", Check.OK, f"{facts.name} is {facts.status}{why}")
+    return ok("campaign", f"{facts.name} is {facts.status}{why}")
 
 
 def _recipients(people: People, short: str) -> Line:
     if not people.surplus:
-        return Line("recipients", Check.OK, f"{people.people:,} recipients, each once")
+        return ok("recipients", f"{people.people:,} recipients, each once")
     samples = ", ".join(f"{mask_phone(phone)} {n} times" for phone, n in people.samples)
-    return Line(
+    return warn(
         "recipients",
-        Check.WARN,
         f"{people.repeated:,} of {people.people:,} recipients are listed more than once: "
         f"{people.surplus:,} messages too many ({samples})",
         f"if that is not meant: wacampaign cancel {short}, and create it without repeats",
@@ -73,31 +65,24 @@ def standing_lines(facts: Readiness) -> Iterator[Line]:
     for hold in facts.holds:
         what = f"template {hold.template}" if hold.template else "the number"
         until = f" until {local_time(hold.until)}" if hold.until else ""
-        yield Line(
+        yield warn(
             "holds",
-            Check.WARN,
             f"{what} is held{until}: {hold.reason}",
             f"once the cause is gone, starting it lifts this: wacampaign start {short}",
         )
     if not facts.holds:
-        yield Line("holds", Check.OK, "nothing holds its number or templates")
+        yield ok("holds", "nothing holds its number or templates")
     if facts.live_workers:
         alive = "worker is" if facts.live_workers == 1 else "workers are"
-        yield Line("workers", Check.OK, f"{facts.live_workers} {alive} alive")
+        yield ok("workers", f"{facts.live_workers} {alive} alive")
     else:
-        yield Line(
-            "workers", Check.WARN, "no worker is alive: nothing is sent", "wacampaign run-worker"
-        )
+        yield warn("workers", "no worker is alive: nothing is sent", "wacampaign run-worker")
     if facts.scheduled_at:
-        yield _schedule(facts, facts.scheduled_at)
+        at = facts.scheduled_at
+        due = datetime.fromisoformat(at) <= datetime.fromisoformat(facts.now)
+        text = f"due since {local_time(at)}" if due else f"starts at {local_time(at)} ({at})"
+        yield ok("schedule", text)
     yield from merged(_durations(facts))
-
-
-def _schedule(facts: Readiness, at: str) -> Line:
-    start = datetime.fromisoformat(at)
-    if start <= datetime.fromisoformat(facts.now):
-        return Line("schedule", Check.OK, f"due since {local_time(at)}")
-    return Line("schedule", Check.OK, f"starts at {local_time(at)} ({at})")
 
 
 def _durations(facts: Readiness) -> Iterator[Line]:
@@ -106,19 +91,17 @@ def _durations(facts: Readiness) -> Iterator[Line]:
         if not unsent:
             continue
         if number.rate_now <= 0:
-            yield Line(
+            yield warn(
                 "duration",
-                Check.WARN,
                 f"{number.label} may send 0 a second",
                 "set max_send_rate_per_sec in whatsapp_numbers",
             )
             continue
-        seconds = (unsent + number.queued_elsewhere) / number.rate_now
-        shared = (
-            f" (with {_rows(number.queued_elsewhere)} of other campaigns before or among them)"
-            if number.queued_elsewhere
-            else ""
-        )
+        queued = facts.queued_elsewhere.get(number.id, 0)
+        seconds = (unsent + queued) / number.rate_now
+        shared = ""
+        if queued:
+            shared = f" (with {rows(queued)} of other campaigns before or among them)"
         slowed = (
             f", slowed down from {number.rate_configured:g}"
             if number.rate_now < number.rate_configured
@@ -127,16 +110,11 @@ def _durations(facts: Readiness) -> Iterator[Line]:
         begin = facts.now
         if facts.scheduled_at:
             begin = max(begin, facts.scheduled_at)
-        yield Line(
+        yield ok(
             "duration",
-            Check.OK,
-            f"{_rows(unsent)}{shared} at {number.rate_now:g} a second{slowed}: about "
+            f"{rows(unsent)}{shared} at {number.rate_now:g} a second{slowed}: about "
             f"{_span(seconds)}, until {local_time(begin, plus_seconds=seconds)}",
         )
-
-
-def _rows(n: int) -> str:
-    return f"{n:,} row" if n == 1 else f"{n:,} rows"
 
 
 def _span(seconds: float) -> str:

@@ -1,8 +1,6 @@
 """All checks of a preflight together, in the order in which they are read."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from wacampaign.core.preflight.campaign_checks import campaign_lines, standing_lines
 from wacampaign.core.preflight.facts import (
@@ -11,7 +9,6 @@ from wacampaign.core.preflight.facts import (
     MetaFacts,
     People,
     Readiness,
-    SendingNumberFacts,
     Trouble,
     Unanswered,
 )
@@ -30,9 +27,13 @@ def judge(
     media: MediaFacts,
 ) -> Preflight:
     """The preflight; `meta` is by the number's id in the database."""
-    numbers = {number.id: number for number in facts.numbers}
     lines: list[Line] = [*campaign_lines(facts, people)]
-    lines += merged(_templates(facts, numbers, meta))
+    lines += merged(
+        line
+        for lane in facts.lanes
+        if (number := facts.number(lane)) is not None
+        for line in template_lines(lane, number, facts.template(lane), meta[number.id])
+    )
     lines += row_lines(facts, surveys)
     lines += media_lines(media, facts.id, offline=_is_away(meta))
     lines += merged(
@@ -46,18 +47,7 @@ def judge(
 
 
 def _is_away(meta: Mapping[str, MetaFacts]) -> bool:
-    answers = [one.number for one in meta.values()]
-    return bool(answers) and all(
-        isinstance(answer, Unanswered) and answer.trouble is Trouble.AWAY for answer in answers
+    numbers = [answers.number for answers in meta.values()]
+    return bool(numbers) and all(
+        isinstance(answer, Unanswered) and answer.trouble is Trouble.AWAY for answer in numbers
     )
-
-
-def _templates(
-    facts: Readiness,
-    numbers: Mapping[str, SendingNumberFacts],
-    meta: Mapping[str, MetaFacts],
-) -> Iterator[Line]:
-    for lane in facts.lanes:
-        number = numbers.get(lane.number)
-        if number is not None:
-            yield from template_lines(lane, number, facts.template(lane), meta[number.id])

@@ -1,72 +1,24 @@
 """What a preflight looks at, as the database and Meta gave it. Nothing here is judged."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from wacampaign.core.header_media.report import MediaReport
-    from wacampaign.core.preflight.ports import Number, Template
+from wacampaign.core.campaign.state import Hold
+from wacampaign.core.media.report import MediaReport
+from wacampaign.core.numbers import KnownNumber, Number
+from wacampaign.core.templates import KnownTemplate, Template
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class UnsentLane:
     """Rows of one number and template that would be sent."""
 
     #: Id in whatsapp_numbers.
     number: str
     template: str
     unsent: int
-
-
-@dataclass(frozen=True, slots=True)
-class SendingNumberFacts:
-    """One row of `whatsapp_numbers`, without its token."""
-
-    id: str
-    phone_number_id: str | None
-    waba_id: str | None
-    #: Its name, or its masked digits.
-    label: str
-    is_active: bool
-    #: Messages a second: as configured, and what a throttled number may send now.
-    rate_configured: float
-    rate_now: float
-    #: Ready rows of other running campaigns.
-    queued_elsewhere: int
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateFacts:
-    """One row of `templates`: what the worker will send with."""
-
-    number: str
-    name: str
-    language: str
-    status: str
-    category: str
-    components: Sequence[Mapping[str, Any]]
-    parameter_format: str | None
-    #: Meta's id, where it was synced by us.
-    meta_id: str | None
-    is_active: bool
-    is_quarantined: bool
-    #: ISO 8601, UTC; None: never.
-    synced_at: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """What the database does not let go out."""
-
-    scope: str
-    template: str | None
-    reason: str
-    #: ISO 8601, UTC; None: until a person resumes.
-    until: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +40,30 @@ class Readiness:
     #: ISO 8601, UTC.
     scheduled_at: str | None
     now: str
-    lanes: tuple[Lane, ...]
-    numbers: tuple[SendingNumberFacts, ...]
-    known: tuple[TemplateFacts, ...]
+    lanes: tuple[UnsentLane, ...]
+    numbers: tuple[KnownNumber, ...]
+    known: tuple[KnownTemplate, ...]
+    #: What the database does not let go out; their codes are not read.
     holds: tuple[Hold, ...]
     live_workers: int
+    #: Ready rows of other running campaigns, by the number's id.
+    queued_elsewhere: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def unsent(self) -> int:
         """Rows that would be sent."""
         return sum(lane.unsent for lane in self.lanes)
 
-    def template(self, lane: Lane) -> TemplateFacts | None:
+    def template(self, lane: UnsentLane) -> KnownTemplate | None:
         """What the database knows of a lane's template."""
-        for one in self.known:
-            if one.number == lane.number and one.name == lane.template:
-                return one
+        for template in self.known:
+            if template.number_id == lane.number and template.name == lane.template:
+                return template
         return None
+
+    def number(self, lane: UnsentLane) -> KnownNumber | None:
+        """The number that a lane's rows are sent from."""
+        return next((number for number in self.numbers if number.id == lane.number), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +79,7 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class AlikeRows:
     """Rows that are made alike, and one of them."""
 
     signature: str
@@ -133,9 +92,9 @@ class Group:
 class LaneSurvey:
     """All rows of a lane, in groups."""
 
-    lane: Lane
+    lane: UnsentLane
     rows: int
-    groups: tuple[Group, ...]
+    groups: tuple[AlikeRows, ...]
     #: Rows that are in no group, as there were too many kinds of them.
     not_grouped: int
     #: Header media, most used first, with their rows.

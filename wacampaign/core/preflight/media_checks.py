@@ -1,14 +1,13 @@
 """Header media: what the validator said of each distinct file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 
-from wacampaign.core.header_media.report import MediaReport, Severity, Where
 from wacampaign.core.masking import mask_secrets
+from wacampaign.core.media.report import MediaReport, Severity, Where
 from wacampaign.core.preflight.facts import MediaFacts
-from wacampaign.core.preflight.model import Check, Line
+from wacampaign.core.preflight.model import Check, Line, ok, skipped, warn
+from wacampaign.core.words import counted, rows
 
 #: Characters of an address that are shown.
 _SHOWN: Final = 60
@@ -25,14 +24,17 @@ def media_lines(facts: MediaFacts, campaign_id: str, *, offline: bool) -> Iterat
     """
     fix = f"wacampaign fix-media {campaign_id[:8]} --upload --dry-run"
     if facts.skipped is not None:
-        yield Line("media", Check.SKIPPED, facts.skipped, "run it again later")
+        yield skipped("media", facts.skipped, "run it again later")
         return
-    unheard = [one for one, _ in facts.reports if offline and _no_answer(one)]
+    unheard = [
+        report
+        for report, _ in facts.reports
+        if offline and any(finding.code in _UNHEARD for finding in report.findings)
+    ]
     if unheard:
-        files = "1 file" if len(unheard) == 1 else f"{len(unheard)} files"
-        yield Line(
+        files = counted(len(unheard), "file")
+        yield skipped(
             "media",
-            Check.SKIPPED,
             f"{files} could not be fetched, and neither could Meta be reached",
             "run it again when the network is back",
         )
@@ -44,8 +46,7 @@ def media_lines(facts: MediaFacts, campaign_id: str, *, offline: bool) -> Iterat
     troubled.sort(key=lambda item: (item[0].severity is not Severity.FAIL, -item[1]))
     for report, n in troubled[:_FILES_SHOWN]:
         verdict = Check.FAIL if report.severity is Severity.FAIL else Check.WARN
-        rows = "1 row" if n == 1 else f"{n:,} rows"
-        yield Line("media", verdict, f"{_name(report)} ({rows}): {_worst(report)}", fix)
+        yield Line("media", verdict, f"{_name(report)} ({rows(n)}): {_worst(report)}", fix)
     if rest := troubled[_FILES_SHOWN:]:
         failed = any(report.severity is Severity.FAIL for report, _ in rest)
         yield Line(
@@ -56,29 +57,24 @@ def media_lines(facts: MediaFacts, campaign_id: str, *, offline: bool) -> Iterat
         )
     fine = len(facts.reports) - len(troubled) - len(unheard)
     if fine:
-        yield Line("media", Check.OK, f"{fine} {'file is' if fine == 1 else 'files are'} sound")
+        yield ok("media", f"{fine} {'file is' if fine == 1 else 'files are'} sound")
     if facts.left_out:
         others = f"{facts.left_out:,}{' or more' if facts.more else ''}"
-        yield Line(
+        yield warn(
             "media",
-            Check.WARN,
             f"{others} further files were not looked at, only the {len(facts.reports)} most used",
             "see that they are of the same make",
         )
     if not facts.reports and not facts.left_out:
-        yield Line("media", Check.OK, "no row has header media")
-
-
-def _no_answer(report: MediaReport) -> bool:
-    return any(one.code in _UNHEARD for one in report.findings)
+        yield ok("media", "no row has header media")
 
 
 def _worst(report: MediaReport) -> str:
     """Its findings of the highest severity, with what was seen."""
     texts = [
-        f"{one.text.rstrip('.')} ({one.evidence})" if one.evidence else one.text.rstrip(".")
-        for one in report.findings
-        if one.severity is report.severity
+        finding.text.rstrip(".") + (f" ({finding.evidence})" if finding.evidence else "")
+        for finding in report.findings
+        if finding.severity is report.severity
     ]
     return mask_secrets("; ".join(texts))
 

@@ -1,7 +1,5 @@
 """A preflight's answer: lines, each with a verdict and what to do about it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,6 +30,26 @@ class Line:
     fix: str = ""
 
 
+def ok(name: str, text: str) -> Line:
+    """Nothing has to be done."""
+    return Line(name, Check.OK, text)
+
+
+def warn(name: str, text: str, fix: str) -> Line:
+    """It can be sent; somebody should know."""
+    return Line(name, Check.WARN, text, fix)
+
+
+def fail(name: str, text: str, fix: str) -> Line:
+    """It must not start like this."""
+    return Line(name, Check.FAIL, text, fix)
+
+
+def skipped(name: str, text: str, fix: str) -> Line:
+    """It could not be looked at; the text says why."""
+    return Line(name, Check.SKIPPED, text, fix)
+
+
 @dataclass(frozen=True, slots=True)
 class Preflight:
     """All lines, in the order in which they are read."""
@@ -48,23 +66,32 @@ class Preflight:
         return self.having(Check.FAIL)
 
     @property
+    def first_failure(self) -> str | None:
+        """The first failure, for a pause reason; None: it may start."""
+        if not self.failures:
+            return None
+        first, *more = self.failures
+        rest = f" (and {len(more)} more: wacampaign preflight)" if more else ""
+        return f"{first.id}: {first.text}{rest}"
+
+    @property
     def summary(self) -> str:
         """`12 ok, 1 warn, 2 fail, 3 skipped`."""
-        counts = ((len(self.having(one)), one) for one in Check)
-        return ", ".join(f"{n} {one}" for n, one in counts if n) or "nothing was looked at"
+        counts = ((len(self.having(verdict)), verdict) for verdict in Check)
+        return ", ".join(f"{n} {verdict}" for n, verdict in counts if n) or "nothing was looked at"
 
 
 def merged(lines: Iterable[Line]) -> Iterator[Line]:
     """The same check of several numbers or templates: those that are ok in one line."""
-    found = list(lines)
+    all_lines = list(lines)
     fine: dict[str, list[Line]] = {}
-    for line in found:
+    for line in all_lines:
         if line.verdict is Check.OK:
             fine.setdefault(line.id, []).append(line)
-    for line in found:
+    for line in all_lines:
         alike = fine.get(line.id, [])
         if line.verdict is not Check.OK:
             yield line
         elif line is alike[0]:
-            texts = dict.fromkeys(one.text for one in alike)
-            yield Line(line.id, Check.OK, "; ".join(texts))
+            texts = dict.fromkeys(line.text for line in alike)
+            yield ok(line.id, "; ".join(texts))

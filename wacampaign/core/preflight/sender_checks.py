@@ -1,39 +1,31 @@
 """A sending number: token, status, quality, throughput, limit of its portfolio, health."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from wacampaign.core.masking import mask_secrets
-from wacampaign.core.preflight.facts import MetaFacts, SendingNumberFacts, Trouble, Unanswered
-from wacampaign.core.preflight.model import Check, Line
+from wacampaign.core.numbers import Health, KnownNumber, Number, tier_limit
+from wacampaign.core.preflight.facts import MetaFacts, Trouble, Unanswered
+from wacampaign.core.preflight.model import Check, Line, fail, ok, skipped, warn
 
-if TYPE_CHECKING:
-    from wacampaign.core.preflight.ports import Health, Number
-
-#: Messages a second by throughput level (Meta, throughput).
-_THROUGHPUT: Final = {"STANDARD": 80, "HIGH": 1000}
 _ASK_AGAIN: Final = "run it again when Meta can be reached; the worker waits by itself"
 #: What only Meta can tell.
 _ASKED: Final = ("quality", "throughput", "messaging_limit", "health")
 
 
-def sender_lines(facts: SendingNumberFacts, meta: MetaFacts, people: int) -> Iterator[Line]:
+def sender_lines(facts: KnownNumber, meta: MetaFacts, people: int) -> Iterator[Line]:
     """All of one number; `people` are the campaign's recipients."""
     name = facts.label
     if facts.phone_number_id is None:
-        yield Line(
+        yield fail(
             "number",
-            Check.FAIL,
             f"{name} has no phone_number_id in the table whatsapp_numbers",
             "wacampaign number add PHONE_NUMBER_ID --waba WABA_ID",
         )
         return
     if not facts.is_active:
-        yield Line(
+        yield fail(
             "number",
-            Check.FAIL,
             f"{name} is not active: nothing is sent from it",
             f"wacampaign number add {facts.phone_number_id} --waba {facts.waba_id or 'WABA_ID'}",
         )
@@ -41,13 +33,12 @@ def sender_lines(facts: SendingNumberFacts, meta: MetaFacts, people: int) -> Ite
     if isinstance(answer, Unanswered):
         yield from _unanswered(facts, answer)
         return
-    yield Line("token", Check.OK, f"Meta takes the token of {name}")
+    yield ok("token", f"Meta takes the token of {name}")
     if answer.status == "CONNECTED":
-        yield Line("number", Check.OK, f"{name} is CONNECTED")
+        yield ok("number", f"{name} is CONNECTED")
     else:
-        yield Line(
+        yield fail(
             "number",
-            Check.FAIL,
             f"{name} is {answer.status or 'in no known state'} at Meta; only CONNECTED can send",
             "see the number in WhatsApp Manager",
         )
@@ -57,119 +48,102 @@ def sender_lines(facts: SendingNumberFacts, meta: MetaFacts, people: int) -> Ite
     yield _health(name, answer.health)
 
 
-def _unanswered(facts: SendingNumberFacts, why: Unanswered) -> Iterator[Line]:
+def _unanswered(facts: KnownNumber, why: Unanswered) -> Iterator[Line]:
     text = mask_secrets(why.text, ids=[facts.phone_number_id or ""])
     if why.trouble is Trouble.NO_TOKEN:
         fix = "set META_ACCESS_TOKEN in .env"
-        yield Line("token", Check.FAIL, f"there is no access token for {facts.label}", fix)
+        yield fail("token", f"there is no access token for {facts.label}", fix)
     elif why.trouble is Trouble.REFUSED:
         fix = "a new token: META_ACCESS_TOKEN in .env, or access_token in whatsapp_numbers"
-        yield Line("token", Check.FAIL, f"the token of {facts.label} was refused: {text}", fix)
+        yield fail("token", f"the token of {facts.label} was refused: {text}", fix)
     elif why.trouble is Trouble.UNKNOWN:
         fix = "check PHONE_NUMBER_ID and the token's account: wacampaign number list"
-        yield Line("number", Check.FAIL, f"Meta does not show {facts.label}: {text}", fix)
+        yield fail("number", f"Meta does not show {facts.label}: {text}", fix)
     else:
         for name in ("token", "number", *_ASKED):
-            yield Line(name, Check.SKIPPED, text, _ASK_AGAIN)
+            yield skipped(name, text, _ASK_AGAIN)
         return
     for name in _ASKED:
-        yield Line(name, Check.SKIPPED, "Meta did not tell", "the line before says why")
+        yield skipped(name, "Meta did not tell", "the line before says why")
 
 
 def _quality(name: str, number: Number) -> Iterator[Line]:
     if number.quality_rating == "RED":
-        yield Line(
+        yield warn(
             "quality",
-            Check.WARN,
             f"the quality of {name} is RED: people block or report it, and Meta may restrict it",
             "send to those who asked for it, in small campaigns, until it is better",
         )
     else:
-        yield Line("quality", Check.OK, f"quality {number.quality_rating or 'not rated yet'}")
+        yield ok("quality", f"quality {number.quality_rating or 'not rated yet'}")
 
 
-def _throughput(facts: SendingNumberFacts, number: Number) -> Line:
-    most = _THROUGHPUT.get(number.throughput)
+def _throughput(facts: KnownNumber, number: Number) -> Line:
+    most = number.most_per_second
     if most is None:
-        said = number.throughput or "nothing"
-        return Line(
+        level = number.throughput or "nothing"
+        return skipped(
             "throughput",
-            Check.SKIPPED,
-            f"Meta says {said} of the throughput of {facts.label}",
+            f"Meta says {level} of the throughput of {facts.label}",
             "80 messages a second is what every number may send",
         )
     if facts.rate_configured > most:
-        return Line(
+        return warn(
             "throughput",
-            Check.WARN,
             f"{facts.label} is set to {facts.rate_configured:g} a second, and Meta takes {most:,} "
             f"({number.throughput}): the rest is refused, and waits",
             f"set max_send_rate_per_sec of the number to {most}",
         )
-    return Line(
+    return ok(
         "throughput",
-        Check.OK,
         f"{number.throughput}: {most:,} a second, configured {facts.rate_configured:g}",
     )
-
-
-def tier_limit(tier: str) -> int | None:
-    """People in 24 h by Meta's word: `TIER_250`, `TIER_2K`, `TIER_100K`; None: not a number."""
-    text = tier.removeprefix("TIER_")
-    thousands = text.endswith("K")
-    digits = text.removesuffix("K")
-    if not digits.isdecimal():
-        return None
-    return int(digits) * (1000 if thousands else 1)
 
 
 def _limit(name: str, number: Number, people: int) -> Line:
     tier = number.messaging_limit
     most = tier_limit(tier)
     if tier == "TIER_UNLIMITED":
-        return Line("messaging_limit", Check.OK, "the portfolio may write to any number of people")
+        return ok("messaging_limit", "the portfolio may write to any number of people")
     if most is None:
-        return Line(
+        return skipped(
             "messaging_limit",
-            Check.SKIPPED,
             f"Meta does not say what the portfolio of {name} may send",
             "see the messaging limit in WhatsApp Manager",
         )
-    told = f"the portfolio may start conversations with {most:,} people in 24 h"
+    allowance = f"the portfolio may start conversations with {most:,} people in 24 h"
     if people > most:
         days = -(-people // most)
-        return Line(
+        return warn(
             "messaging_limit",
-            Check.WARN,
-            f"{told}; this campaign has {people:,}: {days} days at least",
+            f"{allowance}; this campaign has {people:,}: {days} days at least",
             "raise the limit (WhatsApp Manager says how), or send in parts",
         )
-    return Line("messaging_limit", Check.OK, f"{told}; this campaign has {people:,}")
+    return ok("messaging_limit", f"{allowance}; this campaign has {people:,}")
 
 
 def _health(name: str, health: Health | None) -> Line:
     if health is None or not health.can_send_message:
-        return Line(
+        return skipped(
             "health",
-            Check.SKIPPED,
             f"Meta gives no health status of {name}",
             "check WHATSAPP_API_VERSION; Meta has it from v20.0 on",
         )
     if health.can_send_message == "AVAILABLE":
-        return Line("health", Check.OK, "number, account and business can send")
+        return ok("health", "number, account and business can send")
     verdict = Check.FAIL if health.can_send_message == "BLOCKED" else Check.WARN
-    said, fix = "", ""
+    blocks, fix = "", ""
     for entity in health.entities:
         if entity.can_send_message == "AVAILABLE":
             continue
         reasons = [error.description for error in entity.errors if error.description]
         reasons += entity.additional_info
-        said += f"; {entity.type} {entity.can_send_message}"
-        said += f": {' '.join(reasons)}" if reasons else ""
+        blocks += f"; {entity.type} {entity.can_send_message}"
+        blocks += f": {' '.join(reasons)}" if reasons else ""
         fix = fix or next((error.solution for error in entity.errors if error.solution), "")
     return Line(
         "health",
         verdict,
-        mask_secrets(f"{name} is {health.can_send_message} at Meta{said}"),
+        mask_secrets(f"{name} is {health.can_send_message} at Meta{blocks}"),
         mask_secrets(fix) or "see the account in WhatsApp Manager",
     )

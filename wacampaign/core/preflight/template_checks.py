@@ -1,46 +1,31 @@
 """A lane's template: known, approved, not paused, in this language, unchanged since it was read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from wacampaign.core.masking import mask_secrets
-from wacampaign.core.moments import local_time
-from wacampaign.core.preflight.facts import (
-    Lane,
-    MetaFacts,
-    SendingNumberFacts,
-    TemplateFacts,
-    Trouble,
-    Unanswered,
-)
-from wacampaign.core.preflight.model import Check, Line
-from wacampaign.core.template_shape import UnusableTemplate, shape_of
-
-if TYPE_CHECKING:
-    from wacampaign.core.preflight.ports import Template
+from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.preflight.facts import MetaFacts, Trouble, Unanswered, UnsentLane
+from wacampaign.core.preflight.model import Line, fail, ok, skipped, warn
+from wacampaign.core.templates import KnownTemplate, Template
+from wacampaign.core.words import local_time
 
 
 def template_lines(
-    lane: Lane, number: SendingNumberFacts, known: TemplateFacts | None, meta: MetaFacts
+    lane: UnsentLane, number: KnownNumber, known: KnownTemplate | None, meta: MetaFacts
 ) -> Iterator[Line]:
     """All of one lane's template."""
     name = lane.template
     sync = f"wacampaign templates sync --number {number.phone_number_id or 'PHONE_NUMBER_ID'}"
     if known is None:
         text = f"{name} is not in the table templates for {number.label}: it cannot be filled"
-        yield Line("template", Check.FAIL, text, sync)
+        yield fail("template", text, sync)
         return
-    try:
-        shape_of(known.components, known.parameter_format)
-    except UnusableTemplate as why:
-        yield Line("template", Check.FAIL, f"{name} cannot be used: {why}", sync)
+    if known.unusable:
+        yield fail("template", f"{name} cannot be used: {known.unusable}", sync)
         return
     if known.is_quarantined:
-        yield Line(
+        yield warn(
             "template",
-            Check.WARN,
             f"{name} is quarantined by the backend",
             "look in the backend why, before people get it",
         )
@@ -51,77 +36,73 @@ def template_lines(
         yield from _at_meta(known, answer, number, sync)
 
 
-def _as_stored(known: TemplateFacts, why: Unanswered, sync: str) -> Iterator[Line]:
+def _as_stored(known: KnownTemplate, why: Unanswered, sync: str) -> Iterator[Line]:
     """Meta was not heard: what the database remembers."""
     when = (
-        f"when it was synced ({local_time(known.synced_at)})"
-        if known.synced_at
+        f"when it was synced ({local_time(known.last_synced)})"
+        if known.last_synced
         else "in the database"
     )
     text = mask_secrets(why.text)
     if known.status != "APPROVED" or not known.is_active:
-        said = known.status or "without a status" if known.is_active else "no longer at Meta"
-        yield Line("template", Check.WARN, f"{known.name} was {said} {when}; {text}", sync)
+        state = known.status or "without a status" if known.is_active else "no longer at Meta"
+        yield warn("template", f"{known.name} was {state} {when}; {text}", sync)
     else:
-        told = f"{known.name} was APPROVED {when}; {text}"
-        yield Line("template", Check.SKIPPED, told, "run it again when Meta can be asked")
+        remembered = f"{known.name} was APPROVED {when}; {text}"
+        yield skipped("template", remembered, "run it again when Meta can be asked")
     for line in ("category", "language"):
         stored = known.category if line == "category" else known.language
-        told = f"{known.name}: {stored or 'unknown'} {when}"
-        yield Line(line, Check.SKIPPED, told, "run it again when Meta can be asked")
+        remembered = f"{known.name}: {stored or 'unknown'} {when}"
+        yield skipped(line, remembered, "run it again when Meta can be asked")
 
 
 def _at_meta(
-    known: TemplateFacts,
+    known: KnownTemplate,
     translations: tuple[Template, ...],
-    number: SendingNumberFacts,
+    number: KnownNumber,
     sync: str,
 ) -> Iterator[Line]:
     name = known.name
     if not translations:
-        yield Line(
+        yield fail(
             "template",
-            Check.FAIL,
             f"Meta has no template {name} in the account of {number.label}",
             f"create it in WhatsApp Manager, then: {sync}",
         )
         return
-    approved = sorted({one.language for one in translations if one.status == "APPROVED"})
-    same = next((one for one in translations if one.language == known.language), None)
+    approved = sorted({t.language for t in translations if t.status == "APPROVED"})
+    same = next((t for t in translations if t.language == known.language), None)
     if same is None:
         listed = ", ".join(approved) or "no language"
-        yield Line(
+        yield fail(
             "language",
-            Check.FAIL,
             f"{name} would be sent in {known.language or 'no language'}, and is approved in "
             f"{listed}",
             sync,
         )
         return
     if same.status != "APPROVED":
-        yield Line("template", Check.FAIL, _not_approved(name, same), _way_out(same.status, sync))
+        yield fail("template", _not_approved(name, same), _way_out(same.status, sync))
     elif changed := _changed(known, same):
-        yield Line("template", Check.FAIL, f"{name} {changed} since it was synced", sync)
+        yield fail("template", f"{name} {changed} since it was synced", sync)
     elif same.quality == "RED":
-        yield Line(
+        yield warn(
             "template",
-            Check.WARN,
             f"{name} is APPROVED, and its quality is RED: Meta may pause it during the campaign",
             "send a part first, or use another template",
         )
     else:
-        yield Line("template", Check.OK, f"{name} is APPROVED")
-    yield Line("language", Check.OK, f"{name} in {known.language}")
+        yield ok("template", f"{name} is APPROVED")
+    yield ok("language", f"{name} in {known.language}")
     if same.category != known.category:
-        yield Line(
+        yield warn(
             "category",
-            Check.WARN,
             f"{name} is {same.category} at Meta, and was {known.category or 'unknown'}: price and "
             "limits of that category apply",
             sync,
         )
     else:
-        yield Line("category", Check.OK, f"{name} is {same.category}")
+        yield ok("category", f"{name} is {same.category}")
 
 
 def _not_approved(name: str, template: Template) -> str:
@@ -137,12 +118,8 @@ def _way_out(status: str, sync: str) -> str:
     return f"use another template, or put it right in WhatsApp Manager, then: {sync}"
 
 
-def _changed(known: TemplateFacts, now: Template) -> str | None:
+def _changed(known: KnownTemplate, now: Template) -> str | None:
     """How what the worker fills differs from what Meta expects."""
-    try:
-        expected = shape_of(now.components, now.parameter_format)
-    except UnusableTemplate as why:
-        return f"cannot be used any more ({why}): it was changed at Meta"
-    if expected != shape_of(known.components, known.parameter_format):
-        return "has other variables at Meta: it was changed"
-    return None
+    if now.unusable:
+        return f"cannot be used any more ({now.unusable}): it was changed at Meta"
+    return "has other variables at Meta: it was changed" if now.shape != known.shape else None

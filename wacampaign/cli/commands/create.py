@@ -1,0 +1,196 @@
+"""`create`: a campaign from a CSV, checked whole before the first row is written."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import typer
+
+from wacampaign.cli.commands.preflight import SkipPreflight, check_before_start
+from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.output import print_json, say, tell
+from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.screens.progress import progress_bar
+from wacampaign.cli.session import read_settings, with_store
+from wacampaign.core.cells import cell
+from wacampaign.core.words import counted
+from wacampaign.operations.campaigns import actor
+from wacampaign.operations.create import (
+    Draft,
+    create_plan,
+    draft,
+    look,
+    not_started,
+    start_created,
+)
+from wacampaign.operations.enqueue import Filling, NewCampaign, unfinished
+from wacampaign.problems import Problem
+from wacampaign.settings import Settings
+from wacampaign.store.store import Store
+
+
+class Interrupted(Problem):
+    """Interrupted before the campaign was complete."""
+
+    exit_code: ClassVar[int] = 130
+    code: ClassVar[str] = "interrupted"
+
+
+def create(
+    csv: Annotated[
+        Path, typer.Option("--csv", metavar="FILE", help="First column the phone, then variables.")
+    ],
+    number: Annotated[
+        str,
+        typer.Option(
+            "--number", metavar="PHONE_NUMBER_ID", help="What to send from (or its digits)."
+        ),
+    ],
+    template: Annotated[
+        list[str],
+        typer.Option(
+            "--template",
+            metavar="NAME",
+            help="Several (repeated, or with commas): contacts are dealt out to them in turn.",
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="By itself the file's.", show_default=False),
+    ] = None,
+    start: Annotated[
+        bool, typer.Option("--start", help="Start it as soon as all contacts are in.")
+    ] = False,
+    skip_preflight: SkipPreflight = False,
+    allow_repeats: Annotated[
+        bool, typer.Option("--allow-repeats", help="Send to a recipient as often as he is listed.")
+    ] = False,
+    default_region: Annotated[
+        str | None,
+        typer.Option(
+            "--default-region",
+            metavar="IN",
+            help="Country of the phones that are written without a country code.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """Create a campaign from a CSV: every row is checked before anything is written.
+
+    The variables fill the template in order; of a template with a video, image or document, the
+    first one is the medium (a URL or a media id). Rows that cannot be sent to are listed in
+    FILE.rejected.csv. The campaign is paused until `start`; --start makes its preflight first.
+
+    Example: wacampaign create --csv offer.csv --number 200000000000001 --template demo_text
+    """
+    settings = read_settings(env_file, store)
+    templates = [cell(part) for text in template for part in text.split(",") if cell(part)]
+    source = with_store(settings, look, number, templates, name or csv.stem)
+    with progress_bar(f"checking {csv.name}") as advance:
+        made = draft(
+            source,
+            csv,
+            name,
+            default_region=default_region,
+            allow_repeats=allow_repeats,
+            write_rejected=not dry_run,
+            on_progress=advance,
+        )
+    campaign, plan = made.campaign, create_plan(made, start=start)
+    goes_on = agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+    live_workers = 0
+    if goes_on:
+        _fill(settings, campaign)
+        if start:
+            live_workers = _start(settings, campaign, unchecked=skip_preflight)
+    if as_json:
+        status = ("running" if start else "paused") if goes_on else None
+        print_json(_as_json(made, status))
+    elif goes_on:
+        short_id = str(campaign.id)[:8]
+        contacts = counted(campaign.surveyed.accepted, "contact")
+        tell(f"created: {campaign.name} ({short_id}), {contacts}")
+        if start and live_workers:
+            tell("started: workers send it from now on")
+            show_next(f"wacampaign monitor {short_id}")
+        elif start:
+            tell("started, but no worker is alive: nothing is sent until one runs")
+            show_next("wacampaign run-worker")
+        else:
+            show_next(f"wacampaign start {short_id}")
+
+
+def _fill(settings: Settings, campaign: NewCampaign) -> None:
+    """Write the rows; however it ends early, the person learns what is there and what to do."""
+    filling: Filling | None = None
+    interrupted = False
+
+    async def work(store: Store) -> None:
+        nonlocal filling
+        filling = Filling(store, campaign, actor())
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+
+        def on_interrupt() -> None:
+            nonlocal interrupted
+            if interrupted:
+                raise KeyboardInterrupt
+            interrupted = True
+            say("")
+            say("stopping after the rows on their way; Ctrl-C again stops at once")
+            if task is not None:
+                task.cancel()
+
+        loop.add_signal_handler(signal.SIGINT, on_interrupt)
+        try:
+            with progress_bar("writing contacts") as advance:
+                await filling.run(advance)
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+    try:
+        with_store(settings, work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise unfinished(Interrupted("interrupted"), filling) from None
+    except Problem as problem:
+        if interrupted:
+            problem = Interrupted(f"interrupted ({problem.message})")
+        raise unfinished(problem, filling) from None
+
+
+def _start(settings: Settings, campaign: NewCampaign, *, unchecked: bool) -> int:
+    """Starts it; how many workers are alive to send it."""
+    try:
+        if not unchecked:
+            check_before_start(settings, str(campaign.id), campaign.name, sys.stderr)
+        return with_store(settings, start_created, campaign, unchecked=unchecked)
+    except Problem as problem:
+        raise not_started(problem, campaign) from None
+
+
+def _as_json(made: Draft, status: str | None) -> dict[str, Any]:
+    campaign = made.campaign
+    surveyed, seconds = campaign.surveyed, made.estimated_seconds
+    return {
+        "created": status is not None,
+        "campaign": {
+            "id": None if status is None else str(campaign.id),
+            "name": campaign.name,
+            "status": status,
+        },
+        "phone_number_id": made.source.number.phone_number_id,
+        "templates": campaign.shares,
+        "accepted": surveyed.accepted,
+        "rejected": surveyed.rejected,
+        "repeats": surveyed.repeats,
+        "rejected_file": str(surveyed.rejected_file) if surveyed.rejected_file else None,
+        "calling_codes": dict(surveyed.calling_codes),
+        "estimated_seconds": None if seconds is None else round(seconds),
+    }

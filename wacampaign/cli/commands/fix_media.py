@@ -1,0 +1,244 @@
+"""`fix-media`: another header media for the rows that are not sent, and back again."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, get_args
+
+import typer
+from typer.core import TyperCommand
+
+from wacampaign.cli.options import CampaignsArgument, Code, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.output import FINDING, say, tell
+from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.screens import media_repair as screen
+from wacampaign.cli.screens.progress import progress_bar
+from wacampaign.cli.session import read_settings, with_patience, with_store
+from wacampaign.core.campaign.next_step import after_repair
+from wacampaign.core.words import rows
+from wacampaign.operations import repair, repair_undo
+from wacampaign.operations.partly_done import PartlyDone
+from wacampaign.operations.repair import PlannedRepair, RepairGoing
+from wacampaign.operations.repair_choice import RepairKind, RepairOrder, UnfitMedium, upload_missing
+from wacampaign.problems import Problem, Usage
+from wacampaign.settings import Settings
+from wacampaign.store.repairs import repair_name
+from wacampaign.store.store import Store
+
+#: What `--upload` without an argument becomes: the template's approved sample.
+_SAMPLE: Final = "sample"
+#: Seconds that somebody who pressed Ctrl-C waits for the database's count.
+_LAST_LOOK_SECONDS: Final = 2.0
+_REPAIR: Final = "Repair (one of them)"
+
+
+class FixMediaCommand(TyperCommand):
+    """Lets `--upload` stand without an argument, which Typer's options cannot."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """A word after `--upload` is its argument if it is a URL, a path or a file's name."""
+        words: list[str] = []
+        for i, word in enumerate(args):
+            words.append(word)
+            following = args[i + 1] if i + 1 < len(args) else "-"
+            if word == "--upload" and not _is_file_or_url(following):
+                words.append(_SAMPLE)
+        return super().parse_args(ctx, words)
+
+
+def _is_file_or_url(word: str) -> bool:
+    if word.startswith("-"):
+        return False
+    if word.lower().startswith(("http://", "https://")) or "/" in word or "\\" in word:
+        return True
+    return Path(word).is_file() or bool(Path(word).suffix)
+
+
+COMMAND_CLASS: Final = FixMediaCommand
+
+
+def fix_media(
+    campaigns: CampaignsArgument = None,
+    upload: Annotated[
+        str | None,
+        typer.Option(
+            "--upload",
+            metavar="[FILE_OR_URL]",
+            help="Recommended: upload it to Meta and send its id; without an argument the"
+            " template's approved sample.",
+            rich_help_panel=_REPAIR,
+            show_default=False,
+        ),
+    ] = None,
+    from_template: Annotated[
+        bool, typer.Option("--from-template", help="The address of the template's sample.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="This address, once validated.")
+    ] = None,
+    media_id: Annotated[
+        str | None, typer.Option("--media-id", metavar="ID", help="This upload, once validated.")
+    ] = None,
+    undo_repair: Annotated[
+        str | None,
+        typer.Option("--undo", metavar="REPAIR", help="Give back what a repair changed."),
+    ] = None,
+    code: Code = None,
+    number: Annotated[
+        str | None,
+        typer.Option(
+            "--number",
+            metavar="PHONE_NUMBER_ID",
+            help="Move the rows to this number, which has the same template approved.",
+        ),
+    ] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all-rows", help="One medium for all, though each has its own.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Set a campaign that is over back to running.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """Give ready and failed rows another header media, and make them ready.
+
+    The medium is validated first. What was sent, accepted once, is in doubt or in a worker's
+    hands is never touched; all other variables stay as they are. Each row is recorded before it
+    changes: --undo gives back what has not been sent since.
+
+    Example: wacampaign fix-media Bajaj_market_2 --upload --dry-run
+
+    Example: wacampaign fix-media 5a5c39a6 --upload header.mp4 --code 135000
+
+    Example: wacampaign fix-media 5a5c39a6 --undo 3f2a91
+    """
+    if not campaigns:
+        raise Usage("a campaign is missing", "wacampaign fix-media CAMPAIGN --upload --dry-run")
+    given = {"upload": upload, "from_template": from_template, "url": url, "media_id": media_id}
+    kinds = [kind for kind in get_args(RepairKind) if given[kind]]
+    if number is not None and not kinds and not undo_repair:
+        given["upload"], kinds = _SAMPLE, ["upload"]
+    if len(kinds) + bool(undo_repair) != 1:
+        raise Usage(
+            "give one of --upload, --from-template, --url, --media-id and --undo",
+            f"wacampaign fix-media {campaigns[0]} --upload --dry-run",
+        )
+    settings = read_settings(env_file, store)
+    if undo_repair:
+        if len(campaigns) > 1 or code is not None or number is not None or restart or all_rows:
+            raise Usage("--undo takes one campaign and no other choice", "wacampaign fix-media -h")
+        _undo(settings, campaigns[0], undo_repair, yes=yes, dry_run=dry_run)
+        return
+    (kind,) = kinds
+    of_template = kind == "from_template" or (kind == "upload" and given[kind] == _SAMPLE)
+    source = None if of_template else str(given[kind])
+    how = f"--{kind.replace('_', '-')}"
+    how += f" {shlex.quote(source)}" if source else ""
+    how += f" --number {number}" if number else ""
+    how += f" --code {code}" if code is not None else ""
+    how += " --all-rows" if all_rows else ""
+    if kind == "upload" and source and "://" not in source:
+        source = str(Path(source).resolve())
+    order = RepairOrder(kind, source, number, code, all_rows)
+
+    # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
+    try:
+        planned = with_store(settings, repair.look, settings, campaigns, order)
+    except UnfitMedium as unfit:
+        screen.show_unfit(unfit)
+        raise typer.Exit(FINDING) from None
+    work = []
+    for campaign in planned:
+        if campaign.changes or (restart and campaign.can_restart):
+            work.append(campaign)
+        else:
+            _finish(settings, campaign)
+    if work and agreed(
+        screen.repair_plan(work, restart=restart, how=how), yes=yes, dry_run=dry_run
+    ):
+        _carry_out(settings, work, restart=restart, how=how)
+
+
+def _finish(settings: Settings, planned: PlannedRepair) -> None:
+    """A repair that was interrupted after its last row is at its end."""
+    finished = with_store(settings, repair.finish_interrupted, planned)
+    for known, n in finished:
+        name = repair_name(known.id)
+        tell(f"repair {name}, which was interrupted, is complete: {rows(n)}")
+    screen.show_unchanged(planned)
+
+
+def _carry_out(settings: Settings, work: list[PlannedRepair], *, restart: bool, how: str) -> None:
+    """Uploads what is missing, then repairs each campaign. Raises what ended it early."""
+    going: list[RepairGoing] = []  # one for each campaign that was begun
+
+    async def act(opened: Store) -> None:
+        media = [choice for planned in work if planned.changes for choice in planned.media]
+        if uploaded := await upload_missing(opened, settings, media):
+            tell(f"uploaded: {uploaded} to Meta")
+        for planned in work:
+            going.append(RepairGoing())
+            if planned.changes:
+                with progress_bar(f"repair {planned.campaign.name}") as advance:
+                    in_all = await repair.repair_rows(opened, planned, going[-1], advance)
+                screen.show_repaired(planned, going[-1], in_all)
+            restarted = restart and await repair.restart_repaired(opened, planned)
+            if restarted:
+                tell(f"the campaign was {planned.campaign.status}, and runs again")
+            command = screen.fix_command(planned, how)
+            show_next(after_repair(planned.campaign, command, restart=restarted))
+
+    try:
+        with_store(settings, act)
+    except Problem as problem:
+        problem.changed = problem.changed or len(going) > 1
+        raise
+    except KeyboardInterrupt:
+        if going:
+            planned, last = work[len(going) - 1], going[-1]
+            try:
+                changed = with_patience(
+                    _LAST_LOOK_SECONDS, settings, repair.rows_repaired, planned, last
+                )
+            except Problem:
+                changed = last.rows
+            screen.say_interrupted(planned, last, changed, how)
+        else:
+            say("interrupted: no row was changed")
+        raise
+
+
+def _undo(settings: Settings, name: str, repair_id: str, *, yes: bool, dry_run: bool) -> None:
+    planned = with_store(settings, repair_undo.look, name, repair_id)
+    campaign, short = planned.campaign, repair_name(planned.repair.id)
+    queue_stats = f"wacampaign queue-stats {campaign.short_id}"
+    if not planned.restorable:
+        tell(f"nothing was changed: repair {short} of {campaign} has no row to give back")
+        for line in screen.kept_by_undo(planned.survey):
+            tell(f"  {line}")
+        with_store(settings, repair_undo.finish_interrupted, planned)
+        show_next(queue_stats)
+        return
+    if not agreed(screen.undo_plan(planned), yes=yes, dry_run=dry_run):
+        return
+    done = PartlyDone()
+
+    async def act(opened: Store) -> None:
+        with progress_bar(f"undo {short}") as advance:
+            after = await repair_undo.give_back(opened, planned, done, advance)
+        tell(f"undone: {rows(done.rows)} of {campaign} are as before repair {short}")
+        for line in screen.kept_by_undo(after, 0 if after is planned.survey else done.rows):
+            tell(line)
+        show_next(queue_stats)
+
+    try:
+        with_store(settings, act)
+    except KeyboardInterrupt:
+        say(f"interrupted: at least {rows(done.rows)} of {campaign} are given back")
+        say("the same command goes on with it")
+        again = f"wacampaign fix-media {campaign.short_id} --undo {planned.repair.id[:8]}"
+        show_next(again, sys.stderr)
+        raise

@@ -1,0 +1,132 @@
+"""`monitor`: the live view on a terminal, lines elsewhere; it only reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wacampaign.cli.gate import reader_gone
+from wacampaign.cli.options import AsJson, EnvFile, OptionalCampaign, ShowNumbers, StoreFlag
+from wacampaign.cli.output import print_json, say, stdout_console, tell
+from wacampaign.cli.screens.campaign_json import campaign_json
+from wacampaign.cli.screens.monitor_lines import change_lines, progress_line
+from wacampaign.cli.screens.queue_stats import NONE_TO_SHOW
+from wacampaign.cli.session import read_settings, with_patience
+from wacampaign.operations.campaigns import resolve_campaigns
+from wacampaign.operations.watch import Feed
+
+if TYPE_CHECKING:
+    from wacampaign.core.campaign.state import Stats
+    from wacampaign.store.store import Store
+
+#: Seconds between two looks on a terminal, and between two lines elsewhere.
+SCREEN_INTERVAL: Final = 2.0
+LINES_INTERVAL: Final = 30.0
+#: Seconds; a shorter interval only burdens the database.
+INTERVAL_MIN: Final = 0.5
+#: Seconds that one look repeats a call before the screen says STALE.
+PATIENCE_SECONDS: Final = 1.0
+
+
+def monitor(
+    campaign: OptionalCampaign = None,
+    once: Annotated[bool, typer.Option("--once", help="Show the present state and end.")] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "--interval",
+            metavar="S",
+            min=INTERVAL_MIN,
+            show_default=False,
+            help=f"Seconds between two looks: {SCREEN_INTERVAL:g} on a terminal, else"
+            f" {LINES_INTERVAL:g} between two lines.",
+        ),
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="logfmt lines, as where stdout is no terminal.")
+    ] = False,
+    as_json: AsJson = False,
+    show_numbers: ShowNumbers = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """Watch a campaign, live, until it ends.
+
+    Shows pace, queue, workers, what is wrong and what to do. Without a campaign: all that are not
+    over. On a terminal a live screen (q or Ctrl-C leaves),
+    elsewhere logfmt lines at each interval and at each change; with --json one object a line.
+    Accepted means accepted by the API; whether it was delivered is not known here.
+
+    Example: wacampaign monitor Bajaj_market_2
+
+    Example: wacampaign monitor Bajaj_market_2 --interval 60 >> monitor.log
+    """
+    console = stdout_console()
+    on_screen = console.is_terminal and not console.is_dumb_terminal and not plain and not as_json
+    seconds = interval or (SCREEN_INTERVAL if on_screen else LINES_INTERVAL)
+
+    async def work(opened: Store) -> None:
+        ids = await resolve_campaigns(opened, [campaign] if campaign else None)
+        # Lines watch for changes more often than they report progress.
+        looks = seconds if on_screen else min(seconds, SCREEN_INTERVAL)
+        feed = Feed(opened, ids, interval_seconds=looks, show_numbers=show_numbers)
+        await feed.tick()
+        assert feed.stats is not None
+        if not feed.stats.campaigns:
+            say(NONE_TO_SHOW)
+        elif on_screen:
+            # Rich's live display takes 40 ms to import, and lines need nothing of it.
+            from wacampaign.cli.screens.monitor_live import print_frame, watch
+
+            if once:
+                print_frame(feed, console)
+            else:
+                await watch(feed, console)
+        elif once:
+            _print_progress(feed.stats, as_json=as_json)
+        else:
+            await _write_lines(feed, seconds, as_json=as_json)
+
+    with_patience(PATIENCE_SECONDS, read_settings(env_file, store), work)
+
+
+def _print_progress(stats: Stats, *, as_json: bool) -> None:
+    for campaign in stats.campaigns:
+        if as_json:
+            print_json({"at": stats.at, **campaign_json(campaign)}, one_line=True)
+        else:
+            tell(progress_line(stats.at, campaign))
+
+
+async def _write_lines(feed: Feed, seconds: float, *, as_json: bool) -> None:
+    """Lines until the campaigns end: progress every `seconds`, changes at once."""
+    before: Stats | None = None
+    due = time.monotonic()
+    said_away = False
+    while True:
+        stats = feed.stats
+        assert stats is not None
+        if feed.problem is not None:
+            if not said_away:
+                say(f"the database does not answer, trying again: {feed.problem.message}")
+            said_away = True
+        elif stats is not before:
+            said_away = False
+            changes = list(change_lines(before, stats))
+            now = time.monotonic()
+            if now >= due or (as_json and changes) or feed.over:
+                _print_progress(stats, as_json=as_json)
+                due = now + seconds
+            if not as_json:
+                for line in changes:
+                    tell(line)
+            before = stats
+            if feed.over:
+                return
+        if reader_gone():
+            return
+        await asyncio.sleep(feed.wait_seconds)
+        await feed.tick()

@@ -1,0 +1,113 @@
+"""`sandbox`: a simulated Cloud API in the foreground, and how to rehearse against it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from wacampaign.cli.options import AsJson, EnvFile
+from wacampaign.cli.output import arrow, print_json, say, tell
+from wacampaign.cli.session import read_settings
+from wacampaign.sandbox.demo import (
+    DEMO_APP_SECRET,
+    DEMO_PHONE_NUMBER_ID,
+    DEMO_TOKEN,
+    DEMO_WABA_ID,
+)
+from wacampaign.sandbox.server import SandboxOptions, run_sandbox
+
+#: A port that nothing usual listens on, always the same: a rehearsal's .env stays right.
+_PORT: Final = 8788
+
+
+def sandbox(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = (
+        _PORT
+    ),
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; it asks nobody for a password.")
+    ] = "127.0.0.1",
+    latency_ms: Annotated[
+        float, typer.Option("--latency-ms", min=0, help="Wait before each answer to a message.")
+    ] = 150.0,
+    jitter_ms: Annotated[
+        float, typer.Option("--jitter-ms", min=0, help="The wait varies by so much, up and down.")
+    ] = 50.0,
+    webhook_url: Annotated[
+        str | None,
+        typer.Option(
+            "--webhook-url",
+            metavar="URL",
+            help="Where signed status webhooks go (secret: META_APP_SECRET).",
+            show_default=False,
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option("--tls-cert", help="Serve HTTPS with this PEM file.", show_default=False),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", help="Its key, PEM.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Run a simulated Cloud API until Ctrl-C: answers like Meta's, sends to nobody.
+
+    It knows one account with one number and some templates, forgets everything when it ends, and
+    counts what it accepted. Prints the settings that lead a rehearsal to it, with a database of
+    its own: never point the settings of a real database at a sandbox, its rows would count as sent.
+
+    Example: wacampaign sandbox --latency-ms 300
+    """
+    app_secret = read_settings(env_file, None).app_secret or DEMO_APP_SECRET
+    options = SandboxOptions(
+        host=host,
+        port=port,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        settings={"latency_ms": latency_ms, "jitter_ms": jitter_ms},
+        webhook={"url": webhook_url, "app_secret": app_secret},
+    )
+    run_sandbox(options, lambda url: _announce_json(url) if as_json else _announce(url))
+    say("")
+    say("the sandbox has ended; what it accepted is forgotten")
+
+
+def _announce(url: str) -> None:
+    """The settings on stdout, what to do with them on stderr."""
+    say(f"sandbox: {url} (Ctrl-C ends it). For a rehearsal, put into .env of an empty folder:")
+    for name, value in _settings(url).items():
+        tell(f"{name}={value}")
+    to = arrow(sys.stderr)
+    say("and in another terminal, in that folder:")
+    say(f"{to} wacampaign number add {DEMO_PHONE_NUMBER_ID} --waba {DEMO_WABA_ID}")
+    say(
+        f"{to} wacampaign create --csv FILE --number {DEMO_PHONE_NUMBER_ID} --template demo_text "
+        "--start"
+    )
+    say(f"{to} wacampaign run-worker --until-idle")
+    say(f"what it accepted: {url}/_sandbox/totals")
+
+
+def _announce_json(url: str) -> None:
+    print_json(
+        {
+            "url": url,
+            "env": _settings(url),
+            "phone_number_id": DEMO_PHONE_NUMBER_ID,
+            "waba_id": DEMO_WABA_ID,
+        },
+        one_line=True,
+    )
+
+
+def _settings(url: str) -> dict[str, str]:
+    """What a rehearsal's .env holds."""
+    return {
+        "WHATSAPP_API_URL": url,
+        "META_ACCESS_TOKEN": DEMO_TOKEN,
+        "WACAMPAIGN_STORE": "embedded",
+        "WACAMPAIGN_HOME": "rehearsal",
+    }

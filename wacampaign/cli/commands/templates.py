@@ -1,0 +1,162 @@
+"""`templates sync`, `templates list`: what campaigns are sent with."""
+
+import sys
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.output import print_json, say, tell
+from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.screens.tables import print_table
+from wacampaign.cli.session import read_settings, with_store
+from wacampaign.core.templates import KnownTemplate
+from wacampaign.operations import template_sync
+from wacampaign.operations.campaigns import actor
+from wacampaign.operations.numbers import find_number
+from wacampaign.operations.template_sync import NumberSync
+from wacampaign.store.store import Store
+from wacampaign.store.templates import Templates
+
+app = typer.Typer(no_args_is_help=True, help="Templates: sync with Meta, list.")
+
+_Number: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--number",
+        metavar="PHONE_NUMBER_ID",
+        help="Of this number alone (or its digits).",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def sync(
+    number: _Number = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """Take over the templates that Meta has: every page, for all active numbers.
+
+    Asks only when templates go out of use because Meta no longer has them. A number that cannot
+    be read does not keep the others from being synced.
+
+    Example: wacampaign templates sync --number 200000000000001
+    """
+    settings = read_settings(env_file, store)
+    syncs = with_store(settings, template_sync.look, settings, number)
+    plans = [sync.plan for sync in syncs if sync.plan is not None]
+    asks = dry_run or any(plan.gone for plan in plans)
+    plan = template_sync.plan_of(syncs)
+    goes_on = not asks or agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+    if goes_on and plans:
+        with_store(settings, template_sync.carry_out, syncs, actor())
+    changed = goes_on and bool(plan.steps)
+    if as_json:
+        print_json({"changed": changed, "numbers": [_sync_json(sync) for sync in syncs]})
+    elif goes_on:
+        for sync in syncs:
+            _show_sync(sync)
+    problems = [sync.problem for sync in syncs if sync.problem is not None]
+    if problems:
+        problems[0].changed = changed
+        raise problems[0]
+    if goes_on and not as_json:
+        show_next("wacampaign templates list")
+
+
+@app.command("list")
+def list_(
+    number: _Number = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that Meta no longer has.")
+    ] = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """List the templates, with what each needs from a CSV.
+
+    Example: wacampaign templates list --number 200000000000001
+    """
+
+    async def work(opened: Store) -> list[KnownTemplate]:
+        sender = None if number is None else await find_number(opened, number)
+        return await Templates(opened).of(sender.id if sender else None)
+
+    known = with_store(read_settings(env_file, store), work)
+    templates = [template for template in known if template.is_active or everything]
+    if as_json:
+        print_json({"templates": [_template_json(template) for template in templates]})
+        return
+    if not templates:
+        say("no templates yet")
+        show_next("wacampaign templates sync", sys.stderr)
+        return
+    print_table(
+        ("name", "language", "status", "needs", "phone_number_id", "category"),
+        [
+            (
+                template.name,
+                template.language,
+                template.status if template.is_active else "GONE",
+                template.needs_in_words,
+                template.phone_number_id,
+                template.category,
+            )
+            for template in templates
+        ],
+    )
+
+
+def _show_sync(sync: NumberSync) -> None:
+    if sync.plan is None:
+        return
+    plan = sync.plan
+    tell(
+        f"{sync.number.label}: {len(plan.new)} new, {len(plan.changed)} changed, "
+        f"{len(plan.gone)} gone, {plan.unchanged} as before"
+    )
+    for what, names in (("new", plan.new), ("changed", plan.changed), ("gone", plan.gone)):
+        if names:
+            tell(f"  {what}: {', '.join(names)}")
+    for template in plan.not_approved:
+        reason = f" ({template.rejected_reason})" if template.rejected_reason else ""
+        tell(f"  not approved: {template.name} is {template.status}{reason}")
+
+
+def _sync_json(sync: NumberSync) -> dict[str, Any]:
+    plan = sync.plan
+    changes = None
+    if plan is not None:
+        changes = {
+            "new": list(plan.new),
+            "changed": list(plan.changed),
+            "gone": list(plan.gone),
+            "not_approved": {t.name: t.status for t in plan.not_approved},
+            "templates": len(plan.kept),
+        }
+    return {
+        "phone_number_id": sync.number.phone_number_id,
+        "name": sync.number.label,
+        "error": sync.problem.code if sync.problem else None,
+        "sync": changes,
+    }
+
+
+def _template_json(template: KnownTemplate) -> dict[str, Any]:
+    return {
+        "name": template.name,
+        "language": template.language,
+        "status": template.status,
+        "category": template.category,
+        "quality": template.quality,
+        "needs": template.needs_in_words,
+        "active": template.is_active,
+        "last_synced": template.last_synced,
+        "phone_number_id": template.phone_number_id,
+    }

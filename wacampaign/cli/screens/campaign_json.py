@@ -1,0 +1,32 @@
+"""The campaign object of `queue-stats`, `monitor` and `investigate-135000 --json` (contract)."""
+
+from dataclasses import asdict
+from typing import Any
+
+from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.campaign.in_doubt import attention
+from wacampaign.core.campaign.state import Campaign, Stats
+
+
+def campaign_json(campaign: Campaign) -> dict[str, Any]:
+    """The contract's keys, then more than it names."""
+    shown: dict[str, Any] = {}
+    for name, value in asdict(campaign).items():
+        shown[name] = value
+        if name == "rate_per_second":
+            shown["eta_seconds"] = campaign.eta_seconds
+    shown["attention"] = attention(campaign)
+    shown["findings"] = [
+        {name: getattr(finding, name) for name in ("severity", "text", "command", "error_code")}
+        for finding in findings_of(campaign)
+    ]
+    return shown
+
+
+def stats_json(stats: Stats) -> dict[str, Any]:
+    """All that `queue-stats --json` shows."""
+    return {
+        "at": stats.at,
+        "campaigns": [campaign_json(campaign) for campaign in stats.campaigns],
+        "workers": [asdict(worker) for worker in stats.workers],
+    }

@@ -1,0 +1,84 @@
+"""How `failures` and `retry-failed` tell of failed rows."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from wacampaign.cli.output import tell
+from wacampaign.cli.plan import show_next
+from wacampaign.core.campaign.failed_rows import NO_CODE
+from wacampaign.core.campaign.next_step import after_failures
+from wacampaign.core.words import local_time, rows
+from wacampaign.operations.failed_rows import FailureReport
+from wacampaign.operations.retry import RetrySurvey
+
+
+def failures_json(report: FailureReport, csv: Path | None) -> dict[str, Any]:
+    """The object of `failures --json`; `csv`: the file that was written."""
+    return {
+        "campaign": asdict(report.campaign),
+        "failed": report.rows,
+        "errors": [
+            {
+                "code": failure.code,
+                "title": failure.entry.title,
+                "count": failure.count,
+                "accepted_before": failure.accepted,
+                "handling": str(failure.entry.handling),
+                "scope": str(failure.entry.scope),
+                "retryable": failure.entry.retryable,
+                "worker_action": failure.entry.worker_action,
+                "next_step": failure.next_step,
+                "text": failure.text,
+            }
+            for failure in report.failures
+        ],
+        "samples": [asdict(row) for row in report.samples],
+        "csv": None if csv is None else {"file": str(csv), "rows": report.written},
+    }
+
+
+def show_failures(report: FailureReport) -> None:
+    """Code by code: count, handling, one text, and what to do; then rows, then the next command."""
+    campaign = report.campaign
+    if not report.failures:
+        which = "" if report.code is None else f" with code {report.code}"
+        tell(f"{campaign}: no row has failed{which}")
+    else:
+        tell(f"{campaign} {campaign.status}: {rows(report.rows)} failed")
+    for failure in report.failures:
+        entry = failure.entry
+        tell()
+        again = "may be tried again" if entry.retryable else "not tried again by itself"
+        label = entry.title if failure.code == NO_CODE else entry.heading
+        tell(f"  {label}: {rows(failure.count)}, {entry.handling} ({entry.scope}), {again}")
+        if failure.accepted:
+            tell(f"    {rows(failure.accepted)} accepted first and failed later: never sent again")
+        if failure.text:
+            tell(f"    for example: {failure.text}")
+        if failure.code != NO_CODE:
+            tell(f"    the worker {entry.worker_action}")
+        tell(f"    you: {failure.next_step}")
+    if report.samples:
+        tell()
+        tell("  the first rows:")
+    for row in report.samples:
+        at = local_time(row.at) if row.at else "-"
+        tell(f"    {row.phone}  {row.template}  {at}  {row.text or '-'}")
+    if report.failures:
+        tell()
+    show_next(after_failures(campaign.short_id, campaign.status, report.failures, report.code))
+
+
+def show_none_retried(survey: RetrySurvey) -> None:
+    """There was nothing to try again, and why."""
+    campaign, failed = survey.campaign, survey.failed
+    if survey.code is not None:
+        why = f"{campaign} has no failed row with code {survey.code} to try again"
+    elif failed:
+        why = f"{campaign}: none of its {failed:,} failed rows may be tried again by itself"
+    else:
+        why = f"{campaign} has no failed row"
+    tell(f"{why}: nothing was changed")
+    command = "failures" if failed else "queue-stats"
+    show_next(f"wacampaign {command} {campaign.short_id}")

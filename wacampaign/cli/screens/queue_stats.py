@@ -1,0 +1,114 @@
+"""`queue-stats` for people: what is wrong first, then counts, pace and errors, then workers."""
+
+import sys
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from wacampaign.cli.output import arrow
+from wacampaign.core.campaign import in_doubt
+from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.campaign.state import Campaign, Stats
+from wacampaign.core.words import counted, duration, local_clock, short_id
+
+#: One line of output: texts, each with its style (empty: none).
+Line: TypeAlias = tuple[tuple[str, str], ...]
+
+#: What stands there when every campaign is over.
+NONE_TO_SHOW: Final = "no campaign is scheduled, running or paused"
+_STATUS_STYLES: Final = {
+    "running": "bold green",
+    "paused": "bold yellow",
+    "completed": "bold cyan",
+    "failed": "bold red",
+}
+
+
+def stats_lines(stats: Stats) -> Iterator[Line]:
+    """All campaigns and workers of an answer."""
+    if not stats.campaigns:
+        yield _line(NONE_TO_SHOW)
+    for campaign in stats.campaigns:
+        yield from _campaign_lines(campaign, stats.at)
+        yield _line("")
+    yield from _worker_lines(stats)
+
+
+def _line(text: str, style: str = "") -> Line:
+    return ((text, style),)
+
+
+def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
+    yield (
+        (campaign.name, "bold"),
+        (f"  {campaign.short_id}  ", ""),
+        styled_status(campaign),
+        (f"  {counted(campaign.total_contacts, 'contact')}", ""),
+    )
+    for finding in findings_of(campaign):
+        yield _line(f"  ! {finding.text}", finding.severity)
+        yield _line(f"    {arrow(sys.stdout)} {finding.command}")
+    counts = campaign.counts.by_name()
+    width = max(len(f"{n:,}") for n in counts.values())
+    notes = _count_notes(campaign)
+    for name, n in counts.items():
+        line = _line(f"  {name:<12}{n:>{width},}")
+        if note := notes.get(name):
+            line += _line(f"   {note}", "dim")
+        yield line
+    yield _line(f"  {_pace(campaign, at)}")
+    if campaign.errors:
+        yield _line("  errors by code")
+        code_width = max(len(str(error.code)) for error in campaign.errors)
+        for error in campaign.errors:
+            code = str(error.code).rjust(code_width)
+            yield _line(f"    {code}  {error.count:>{width},}  {error.title}")
+
+
+def _count_notes(campaign: Campaign) -> dict[str, str]:
+    notes = {}
+    if campaign.counts.ready and campaign.oldest_ready_seconds is not None:
+        notes["ready"] = f"the oldest waits {duration(campaign.oldest_ready_seconds)}"
+    if campaign.counts.in_doubt:
+        notes["in_doubt"] = in_doubt.COUNT_NOTE
+    if campaign.counts.sent:
+        notes["sent"] = "accepted by the API"
+    return notes
+
+
+def _pace(campaign: Campaign, at: str) -> str:
+    if campaign.status != "running":
+        return ended(campaign)
+    limit, eta = campaign.number.rate, campaign.eta_seconds
+    cap = f" (limit {limit:g}/s)" if limit is not None else ""
+    if campaign.counts.only_retries:
+        end = "the rest waits for another try"
+    elif eta is None:
+        end = "end unknown"
+    elif eta == 0:
+        end = "the last rows are on their way"
+    else:
+        end = f"done in {duration(eta)}, at {local_clock(at, plus_seconds=eta)}"
+    return f"rate {campaign.rate_per_second:g}/s{cap}, {end}"
+
+
+def styled_status(campaign: Campaign) -> tuple[str, str]:
+    """`RUNNING`, and its style."""
+    return campaign.status.upper(), _STATUS_STYLES.get(campaign.status, "bold")
+
+
+def ended(campaign: Campaign) -> str:
+    """What stands where a campaign that runs has its pace."""
+    return f"ended {local_clock(campaign.end_time)}" if campaign.end_time else "not running"
+
+
+def _worker_lines(stats: Stats) -> Iterator[Line]:
+    if not stats.workers:
+        yield _line("workers: none")
+        return
+    yield _line(f"workers: {stats.live_workers} alive")
+    for worker in stats.workers:
+        state = f"{worker.in_flight:,} in flight, beat" if worker.alive else "LOST, last beat"
+        yield _line(
+            f"  {short_id(worker.id)}  {worker}  {state} {duration(worker.beat_age_seconds)} ago",
+            "" if worker.alive else "red",
+        )

@@ -1,0 +1,34 @@
+"""How `restart-stuck` tells what is stuck, campaign by campaign."""
+
+import shutil
+from typing import Final
+
+from wacampaign.cli.output import tell
+from wacampaign.cli.plan import change_line
+from wacampaign.cli.screens.tables import tell_wrapped
+from wacampaign.core.campaign.stuck import StuckCampaign
+from wacampaign.core.masking import mask_secrets
+
+#: Columns of a line when the terminal is wider: longer lines are hard to read.
+_WIDEST: Final = 100
+
+
+def print_campaign(campaign: StuckCampaign) -> None:
+    """Name, kinds, evidence, what would be changed and what not, on stdout."""
+    tell(f"{campaign} {campaign.status}")
+    for kind in campaign.kinds:
+        _print("  ! ", str(kind))
+    for text in campaign.evidence:
+        # A hold's reason is what somebody answered: it may name a recipient.
+        _print("    ", mask_secrets(text))
+    for change in campaign.changes:
+        _print("  changes: ", change_line(change))
+    _print("  stays:   ", f"{campaign.accepted:,} accepted are never touched")
+    for text in campaign.keeps:
+        _print("  stays:   ", text)
+    tell()
+
+
+def _print(begin: str, text: str) -> None:
+    width = min(_WIDEST, shutil.get_terminal_size().columns)
+    tell_wrapped(text, width, begin, " " * len(begin))

@@ -1,0 +1,109 @@
+"""A campaign recounted from its rows and messages: what is wrong with it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from wacampaign.core.campaign.name import Named
+from wacampaign.core.campaign.other_writers import ForeignWrite, deleted, kept_back, read_writes
+from wacampaign.core.words import rows
+
+#: What a count of the audit means when it is not 0: what is wrong, then what deserves attention.
+_SENTENCES: Final = {
+    "never_enqueued": "{n} of {audit.total_contacts:,} contacts lost: never put into the queue",
+    "deleted": "{rows} lost: deleted from the queue",
+    "left_behind": "{rows} lost: it says completed, and left them behind",
+    "twice_by_row": "{n} messages too many: rows were accepted more than once",
+    "unowned": "{n} messages were accepted beyond one a row: no row owns them",
+    "ids_shared": "{rows} carry the message id of another row: accepted once, not twice",
+    "count_drift": "the kept counts differ from the rows by {n}",
+    "in_doubt": "attention: {n} in doubt: may or may not have been sent",
+    "assumed_sent": "attention: {n} of the accepted are assumed, as a person decided",
+    "resent": "attention: {n} in doubt were sent once more, as a person decided",
+    "without_id": "attention: {n} of the accepted have no message id to prove it",
+    "recipients_repeated": "attention: recipients that are in more than one accepted row: {n}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Audit(Named):
+    """One campaign's audit; counts are rows where nothing else is said.
+
+    The order is that of `audit --json`: the contract's fields, then what they are made of and
+    what else the database knows.
+    """
+
+    id: str
+    rows: int
+    accepted: int
+    lost: int
+    duplicates: int
+    in_doubt: int
+    ok: bool
+    name: str
+    status: str
+    total_contacts: int
+    failed: int
+    never_enqueued: int
+    deleted: int
+    #: What other programs did to its rows or tried to, the latest first.
+    others: tuple[ForeignWrite, ...]
+    left_behind: int
+    twice_by_row: int
+    unowned: int
+    ids_shared: int
+    recipients_repeated: int
+    assumed_sent: int
+    resent: int
+    without_id: int
+    count_drift: int
+    total_sent_shown: int
+    total_failed_shown: int
+    #: Whether the shown totals should be right by now; not in the JSON.
+    totals_due: bool
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Audit:
+        """From the database's `audit`."""
+        counts = {field.name: answer[field.name] for field in fields(cls)}
+        return cls(**{**counts, "others": read_writes(answer["others"])})
+
+    @property
+    def totals_differ(self) -> bool:
+        """Whether the campaign shows other totals than its rows have."""
+        shown = self.total_sent_shown, self.total_failed_shown
+        return self.rows > 0 and self.totals_due and shown != (self.accepted, self.failed)
+
+    def findings(self) -> list[str]:
+        """What is wrong, then what deserves attention, one sentence each."""
+        findings = []
+        for count, sentence in _SENTENCES.items():
+            if n := getattr(self, count):
+                findings.append(sentence.format(n=f"{n:,}", rows=rows(n), audit=self))
+                if count == "deleted":
+                    findings += [write.sentence for write in deleted(self.others)]
+        if not self.deleted:
+            deletions = deleted(self.others)
+            findings += [f"attention: {write.sentence} (and replaced since)" for write in deletions]
+        findings += [f"attention: {write.sentence}" for write in kept_back(self.others)]
+        if self.totals_differ:
+            findings.append(
+                f"attention: the campaign shows {self.total_sent_shown:,} sent and"
+                f" {self.total_failed_shown:,} failed; its rows say {self.accepted:,} and"
+                f" {self.failed:,}"
+            )
+        return findings
+
+
+def audit_verdict(audits: Sequence[Audit]) -> str:
+    """One line for all of them."""
+    if not audits:
+        return "there is no campaign to audit"
+    bad = sum(1 for audit in audits if not audit.ok)
+    doubt = sum(audit.in_doubt for audit in audits)
+    note = f"; attention: {doubt:,} in doubt" if doubt else ""
+    if bad:
+        return f"NOT OK: {bad} of {len(audits)} campaigns have a finding{note}"
+    return f"ok: {rows(sum(audit.rows for audit in audits))}, none lost, none sent twice{note}"

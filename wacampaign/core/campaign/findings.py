@@ -1,0 +1,267 @@
+"""What is wrong with a campaign, worst first, each with the command that acts on it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Literal
+
+from wacampaign.core.campaign import in_doubt
+from wacampaign.core.campaign.other_writers import deleted, kept_back
+from wacampaign.core.campaign.state import Campaign, Hold
+from wacampaign.core.errors import Handling, lookup, without_step
+from wacampaign.core.words import duration, local_clock, local_time, rows
+
+Severity = Literal["red", "yellow"]
+
+#: Seconds after its start from which a campaign that sends nothing is worth a sentence.
+STANDSTILL_SECONDS: Final = 60
+#: Errors of single recipients: in the list of errors, but nothing to act on.
+_RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
+#: Share of the number's configured rate below which it counts as slowed down.
+_SLOWED_BELOW: Final = 0.95
+
+
+class FindingKind(StrEnum):
+    """What a finding is about. With its subject it is what makes two findings the same one."""
+
+    COUNTS_WRONG = "counts_wrong"
+    ROWS_LEFT_BEHIND = "rows_left_behind"
+    NEVER_ENQUEUED = "never_enqueued"
+    NEVER_COMPLETES = "never_completes"
+    PENDING = "pending"
+    NO_LIVE_WORKER = "no_live_worker"
+    NUMBER_SWITCHED_OFF = "number_switched_off"
+    HELD = "held"
+    #: No row is left that met the error of the hold.
+    HELD_WITHOUT_ROWS = "held_without_rows"
+    ERROR = "error"
+    ROWS_DELETED = "rows_deleted"
+    GUARD_MISSING = "guard_missing"
+    NOTHING_SENT = "nothing_sent"
+    STARTS_BY_ITSELF = "starts_by_itself"
+    STARTS_WITHOUT_WORKER = "starts_without_worker"
+    PAUSED = "paused"
+    HELD_FOR_A_WHILE = "held_for_a_while"
+    #: One that passes by itself.
+    PASSING_ERROR = "passing_error"
+    IN_DOUBT = "in_doubt"
+    ONLY_DOUBT_LEFT = "only_doubt_left"
+    KEPT_BACK = "kept_back"
+    SLOWED_DOWN = "slowed_down"
+    ONLY_RETRIES_LEFT = "only_retries_left"
+    RETRIES_FAR_AWAY = "retries_far_away"
+
+
+_K = FindingKind
+#: What explains a delay; everything else needs a person.
+_YELLOW: Final = frozenset(
+    {_K.STARTS_BY_ITSELF, _K.STARTS_WITHOUT_WORKER, _K.PAUSED, _K.HELD_FOR_A_WHILE}
+    | {_K.PASSING_ERROR, _K.IN_DOUBT, _K.ONLY_DOUBT_LEFT, _K.KEPT_BACK}
+    | {_K.SLOWED_DOWN, _K.ONLY_RETRIES_LEFT, _K.RETRIES_FAR_AWAY}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that needs a person (red) or explains a delay (yellow)."""
+
+    kind: FindingKind
+    text: str
+    #: What to run or do about it.
+    command: str
+    #: Which of its kind: the error's code, what is held, who wrote; empty when there is one only.
+    subject: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """Red for what needs a person."""
+        return "yellow" if self.kind in _YELLOW else "red"
+
+    @property
+    def error_code(self) -> int | None:
+        """The code, when this is about one of the campaign's errors."""
+        return int(self.subject) if self.kind in (_K.ERROR, _K.PASSING_ERROR) else None
+
+
+def findings_of(campaign: Campaign) -> list[Finding]:
+    """Everything that is wrong, red before yellow."""
+    looks = (_counts, _status, _start, _holds, _errors, _doubt, _others, _pace)
+    findings = [finding for look in looks for finding in look(campaign)]
+    return sorted(findings, key=lambda finding: finding.severity != "red")
+
+
+def _counts(campaign: Campaign) -> Iterator[Finding]:
+    """Counts that cannot be: somebody wrote to them, or restored a backup without triggers."""
+    if min(campaign.counts.by_name().values()) < 0:
+        text = "the kept counts are not those of the rows, so rows may be left unsent"
+        yield Finding(_K.COUNTS_WRONG, text, "wacampaign db migrate")
+
+
+def _status(campaign: Campaign) -> Iterator[Finding]:
+    running, undone = campaign.status == "running", campaign.counts.undone
+    restart = f"wacampaign restart-stuck {campaign.short_id}"
+    if campaign.status == "completed" and undone:
+        yield Finding(_K.ROWS_LEFT_BEHIND, f"completed, but {rows(undone)} never sent", restart)
+    if n := campaign.never_enqueued:
+        text = f"{n:,} contacts were never put into the queue"
+        yield Finding(_K.NEVER_ENQUEUED, text, f"wacampaign audit {campaign.short_id}")
+        if running and not undone:
+            text = "nothing else is left of it, and with contacts missing it never completes"
+            yield Finding(_K.NEVER_COMPLETES, text, f"wacampaign cancel {campaign.short_id}")
+    if running and (n := campaign.counts.pending):
+        yield Finding(_K.PENDING, f"{rows(n)} pending, which no worker takes", restart)
+    if running and not campaign.live_workers:
+        text = "no live worker: nothing is being sent"
+        yield Finding(_K.NO_LIVE_WORKER, text, "wacampaign run-worker")
+    if running and campaign.number.is_active is False:
+        text = "its number is switched off (is_active is false)"
+        yield Finding(_K.NUMBER_SWITCHED_OFF, text, "set whatsapp_numbers.is_active to true")
+
+
+def _start(campaign: Campaign) -> Iterator[Finding]:
+    """When it starts, or why it does not."""
+    at = campaign.scheduled_start_time
+    if campaign.status == "scheduled" or (campaign.status == "paused" and at):
+        when = f"starts by itself at {local_clock(at)}" if at else "scheduled, without a time"
+        subject = "" if at else when
+        if campaign.live_workers:
+            step = f"wacampaign preflight {campaign.short_id}"
+            yield Finding(_K.STARTS_BY_ITSELF, when, step, subject)
+        else:
+            text = f"{when}, if a worker runs then: none is alive"
+            yield Finding(_K.STARTS_WITHOUT_WORKER, text, "wacampaign run-worker", subject)
+    elif campaign.status == "paused" and not _paused_by_a_hold(campaign):
+        reason = without_step(campaign.pause_reason or "")
+        text = reason if reason.startswith("paused") else f"paused: {reason or 'no reason given'}"
+        verb = "resume" if campaign.start_time else "start"
+        yield Finding(_K.PAUSED, text, f"wacampaign {verb} {campaign.short_id}", reason)
+
+
+def _paused_by_a_hold(campaign: Campaign) -> bool:
+    """Whether a hold that stands is what paused the campaign: one reason is told once.
+
+    The database copies the hold's reason, and keeps no other link between the two.
+    """
+    reason = campaign.pause_reason or ""
+    return any(
+        hold.reason and reason.startswith(hold.reason)
+        for hold in campaign.holds
+        if hold.until is None
+    )
+
+
+def _holds(campaign: Campaign) -> Iterator[Finding]:
+    resume = f"wacampaign resume {campaign.short_id}"
+    for hold in campaign.holds:
+        what = f"template {hold.template}" if hold.template else "the number"
+        code = f" ({hold.code})" if hold.code else ""
+        if hold.until:
+            text = f"{what} waits until {local_clock(hold.until)}{code}: {hold.reason}"
+            step = f"wacampaign monitor {campaign.short_id}"
+            yield Finding(_K.HELD_FOR_A_WHILE, text, step, what + code)
+        elif hold.code is None or not _explained(hold):
+            text = f"{what} is held until you resume{code}: {hold.reason or ''}"
+            yield Finding(_K.HELD, text, resume, f"{what}{code}: {hold.reason}")
+        else:
+            kind, step = _K.HELD, _step(hold.code, campaign)
+            text = f"{what} is held until you resume: {lookup(hold.code, 400).heading}"
+            if n := sum(error.count for error in campaign.errors if error.code == hold.code):
+                text += f", {rows(n)}"
+            elif lookup(hold.code, 400).burns_row:
+                # Rows failed with it, and were repaired since.
+                text += ", no row any more"
+                kind, step = _K.HELD_WITHOUT_ROWS, resume
+            yield Finding(kind, text, step, what + code)
+
+
+def _explained(hold: Hold) -> bool:
+    """Whether the hold's reason is the error table's: its step is told beside it."""
+    heading = lookup(hold.code, 400).heading
+    return hold.code is not None and (hold.reason or "").startswith(f"{heading}: ")
+
+
+def _step(code: int, campaign: Campaign) -> str:
+    """What a person does about a code."""
+    return lookup(code, 400).first_step.replace("CAMPAIGN", campaign.short_id)
+
+
+def _errors(campaign: Campaign) -> Iterator[Finding]:
+    held = {hold.code for hold in campaign.holds if hold.until is None and _explained(hold)}
+    for error in campaign.errors:
+        entry = lookup(error.code, 400)
+        if entry.handling not in _RECIPIENTS_OWN and error.code not in held:
+            passing = entry.hold_seconds or not entry.burns_row
+            kind = _K.PASSING_ERROR if passing else _K.ERROR
+            text = f"{error.code} {error.title}: {rows(error.count)}"
+            yield Finding(kind, text, _step(error.code, campaign), str(error.code))
+
+
+def _doubt(campaign: Campaign) -> Iterator[Finding]:
+    counts = campaign.counts
+    if counts.in_doubt:
+        note = in_doubt.note(counts.in_doubt)
+        text = f"{note}: may or may not have been sent; no machine sends them again"
+        yield Finding(_K.IN_DOUBT, text, f"wacampaign audit {campaign.short_id}")
+        left = counts.undone or campaign.never_enqueued
+        if campaign.status == "running" and not left and not campaign.live_workers:
+            text = (
+                "nothing else is left: ten minutes after the last of them a worker, or this"
+                f' command, completes it with the note "{note}"'
+            )
+            yield Finding(_K.ONLY_DOUBT_LEFT, text, f"wacampaign restart-stuck {campaign.short_id}")
+
+
+def _others(campaign: Campaign) -> Iterator[Finding]:
+    """What other programs did to its rows, or tried to."""
+    audit = f"wacampaign audit {campaign.short_id}"
+    if campaign.deleted:
+        for write in deleted(campaign.others):
+            yield Finding(_K.ROWS_DELETED, write.sentence, audit, write.subject)
+    if not campaign.guarded:
+        text = (
+            "the guard is missing or switched off: what others write may have messages sent twice"
+        )
+        yield Finding(_K.GUARD_MISSING, text, "wacampaign db migrate")
+    for write in kept_back(campaign.others):
+        yield Finding(_K.KEPT_BACK, write.sentence, audit, write.subject)
+
+
+def _pace(campaign: Campaign) -> Iterator[Finding]:
+    """Why a running campaign is slower than it could be."""
+    if campaign.status != "running" or not campaign.live_workers:
+        return
+    counts, number = campaign.counts, campaign.number
+    limit, configured = number.rate, number.configured_rate
+    if limit and configured and limit < _SLOWED_BELOW * configured:
+        text = f"the number is slowed down to {limit:g}/s of {configured}/s"
+        yield Finding(_K.SLOWED_DOWN, text, "wait: it speeds up by itself")
+    if counts.only_retries:
+        text = f"{rows(counts.retry_later)} left, waiting for another try"
+        if campaign.next_retry_at and campaign.retry_far_away:
+            text += f" until {local_time(campaign.next_retry_at)}"
+            step = f"wacampaign restart-stuck {campaign.short_id}"
+            yield Finding(_K.RETRIES_FAR_AWAY, text, step)
+        else:
+            yield Finding(_K.ONLY_RETRIES_LEFT, text, f"wacampaign monitor {campaign.short_id}")
+    still = (
+        counts.ready
+        and not counts.processing
+        and not campaign.rate_per_second
+        and not campaign.holds
+        and number.is_active is not False
+    )
+    if still and (age := _age_seconds(campaign.start_time)) > STANDSTILL_SECONDS:
+        text = (
+            f"{rows(counts.ready)} ready, but nothing was sent in the last minute"
+            f" (started {duration(age)} ago)"
+        )
+        step = "look at the worker's log, then: wacampaign db check"
+        yield Finding(_K.NOTHING_SENT, text, step)
+
+
+def _age_seconds(start_time: str | None) -> float:
+    if start_time is None:
+        return 0.0
+    started = datetime.fromisoformat(start_time)
+    return (datetime.now(started.tzinfo) - started).total_seconds()

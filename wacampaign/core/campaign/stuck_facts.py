@@ -1,0 +1,136 @@
+"""What the database knows of campaigns that may be stuck (`wacampaign_stuck`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.state import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class LastWorker:
+    """The worker that was heard of last. Times are ISO 8601."""
+
+    host: str
+    pid: int
+    last_beat_at: str
+    #: When it said goodbye; None: it did not.
+    stopped_at: str | None
+
+    def __str__(self) -> str:
+        return f"{self.host} pid {self.pid}"
+
+
+@dataclass(frozen=True, slots=True)
+class StandingHold:
+    """A hold that stands until a person lifts it."""
+
+    code: int | None
+    reason: str | None
+    #: ISO 8601.
+    since: str
+    #: Why its cause is gone, in words; None: there is no sign of that.
+    gone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NobodysRows:
+    """Rows in `processing` that no live worker holds, by how much is known of them."""
+
+    #: A dead worker's, never begun.
+    unsent: int = 0
+    #: A dead worker's, perhaps sent; and the claims that they belong to.
+    begun: int = 0
+    claims: Sequence[str] = ()
+    #: Taken by another program.
+    no_claim: int = 0
+    #: In doubt already, by cause.
+    in_doubt: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignAtRest(CampaignName):
+    """One campaign that may be stuck. Times are ISO 8601."""
+
+    #: The state that was seen; a restart acts on this state only.
+    token: str
+    pause_reason: str | None
+    created_at: str
+    start_time: str | None
+    end_time: str | None
+    total_contacts: int
+    #: In the queue, whatever their state.
+    rows: int
+    counts: Counts
+    #: Contacts that never had a row in the queue.
+    never_enqueued: int
+    number_active: bool
+    nobodys: NobodysRows
+    #: Since when rows in doubt are all that is left; None: they are not.
+    alone_since: str | None
+    total_sent: int
+    total_failed: int
+    #: Whether the shown totals should be right by now.
+    totals_due: bool
+    accepted_but_waiting: int
+    doubt_but_waiting: int
+    #: Rows that wait for a time that no rule gives, and the first such time.
+    far_away: int
+    far_away_from: str | None
+    holds: tuple[StandingHold, ...]
+    #: Who brought it into its state; None: nobody with this tool.
+    paused_by: str | None
+    spam_pause_over: bool
+    spam_paused_until: str | None
+    #: Pairs of number and template with rows left, over which no hold stands but such as are gone.
+    free_lanes: int
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> CampaignAtRest:
+        """From one element of the database's answer."""
+        rest = {f.name: answer[f.name] for f in fields(cls) if f.name in answer}
+        far_away, nobodys = answer["far_away"] or {}, answer["nobodys"] or {}
+        known = {name: nobodys[name] for name in NobodysRows.__slots__ if name in nobodys}
+        rest |= {
+            "counts": Counts.read(answer["counts"]),
+            "nobodys": NobodysRows(**known),
+            "far_away": int(far_away.get("rows", 0)),
+            "far_away_from": far_away.get("first_at"),
+            "holds": tuple(
+                StandingHold(hold["code"], hold["reason"], hold["since"], hold["gone"])
+                for hold in answer["holds"]
+            ),
+            "paused_by": answer["paused_by"] and answer["paused_by"]["actor"],
+        }
+        return cls(**rest)
+
+    @property
+    def left(self) -> int:
+        """Rows that were never sent and are nobody's at this moment."""
+        return self.counts.unsent - self.accepted_but_waiting - self.doubt_but_waiting
+
+
+@dataclass(frozen=True, slots=True)
+class StuckFacts:
+    """The database's answer at one moment."""
+
+    #: ISO 8601, by the database's clock.
+    at: str
+    live_workers: int
+    #: None: none has ever run.
+    last_worker: LastWorker | None
+    campaigns: tuple[CampaignAtRest, ...]
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> StuckFacts:
+        """From the database's answer."""
+        worker = answer["last_worker"]
+        return cls(
+            answer["at"],
+            int(answer["live_workers"]),
+            LastWorker(**worker) if worker else None,
+            tuple(CampaignAtRest.of(campaign) for campaign in answer["campaigns"]),
+        )

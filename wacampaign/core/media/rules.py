@@ -1,0 +1,133 @@
+"""Meta's rules for header media: types, sizes, names. Source: supported media types (2026-09)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_MEGABYTE: Final = 1024 * 1024
+
+#: Bytes, by kind of header.
+LIMITS: Final[Mapping[str, int]] = {
+    "image": 5 * _MEGABYTE,
+    "video": 16 * _MEGABYTE,
+    "document": 100 * _MEGABYTE,
+}
+
+#: Seconds for a whole fetch. Meta's own patience is not documented; these are our guess. A
+#: document may be six times as large as a video.
+DEADLINES_S: Final[Mapping[str, float]] = {"image": 20.0, "video": 20.0, "document": 60.0}
+
+#: Seconds from which a fetch counts as slow. Meta's own limit is not documented; this is our
+#: guess, which is why the finding is a warning only.
+SLOW_S: Final = 5.0
+
+_OFFICE: Final = "application/vnd.openxmlformats-officedocument."
+DOCX: Final = _OFFICE + "wordprocessingml.document"
+XLSX: Final = _OFFICE + "spreadsheetml.sheet"
+PPTX: Final = _OFFICE + "presentationml.presentation"
+DOC: Final = "application/msword"
+XLS: Final = "application/vnd.ms-excel"
+PPT: Final = "application/vnd.ms-powerpoint"
+
+#: MIME types that Meta takes, by kind of header.
+ACCEPTED: Final[Mapping[str, frozenset[str]]] = {
+    "image": frozenset({"image/jpeg", "image/png"}),
+    "video": frozenset({"video/mp4", "video/3gpp"}),
+    "document": frozenset({"text/plain", "application/pdf", DOC, DOCX, XLS, XLSX, PPT, PPTX}),
+}
+
+#: What a name's extension says. Others (`.php`, `.bin`) say nothing.
+EXTENSIONS: Final[Mapping[str, str]] = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".heic": "image/heic",
+    ".avif": "image/avif",
+    ".bmp": "image/bmp",
+    ".svg": "image/svg+xml",
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".3gp": "video/3gpp",
+    ".3gpp": "video/3gpp",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".mkv": "video/webm",
+    ".avi": "video/x-msvideo",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".ogg": "audio/ogg",
+    ".pdf": "application/pdf",
+    ".txt": "text/plain",
+    ".csv": "text/plain",
+    ".doc": DOC,
+    ".docx": DOCX,
+    ".xls": XLS,
+    ".xlsx": XLSX,
+    ".ppt": PPT,
+    ".pptx": PPTX,
+    ".zip": "application/zip",
+    ".html": "text/html",
+    ".htm": "text/html",
+}
+
+#: Names of types for people.
+NAMES: Final[Mapping[str, str]] = {
+    "image/jpeg": "JPEG",
+    "image/png": "PNG",
+    "video/mp4": "MP4",
+    "video/3gpp": "3GPP",
+    "application/pdf": "PDF",
+    "text/plain": "text",
+    DOC: "Word",
+    DOCX: "Word",
+    XLS: "Excel",
+    XLSX: "Excel",
+    PPT: "PowerPoint",
+    PPTX: "PowerPoint",
+}
+
+#: Other names of the same types, as servers write them.
+_ALIASES: Final[Mapping[str, str]] = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "video/x-m4v": "video/mp4",
+    "application/mp4": "video/mp4",
+    "video/3gp": "video/3gpp",
+    "audio/3gpp": "video/3gpp",
+    "application/x-pdf": "application/pdf",
+    "text/csv": "text/plain",
+    "video/x-matroska": "video/webm",
+}
+
+#: Types that say nothing.
+GENERIC: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+
+#: The host of approved samples.
+SAMPLE_HOST: Final = "scontent.whatsapp.net"
+
+#: H.264 profiles that Android's WhatsApp plays.
+PROFILES: Final = frozenset({"Baseline", "Constrained Baseline", "Main"})
+
+#: Days that an uploaded media lives (Meta), and days from which on it should be uploaded again:
+#: a campaign may pause over a weekend.
+ID_LIFE_DAYS: Final = 30
+ID_REFRESH_DAYS: Final = 28
+
+#: Hours. A campaign of some size runs over night and over a weekend.
+EXPIRES_SOON_H: Final = 72
+
+
+def plain_type(declared: str) -> str:
+    """A declared MIME type under its usual name, without parameters."""
+    name = declared.partition(";")[0].strip().lower()
+    return _ALIASES.get(name, name)
+
+
+def shown_size(size: int) -> str:
+    """`112 KB`, `16.2 MB`."""
+    if size < 1024:
+        return f"{size} bytes"
+    if size < _MEGABYTE:
+        return f"{size / 1024:.0f} KB"
+    return f"{size / _MEGABYTE:.1f} MB"

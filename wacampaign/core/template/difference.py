@@ -1,0 +1,125 @@
+"""One difference between a payload and its template, and those that a single value can have."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from wacampaign.core.cells import cell
+from wacampaign.core.masking import mask_secrets
+from wacampaign.core.template.shape import Slot
+from wacampaign.core.template.values import (
+    BODY_LENGTH,
+    LENGTHS,
+    as_text,
+    faults_of_value,
+    filled_length,
+    is_media_id,
+    is_url,
+)
+
+#: Characters of a value that are shown.
+_SHOWN: Final = 40
+
+#: How header media is given: `link` is a URL, `id` an uploaded file's.
+MediaForm = Literal["link", "id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where payload and template do not fit."""
+
+    #: `too_few`, `too_many`, `shifted`, `media_missing`, `header_missing`, `header_surplus`,
+    #: `id_where_url`, `url_where_id`, `media_unclear`, `wrong_kind`, `named_positional`,
+    #: `newline`, `tab`, `spaces`, `empty`, `zero_width`, `too_long`, `not_alphanumeric`,
+    #: `url_where_suffix`, `button_suffix_missing`, `button_surplus`, `wrong_language`,
+    #: `no_object`, `unusable`.
+    code: str
+    #: Such as `header video`, `body {{2}}`, `button 1 "Track" URL ending`, `payload`, `template`.
+    where: str
+    #: One sentence for people, masked.
+    text: str
+    expected: str
+    #: Shortened and masked.
+    found: str
+
+
+#: Codes that say something of one value's characters; the others of the payload's make-up.
+VALUE_CODES: Final = frozenset(
+    {"newline", "tab", "spaces", "empty", "zero_width", "too_long", "not_alphanumeric"}
+)
+
+
+def shown(value: object) -> str:
+    """A value as a difference shows it."""
+    text = mask_secrets(" ".join(str(value).split()))
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def media_difference(
+    slot: Slot, value: str, form: str, media_form: MediaForm | None
+) -> Difference | None:
+    """What is wrong with a header media that is given as `form` (`link` or `id`), if anything."""
+    where, seen = slot.label, shown(value)
+    if not cell(value):
+        return Difference("media_missing", where, f"the {where} is empty", "a URL or media id", "")
+    if form == "link" and not is_url(value):
+        text = f"the {where} is sent as a link, but {seen} is no URL"
+        code = "id_where_url" if is_media_id(value) else "media_unclear"
+        return Difference(code, where, text, "a URL (http or https)", seen)
+    if form == "id" and not is_media_id(value):
+        if is_url(value) or any(c in value for c in "/."):
+            text = f"the {where} is sent as a media id, but {seen} is an address"
+            return Difference("url_where_id", where, text, "a media id (digits)", seen)
+        text = f"the {where} is neither a URL nor a media id: {seen}"
+        return Difference("media_unclear", where, text, "a URL or media id", seen)
+    if media_form is not None and form != media_form:
+        code = "id_where_url" if form == "id" else "url_where_id"
+        names = {"link": "a URL", "id": "a media id"}
+        text = f"the {where} is {names[form]}; rows that work have {names[media_form]}"
+        return Difference(code, where, text, names[media_form], seen)
+    return None
+
+
+def value_differences(slot: Slot, value: object) -> Iterator[Difference]:
+    """What is wrong with the characters of a text, a coupon code or a URL's ending."""
+    where = slot.label
+    text = as_text(value)
+    if text is None:
+        yield Difference(
+            "wrong_kind",
+            where,
+            f"{where} is neither text nor a number",
+            "text",
+            type(value).__name__,
+        )
+        return
+    is_suffix = slot.role == "suffix"
+    faults = faults_of_value(text, LENGTHS[slot.role], coupon=slot.role == "coupon")
+    for code, what, expected in faults:
+        if code in ("empty", "zero_width") and is_suffix:
+            code, what = "button_suffix_missing", "is missing"
+        yield Difference(code, where, f"{where} {what}", expected, shown(text))
+    if is_suffix and is_url(text):
+        yield Difference(
+            "url_where_suffix",
+            where,
+            f"{where} is a whole URL; the template's own address goes before it",
+            "the ending only",
+            shown(text),
+        )
+
+
+def body_length_difference(
+    components: Sequence[Mapping[str, Any]], values: Sequence[str]
+) -> Difference | None:
+    """The body's text with its values in, against Meta's limit."""
+    length = filled_length(components, values)
+    if length is None or length <= BODY_LENGTH:
+        return None
+    return Difference(
+        "too_long",
+        "body",
+        f"the body has {length:,} characters with its values",
+        f"at most {BODY_LENGTH:,}",
+        f"{length:,}",
+    )

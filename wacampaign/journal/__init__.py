@@ -1,0 +1,1 @@
+"""A worker's local record of what it began and was answered; survives its process."""

@@ -1,0 +1,1 @@
+"""All that can be done with campaigns, without a terminal."""

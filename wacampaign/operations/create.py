@@ -1,0 +1,178 @@
+"""A campaign of a contact list: what would be created, and its start once all contacts are in."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from wacampaign.core.masking import mask_phone
+from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
+from wacampaign.intake.contacts import Progress, contacts, survey
+from wacampaign.operations.enqueue import NewCampaign, new_campaign
+from wacampaign.operations.life_cycle import set_running
+from wacampaign.operations.numbers import find_number
+from wacampaign.operations.preflight import NotReady
+from wacampaign.operations.templates import Choice, choose_templates
+from wacampaign.problems import Problem, Refused
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.store import Store
+from wacampaign.store.templates import Templates
+
+#: Calling codes shown in a plan; a list of one country has one or two.
+_CODES_SHOWN: Final = 5
+#: Characters of a variable shown in a plan.
+_VALUE_SHOWN: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a campaign would be sent from and with."""
+
+    number: KnownNumber
+    choice: Choice
+    #: Campaigns that have its name already.
+    namesakes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A campaign that can be created: its list was checked whole, nothing is written yet."""
+
+    campaign: NewCampaign
+    source: Source
+
+    @property
+    def estimated_seconds(self) -> float | None:
+        """How long sending takes as fast as the number may now; None: it may not send at all."""
+        number = self.source.number
+        if not number.is_active or number.rate_now <= 0:
+            return None
+        return self.campaign.surveyed.accepted / number.rate_now
+
+
+async def look(store: Store, number: str, templates: Sequence[str], name: str) -> Source:
+    """The number and templates that are meant. Raises what finding and choosing them raises."""
+    sender = await find_number(store, number)
+    choice = choose_templates(await Templates(store).of(sender.id), sender, templates)
+    namesakes = sum(campaign["name"] == name for campaign in await Campaigns(store).find(name))
+    return Source(sender, choice, namesakes)
+
+
+def draft(
+    source: Source,
+    path: Path,
+    name: str | None,
+    *,
+    default_region: str | None,
+    allow_repeats: bool,
+    write_rejected: bool,
+    on_progress: Progress | None,
+) -> Draft:
+    """Checks the whole list at `path`; the arguments are those of `intake.survey`.
+
+    Raises what `survey` raises, and `Refused` when nobody in it can be sent to.
+    """
+    surveyed = survey(
+        path,
+        source.choice.columns,
+        default_region=default_region,
+        allow_repeats=allow_repeats,
+        write_rejected=write_rejected,
+        on_progress=on_progress,
+    )
+    if surveyed.accepted == 0:
+        reasons = [f"line {row.line}: {row.reason}" for row in surveyed.first_rejections[:3]]
+        where = f"look into {surveyed.rejected_file}, " if surveyed.rejected_file else ""
+        raise Refused(
+            f"nobody in {path.name} can be sent to: {'; '.join(reasons)}",
+            f"{where}correct {path.name}, then run the same command again",
+        )
+    return Draft(new_campaign(surveyed, source.number.id, source.choice.names, name), source)
+
+
+def create_plan(draft: Draft, *, start: bool) -> Plan:
+    """What creating it changes; `start`: it is started at once."""
+    campaign = draft.campaign
+    surveyed = campaign.surveyed
+    return Plan(
+        title=f"create {campaign.name} from {surveyed.path.name}",
+        steps=(
+            Change(1, "campaign", "none", "running" if start else "paused"),
+            Change(surveyed.accepted, "contact", "the list", "the queue, ready"),
+        ),
+        samples=_samples(campaign),
+        notes=tuple(_notes(draft)),
+        next_command="wacampaign run-worker" if start else "wacampaign start CAMPAIGN",
+    )
+
+
+def _notes(draft: Draft) -> Iterator[str]:
+    campaign, source = draft.campaign, draft.source
+    number, surveyed = source.number, campaign.surveyed
+    yield f"from {number.label}, phone number id {number.phone_number_id}"
+    for template in source.choice.templates:
+        share = campaign.shares[template.name]
+        needs = template.needs_in_words
+        yield f"template {template.name} ({template.language}, {needs}): {share:,}"
+    codes = [f"+{code} {n:,}" for code, n in surveyed.calling_codes.items()]
+    more = f", {len(codes) - _CODES_SHOWN} more" if len(codes) > _CODES_SHOWN else ""
+    yield f"countries: {', '.join(codes[:_CODES_SHOWN])}{more}"
+    if surveyed.repeats:
+        yield f"left out: {surveyed.repeats:,} listed before (--allow-repeats takes them)"
+    if surveyed.rejected:
+        yield f"left out: {surveyed.rejected:,} that cannot be sent to"
+    for row in surveyed.first_rejections:
+        # What stood in the phone column, as far as it may be shown.
+        phone = f"{mask_phone(row.phone)} " if any(c.isdecimal() for c in row.phone) else ""
+        yield f"  line {row.line}: {phone}{row.reason}"
+    if surveyed.rejected_file:
+        yield f"all that are left out: {surveyed.rejected_file}"
+    seconds = draft.estimated_seconds
+    if seconds is not None:
+        yield f"takes about {_duration(seconds)} at {number.rate_now:,.0f} a second"
+    else:
+        yield "NOTE: the number is not active: nothing is sent from it until it is"
+    if source.namesakes:
+        are = "campaigns are" if source.namesakes > 1 else "campaign is"
+        yield f"NOTE: {source.namesakes} {are} named {campaign.name!r} already; use ids then"
+
+
+def _samples(campaign: NewCampaign) -> list[str]:
+    """The first contacts with their templates, phones masked."""
+    first = islice(contacts(campaign.surveyed), SAMPLES_SHOWN)
+    names = campaign.templates
+    return [
+        f"line {contact.line}: {mask_phone(contact.phone)} {names[i % len(names)]}"
+        + "".join(f" | {_cut(value)}" for value in contact.variables)
+        for i, contact in enumerate(first)
+    ]
+
+
+async def start_created(store: Store, campaign: NewCampaign, *, unchecked: bool) -> int:
+    """Starts a campaign that is complete; how many workers are alive to send it."""
+    await set_running(store, str(campaign.id), unchecked=unchecked)
+    return (await Campaigns(store).stats([])).live_workers
+
+
+def not_started(problem: Problem, campaign: NewCampaign) -> Problem:
+    """The same problem, saying that the campaign is there all the same."""
+    problem.changed = True
+    if isinstance(problem, NotReady):
+        problem.message += f"; it is created ({campaign.id}), complete and paused"
+    else:
+        problem.message += f". {campaign.name} ({campaign.id}) is complete; it was not started"
+        problem.suggestion = f"wacampaign start {campaign.id}"
+    return problem
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _VALUE_SHOWN else value[: _VALUE_SHOWN - 1] + "…"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,146 @@
+"""Writes a surveyed contact list into the queue as a paused campaign, in batches."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid4
+
+from wacampaign.core.words import counted
+from wacampaign.intake.contacts import Survey, contacts
+from wacampaign.intake.row_ids import RowIds
+from wacampaign.problems import Problem, Unreachable
+from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.store import Store
+
+#: Rows of one call: some 100 ms of the database and 2 MB of JSON over REST, far from the limits of
+#: either (8 s a statement there), and few enough calls that their way does not count.
+BATCH_ROWS: Final = 5_000
+
+#: Called with rows written and rows in all.
+Written = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCampaign:
+    """A campaign to be made of a surveyed list."""
+
+    id: UUID
+    name: str
+    #: Id of the row in `whatsapp_numbers`.
+    number_id: str
+    #: Contacts are dealt out to them in turn.
+    templates: tuple[str, ...]
+    surveyed: Survey
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """Template → contacts that it gets."""
+        each, more = divmod(self.surveyed.accepted, len(self.templates))
+        return {name: each + (i < more) for i, name in enumerate(self.templates)}
+
+
+class Filling:
+    """One attempt to create a campaign: what is in the database so far, also when it failed."""
+
+    def __init__(self, store: Store, campaign: NewCampaign, actor: str) -> None:
+        self.campaign = campaign
+        #: Rows that the database has confirmed.
+        self.written = 0
+        #: Whether the campaign is, or (its answer was lost) may be, in the database.
+        self.begun = False
+        #: Whether all rows are in and the campaign may be started.
+        self.complete = False
+        self._campaigns = Campaigns(store)
+        self._actor = actor
+
+    async def run(self, on_written: Written | None = None) -> None:
+        """Create the campaign `paused` and write all its rows.
+
+        Raises `FileChanged` when the list is not the surveyed one any more and any `Problem` of
+        the store, both with `changed` set if the campaign was created; it is then `paused` with
+        rows missing and cannot be completed: cancel it and create it again.
+        """
+        campaign = self.campaign
+        total = campaign.surveyed.accepted
+        batches = _batches(campaign)
+        try:
+            # Read before anything is created: a list that changed since creates nothing.
+            batch = await asyncio.to_thread(next, batches, None)
+            self.begun = True
+            await self._campaigns.create(
+                campaign.id,
+                campaign.name,
+                campaign.number_id,
+                campaign.templates,
+                total=total,
+                invalid=campaign.surveyed.rejected,
+                actor=self._actor,
+            )
+            while batch is not None:
+                # The next batch is read while the database writes this one.
+                writing = asyncio.create_task(
+                    self._campaigns.enqueue(campaign.id, campaign.number_id, **batch)
+                )
+                try:
+                    following = await asyncio.to_thread(next, batches, None)
+                finally:
+                    await writing
+                    self.written += len(batch["ids"])
+                if on_written is not None:
+                    on_written(self.written, total)
+                batch = following
+            await self._campaigns.filled(campaign.id, self._actor)
+            self.complete = True
+        except Problem as problem:
+            problem.changed = self.begun
+            raise
+
+
+def unfinished(problem: Problem, filling: Filling | None) -> Problem:
+    """The same problem, saying what is in the database and how to get rid of it.
+
+    `filling` is None when it ended before anything was tried.
+    """
+    if filling is None or not filling.begun:
+        problem.message += ". Nothing was created"
+        problem.suggestion = "run the same command again"
+        return problem
+    campaign = filling.campaign
+    problem.changed = True
+    if filling.complete:
+        problem.message += f". {campaign.name} ({campaign.id}) is complete and paused"
+        problem.suggestion = f"wacampaign start {campaign.id}"
+        return problem
+    if filling.written == 0 and isinstance(problem, Unreachable):
+        state = "may have been created; if so, it is paused and incomplete"
+    else:
+        total = counted(campaign.surveyed.accepted, "contact")
+        state = f"is paused and incomplete ({filling.written:,} of {total} written)"
+    problem.message += f". {campaign.name} ({campaign.id}) {state}; nothing was sent"
+    problem.suggestion = f"wacampaign cancel {campaign.id}, then create it again"
+    return problem
+
+
+def new_campaign(
+    surveyed: Survey, number_id: str, templates: Sequence[str], name: str | None = None
+) -> NewCampaign:
+    """A campaign of the list, named as its file unless `name` is given."""
+    return NewCampaign(uuid4(), name or surveyed.path.stem, number_id, tuple(templates), surveyed)
+
+
+def _batches(campaign: NewCampaign) -> Iterator[dict[str, list[str]]]:
+    """The columns of `Campaigns.enqueue`, one element a row."""
+    row_ids = RowIds()
+    templates = itertools.cycle(campaign.templates)
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    stream = contacts(campaign.surveyed)
+    while part := list(itertools.islice(stream, BATCH_ROWS)):
+        yield {
+            "ids": row_ids.take(len(part)),
+            "phones": [contact.phone for contact in part],
+            "templates": list(itertools.islice(templates, len(part))),
+            "payloads": [encode(contact.payload) for contact in part],
+        }

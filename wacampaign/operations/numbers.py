@@ -1,0 +1,46 @@
+"""The sending numbers of the database: which one is meant, and with which token it sends."""
+
+from wacampaign.core.numbers import KnownNumber
+from wacampaign.problems import Misconfigured, Refused
+from wacampaign.settings import Settings
+from wacampaign.store.numbers import Numbers
+from wacampaign.store.store import Store
+
+
+async def find_number(store: Store, text: str) -> KnownNumber:
+    """The number that `text` means: its phone number id, or its own digits in any writing.
+
+    Raises `Refused` when there is none.
+    """
+    numbers = await Numbers(store).all()
+    wanted = "".join(c for c in text if c.isdecimal())
+    for number in numbers:
+        if wanted and wanted == number.phone_number_id:
+            return number
+    for number in numbers:
+        if wanted and wanted == "".join(c for c in number.digits if c.isdecimal()):
+            return number
+    if not numbers:
+        raise Refused(
+            "no sending number is known yet",
+            "wacampaign number add PHONE_NUMBER_ID --waba WABA_ID",
+        )
+    raise Refused(
+        f"none of the {len(numbers)} known numbers has this phone number id or these digits",
+        "wacampaign number list",
+    )
+
+
+async def token_of(store: Store, number: KnownNumber, settings: Settings) -> str:
+    """The number's own token, else META_ACCESS_TOKEN. Raises `Misconfigured` without either."""
+    if number.has_token:
+        tokens = await Numbers(store).tokens([number.id])
+        if number.id in tokens:
+            return tokens[number.id]
+    if settings.access_token:
+        return settings.access_token
+    raise Misconfigured(
+        f"the number {number.phone_number_id or number.label} has no access token of its own, "
+        "and META_ACCESS_TOKEN is not set",
+        "set META_ACCESS_TOKEN in .env",
+    )

@@ -1,0 +1,207 @@
+"""A preflight from end to end: asks the database, Meta and the media's hosts, and judges."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ClassVar, Final, TypeVar
+
+from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.preflight.checks import judge
+from wacampaign.core.preflight.facts import (
+    LaneSurvey,
+    MetaFacts,
+    Readiness,
+    Trouble,
+    Unanswered,
+    UnsentLane,
+)
+from wacampaign.core.preflight.model import Preflight
+from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.core.templates import Template
+from wacampaign.core.words import counted
+from wacampaign.meta.client import CloudApi
+from wacampaign.meta.refusal import NoSuchObject
+from wacampaign.operations.preflight_media import look_at_media
+from wacampaign.problems import AccessRefused, Misconfigured, Problem
+from wacampaign.settings import Settings
+from wacampaign.store.numbers import Numbers
+from wacampaign.store.preflight_facts import PreflightFacts
+from wacampaign.store.store import Store
+
+#: Seconds for all questions to Meta about one number: 60 pages of templates take less.
+_ASK_SECONDS: Final = 20.0
+#: Seconds for one answer, and for a connection; the client tries three times.
+_ANSWER_SECONDS: Final = 6.0
+_CONNECT_SECONDS: Final = 2.0
+
+_Answer = TypeVar("_Answer")
+
+#: Rows that were read, and rows in all.
+Progress = Callable[[int, int], None]
+
+
+async def run_preflight(
+    store: Store, settings: Settings, campaign_id: str, *, progress: Progress | None = None
+) -> Preflight:
+    """Everything that can be known of a campaign before its first message; changes nothing.
+
+    Meta or a media host out of reach makes lines that are skipped. Raises what the store raises:
+    `NoSuchCampaign`, `Unreachable`, …
+    """
+    ready = PreflightFacts(store)
+    facts = await ready.readiness(campaign_id)
+    tokens = await tokens_of(store, settings, facts)
+    asking = asyncio.create_task(_ask_meta(settings, facts, tokens))
+    try:
+        people = await ready.people(campaign_id)
+        surveys = await _survey(ready, facts, progress)
+        media = await look_at_media(settings, facts, surveys, tokens)
+        meta = await asking
+    finally:
+        asking.cancel()
+    return judge(facts, people, surveys, meta, media)
+
+
+async def tokens_of(store: Store, settings: Settings, facts: Readiness) -> dict[str, str | None]:
+    """Each number's token: its own, else META_ACCESS_TOKEN."""
+    own = await Numbers(store).tokens([number.id for number in facts.numbers])
+    return {
+        number.id: own.get(number.id) or settings.access_token or None for number in facts.numbers
+    }
+
+
+async def _survey(
+    ready: PreflightFacts, facts: Readiness, progress: Progress | None
+) -> list[LaneSurvey]:
+    surveys = []
+    done = 0
+
+    def page(rows: int) -> None:
+        nonlocal done
+        done += rows
+        if progress is not None:
+            progress(done, facts.unsent)
+
+    for lane in facts.lanes:
+        known = facts.template(lane)
+        if known is None or known.unusable:
+            # Told by the template's own line; nothing says what its rows must be like.
+            surveys.append(LaneSurvey(lane, lane.unsent, (), lane.unsent))
+        else:
+            rules = rules_of(known.components, known.parameter_format)
+            surveys.append(await ready.survey(facts.id, lane, rules, page))
+    return surveys
+
+
+async def _ask_meta(
+    settings: Settings, facts: Readiness, tokens: Mapping[str, str | None]
+) -> dict[str, MetaFacts]:
+    answers = await asyncio.gather(
+        *(_ask_number(settings, facts, number, tokens[number.id]) for number in facts.numbers)
+    )
+    return dict(zip((number.id for number in facts.numbers), answers, strict=True))
+
+
+async def _ask_number(
+    settings: Settings, facts: Readiness, number: KnownNumber, token: str | None
+) -> MetaFacts:
+    lanes = [lane for lane in facts.lanes if lane.number == number.id]
+
+    def nothing(trouble: Trouble, text: str) -> MetaFacts:
+        why = Unanswered(trouble, text)
+        return MetaFacts(why, {lane.template: why for lane in lanes})
+
+    if token is None:
+        return nothing(Trouble.NO_TOKEN, "there is no access token to ask Meta with")
+    if number.phone_number_id is None or not number.phone_number_id.isdecimal():
+        return nothing(Trouble.NOT_ASKED, "the number has no usable phone_number_id")
+    try:
+        api = CloudApi(
+            settings.api_url,
+            settings.api_version,
+            token,
+            timeout_s=_ANSWER_SECONDS,
+            connect_timeout_s=_CONNECT_SECONDS,
+        )
+    except Misconfigured as problem:
+        return nothing(Trouble.REFUSED, problem.message)
+    async with api:
+        described, templates = await asyncio.gather(
+            _answer(api.number(number.phone_number_id)),
+            _templates(api, facts, number, lanes),
+        )
+    return MetaFacts(described, templates)
+
+
+async def _templates(
+    api: CloudApi, facts: Readiness, number: KnownNumber, lanes: list[UnsentLane]
+) -> dict[str, tuple[Template, ...] | Unanswered]:
+    """By their ids where those are known, else from the account's list."""
+    answers: dict[str, tuple[Template, ...] | Unanswered] = {}
+    listed: list[str] = []
+
+    async def by_id(lane: UnsentLane) -> None:
+        known = facts.template(lane)
+        if known is None or not known.id.isdecimal():
+            listed.append(lane.template)
+            return
+        answer = await _answer(api.template(known.id))
+        if isinstance(answer, Template) and answer.name == lane.template:
+            answers[lane.template] = (answer,)
+        elif isinstance(answer, Unanswered) and answer.trouble is not Trouble.UNKNOWN:
+            answers[lane.template] = answer
+        else:
+            listed.append(lane.template)  # deleted, and perhaps made anew
+
+    await asyncio.gather(*(by_id(lane) for lane in lanes))
+    if not listed:
+        return answers
+    if number.waba_id is None or not number.waba_id.isdecimal():
+        why = Unanswered(Trouble.NOT_ASKED, "the number has no usable waba_id")
+        return answers | dict.fromkeys(listed, why)
+    answer = await _answer(_list(api, number.waba_id, frozenset(listed)))
+    if isinstance(answer, Unanswered):
+        return answers | dict.fromkeys(listed, answer)
+    return answers | {name: answer.get(name, ()) for name in listed}
+
+
+async def _list(
+    api: CloudApi, waba_id: str, names: frozenset[str]
+) -> dict[str, tuple[Template, ...]]:
+    by_name: dict[str, tuple[Template, ...]] = {}
+    async for template in api.templates(waba_id):
+        if template.name in names:
+            by_name[template.name] = (*by_name.get(template.name, ()), template)
+    return by_name
+
+
+async def _answer(question: Awaitable[_Answer]) -> _Answer | Unanswered:
+    """The answer, or why there is none."""
+    try:
+        async with asyncio.timeout(_ASK_SECONDS):
+            return await question
+    except TimeoutError:
+        return Unanswered(Trouble.AWAY, f"Meta did not answer within {_ASK_SECONDS:.0f} s")
+    except AccessRefused as problem:
+        return Unanswered(Trouble.REFUSED, problem.message)
+    except NoSuchObject as problem:
+        return Unanswered(Trouble.UNKNOWN, problem.message)
+    except Problem as problem:
+        return Unanswered(Trouble.AWAY, problem.message)
+
+
+class NotReady(Problem):
+    """The preflight found what must be put right first."""
+
+    exit_code: ClassVar[int] = 3
+    code: ClassVar[str] = "not_ready"
+
+
+def refuse_unready(preflight: Preflight, campaign_id: str, what: str) -> None:
+    """Raises `NotReady` when a check failed; `what` is the campaign as people know it."""
+    if preflight.failures:
+        n = len({line.id for line in preflight.failures})
+        raise NotReady(
+            f"{what} was not started: {counted(n, 'check')} of the preflight"
+            " failed; --skip-preflight starts it all the same",
+            f"wacampaign preflight {campaign_id[:8]}    (once that is put right)",
+        )

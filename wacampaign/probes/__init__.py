@@ -1,1 +1,0 @@
-"""An investigation's questions to the outside: Meta's objects, media hosts, test messages."""

@@ -1,1 +1,0 @@
-"""Numbers and their templates: what a campaign sends from and with."""

@@ -1,0 +1,234 @@
+"""Settings: a flag beats the process environment, which beats `.env`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+import platformdirs
+from dotenv import dotenv_values
+
+from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES
+from wacampaign.core.cells import cell
+from wacampaign.core.masking import hide_secrets, mask_phone
+from wacampaign.database_address import read_database_address
+from wacampaign.problems import Misconfigured
+from wacampaign.settings.values import (
+    VERSION,
+    StoreName,
+    hidden,
+    key_kind,
+    read_database_url,
+    read_home,
+    read_http_url,
+    read_minutes,
+    read_phone,
+    read_secret,
+    read_store,
+    read_supabase_key,
+    read_supabase_url,
+    read_urls,
+    read_version,
+    shown_database_url,
+    shown_urls,
+)
+
+DEFAULT_API_URL: Final = "https://graph.facebook.com"
+DEFAULT_API_VERSION: Final = "v25.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. None means not set; secrets are left out of `repr`."""
+
+    #: What to keep campaigns in: set, or chosen from what else is set.
+    store: StoreName = "embedded"
+    supabase_url: str | None = None
+    supabase_key: str | None = field(default=None, repr=False)
+    database_url: str | None = field(default=None, repr=False)
+    #: Folder for the embedded database and journals; absolute, may not exist yet.
+    home: Path = field(
+        default_factory=lambda: platformdirs.user_data_path("wacampaign", appauthor=False)
+    )
+    #: Without a slash at its end.
+    api_url: str = DEFAULT_API_URL
+    api_version: str = DEFAULT_API_VERSION
+    access_token: str | None = field(default=None, repr=False)
+    app_secret: str | None = field(default=None, repr=False)
+    webhook_verify_token: str | None = field(default=None, repr=False)
+    #: Digits, country code first.
+    test_phone: str | None = field(default=None, repr=False)
+    alert_urls: tuple[str, ...] = field(default=(), repr=False)
+    #: Minutes.
+    in_doubt_minutes: float = IN_DOUBT_MINUTES
+    #: The `.env` that was read, or None.
+    env_file: Path | None = None
+    #: Field name → "flag", "environment" or ".env", for those that were set.
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def require_store(self) -> StoreName:
+        """The store, when all it needs is set; raises `Misconfigured` naming what is missing."""
+        if self.store == "postgres" and not self.database_url:
+            raise Misconfigured("WACAMPAIGN_STORE is postgres, but DATABASE_URL is not set")
+        if self.store == "supabase":
+            if not self.supabase_url:
+                raise Misconfigured("WACAMPAIGN_STORE is supabase, but SUPABASE_URL is not set")
+            if not self.supabase_key:
+                raise Misconfigured(
+                    "SUPABASE_URL is set, but SUPABASE_SERVICE_KEY is not",
+                    "take the secret key (sb_secret_…) from the project's API settings",
+                )
+        return self.store
+
+    def describe(self) -> tuple[Described, ...]:
+        """Each setting with its value masked and its source, to be shown to people."""
+        return tuple(
+            Described(
+                known.names[0],
+                known.show(value) if (value := getattr(self, name)) else "not set",
+                self.sources.get(name, "default"),
+            )
+            for name, known in _KNOWN.items()
+        )
+
+
+class Described(NamedTuple):
+    """One setting as `doctor` shows it."""
+
+    name: str
+    value: str
+    #: flag, environment, .env or default.
+    source: str
+
+
+def load_settings(
+    env_file: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    **overrides: object,
+) -> Settings:
+    """Read the settings; `environ` is not changed.
+
+    `env_file` must exist when given; without it `.env` in the working directory is read if there
+    is one. `overrides` are flags by field name of `Settings` (`store="embedded"`); None stands for
+    a flag that was not given. Blank values count as not set.
+
+    Raises `Misconfigured` naming the setting for a value that cannot be right.
+    """
+    if unknown := overrides.keys() - _KNOWN.keys():
+        raise TypeError(f"no such settings: {', '.join(sorted(unknown))}")
+    file, from_file = _read_env_file(env_file)
+    flags = {
+        known.names[0]: str(overrides[name])
+        for name, known in _KNOWN.items()
+        if overrides.get(name) is not None
+    }
+    places = {"flag": flags, "environment": environ, ".env": from_file}
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, known in _KNOWN.items():
+        found = _find(known.names, places)
+        if found is None:
+            continue
+        setting, text, source = found
+        try:
+            values[name] = known.read(text)
+        except ValueError as error:
+            raise Misconfigured(f"{setting} ({source}) {error}") from None
+        sources[name] = source
+    if "store" not in values:
+        if "database_url" in values:
+            values["store"] = "postgres"
+        elif "supabase_url" in values:
+            values["store"] = "supabase"
+    _take_version_from_url(values, sources)
+    settings = Settings(**values, env_file=file, sources=sources)
+    _hide_all(settings)
+    return settings
+
+
+def _take_version_from_url(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """An API address that ends in a version says which; only a flag says it louder."""
+    address, slash, last = values.get("api_url", "").rpartition("/")
+    if slash and VERSION.fullmatch(last):
+        values["api_url"] = address
+        if sources.get("api_version") != "flag":
+            values["api_version"], sources["api_version"] = last, sources["api_url"]
+
+
+def _hide_all(settings: Settings) -> None:
+    """Whatever text a secret of ours turns up in, it is masked there."""
+    secrets = [
+        settings.supabase_key,
+        settings.access_token,
+        settings.app_secret,
+        settings.webhook_verify_token,
+    ]
+    if settings.database_url is not None:
+        address = read_database_address(settings.database_url)
+        password = address.password
+        # A local database's password is often its user's name, and no secret.
+        if password is not None and password not in (address.user, address.database):
+            secrets += [password, quote(password, safe="")]
+    hide_secrets(*filter(None, secrets))
+
+
+def _find(
+    names: tuple[str, ...], places: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, str, str] | None:
+    """Setting name, text and source of the first of `places` where it is not blank."""
+    for source, mapping in places.items():
+        for name in names:
+            if text := cell(mapping.get(name) or ""):
+                return name, text, source
+    return None
+
+
+def _read_env_file(env_file: Path | None) -> tuple[Path | None, Mapping[str, str | None]]:
+    path = Path(".env") if env_file is None else env_file
+    if not path.is_file():
+        if env_file is None:
+            return None, {}
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise Misconfigured(f"the file given as --env-file, {path}, {what}")
+    try:
+        # Not interpolated: the backend that shares the file takes ${…} in a password as it stands.
+        return path, dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is not UTF-8 text", "save it as UTF-8") from None
+
+
+class _Known(NamedTuple):
+    #: Setting names; the first is the one to use.
+    names: tuple[str, ...]
+    read: Callable[[str], object]
+    show: Callable[[Any], str] = str
+
+
+_KNOWN: Final[Mapping[str, _Known]] = {
+    "store": _Known(("WACAMPAIGN_STORE",), read_store),
+    "database_url": _Known(("DATABASE_URL",), read_database_url, shown_database_url),
+    "supabase_url": _Known(("SUPABASE_URL",), read_supabase_url),
+    "supabase_key": _Known(
+        ("SUPABASE_SERVICE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"),
+        read_supabase_key,
+        lambda key: f"{key_kind(key)}, {hidden(key)}",
+    ),
+    "home": _Known(("WACAMPAIGN_HOME",), read_home),
+    "api_url": _Known(("WHATSAPP_API_URL",), read_http_url),
+    "api_version": _Known(("WHATSAPP_API_VERSION",), read_version),
+    "access_token": _Known(("META_ACCESS_TOKEN",), read_secret, hidden),
+    "app_secret": _Known(("META_APP_SECRET",), read_secret, hidden),
+    "webhook_verify_token": _Known(("META_WEBHOOK_VERIFY_TOKEN",), str, hidden),
+    "test_phone": _Known(("WACAMPAIGN_TEST_PHONE",), read_phone, mask_phone),
+    "alert_urls": _Known(("WACAMPAIGN_ALERT_URLS",), read_urls, shown_urls),
+    "in_doubt_minutes": _Known(
+        ("WACAMPAIGN_IN_DOUBT_MINUTES",), read_minutes, lambda minutes: f"{minutes:g}"
+    ),
+}

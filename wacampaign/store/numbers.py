@@ -1,0 +1,68 @@
+"""Sending numbers in the database."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wacampaign.core.cells import solid
+from wacampaign.core.numbers import KnownNumber
+from wacampaign.store.store import Capability
+
+
+class Numbers(Capability):
+    """Rows of `whatsapp_numbers`."""
+
+    async def all(self) -> list[KnownNumber]:
+        """All numbers by name, without their tokens."""
+        return [_known(row) for row in await self._store.call_list("numbers")]
+
+    async def tokens(self, number_ids: Sequence[str]) -> dict[str, str]:
+        """Number's id → the token that is kept with it, for those that have one."""
+        numbers = await self._store.call_list("sending", number_ids=list(number_ids))
+        return {n["id"]: n["access_token"] for n in numbers if n["access_token"]}
+
+    async def add(
+        self,
+        phone_number_id: str,
+        waba_id: str,
+        *,
+        number: str | None,
+        display_name: str | None,
+        verified_name: str | None,
+        quality_rating: str | None,
+        access_token: str | None,
+        rate: int | None,
+        actor: str,
+    ) -> tuple[str, bool]:
+        """Enters a number, or what is known of it anew (None: stays). Its id; whether it was new.
+
+        `number` is its digits, `rate` messages a second.
+        """
+        answer = await self._store.call(
+            "number_add",
+            phone_number_id=phone_number_id,
+            waba_id=waba_id,
+            number=number,
+            display_name=display_name,
+            verified_name=verified_name,
+            quality_rating=quality_rating,
+            access_token=access_token,
+            rate=rate,
+            actor=actor,
+        )
+        return answer["id"], bool(answer["added"])
+
+
+def _known(row: Mapping[str, Any]) -> KnownNumber:
+    return KnownNumber(
+        id=row["id"],
+        phone_number_id=solid(row["phone_number_id"] or "") or None,
+        waba_id=solid(row["waba_id"] or "") or None,
+        digits=row["number"],
+        display_name=row["display_name"] or row["verified_name"],
+        is_active=row["is_active"],
+        rate_configured=float(row["max_send_rate_per_sec"]),
+        rate_now=float(row["rate"]),
+        quality=row["quality_rating"],
+        has_token=row["has_token"],
+        templates=row["templates"],
+    )

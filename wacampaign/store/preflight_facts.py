@@ -1,0 +1,186 @@
+"""The database's part of a preflight: the campaign, its rows in groups, recipients, the start."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from wacampaign.core.campaign.state import Hold
+from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.preflight.facts import (
+    AlikeRows,
+    LaneSurvey,
+    People,
+    Readiness,
+    UnsentLane,
+)
+from wacampaign.core.preflight.row_checks import RowRules
+from wacampaign.core.templates import KnownTemplate
+from wacampaign.store.store import Capability
+
+#: Rows of one call: some 0.4 s, of the 8 s that REST allows.
+PAGE_ROWS: Final = 20_000
+#: Kinds of rows that are kept apart in one lane; what comes after is counted only.
+GROUPS_KEPT: Final = 5_000
+#: Distinct media that are kept in one lane, so that memory stays bounded.
+MEDIA_KEPT: Final = 500
+
+#: Is told the rows of each page.
+PageRead = Callable[[int], None]
+
+
+class PreflightFacts(Capability):
+    """Reads what a preflight needs from a `Store`. Raises what `Store.call` raises."""
+
+    async def readiness(self, campaign_id: str) -> Readiness:
+        """The campaign and what stands around it. Raises `NoSuchCampaign`."""
+        return _readiness(await self._store.call("readiness", campaign_id=campaign_id))
+
+    async def people(self, campaign_id: str) -> People:
+        """Who the rows go to: exact counts."""
+        answer = await self._store.call("readiness_recipients", campaign_id=campaign_id)
+        return People(
+            people=int(answer["people"]),
+            repeated=int(answer["repeated"]),
+            surplus=int(answer["surplus"]),
+            samples=tuple((one["phone"] or "", int(one["n"])) for one in answer["samples"]),
+        )
+
+    async def survey(
+        self, campaign_id: str, lane: UnsentLane, rules: RowRules, on_page: PageRead | None = None
+    ) -> LaneSurvey:
+        """All rows of a lane that would be sent, page by page."""
+        groups: dict[str, AlikeRows] = {}
+        media: Counter[str] = Counter()
+        rows = not_grouped = 0
+        more_media = False
+        for part in ("fresh", "other"):
+            after: tuple[str | None, str | None] = (None, None)
+            while True:
+                page = await self._page(campaign_id, lane, rules, part, after)
+                rows += page["rows"]
+                not_grouped += page["rows"] - page["grouped"] + _add(groups, page["groups"])
+                more_media |= page["media_count"] > len(page["media"])
+                more_media |= _count(media, page["media"])
+                if on_page is not None:
+                    on_page(page["rows"])
+                after = (page["last_at"], page["last_id"])
+                if after[1] is None:
+                    break
+        return LaneSurvey(
+            lane=lane,
+            rows=rows,
+            groups=tuple(groups.values()),
+            not_grouped=not_grouped,
+            media=dict(media.most_common()),
+            more_media=more_media,
+        )
+
+    async def first_payload(self, campaign_id: str, lane: UnsentLane, rules: RowRules) -> Any:
+        """The payload of the lane's first row; None without one."""
+        for part in ("fresh", "other"):
+            page = await self._page(campaign_id, lane, rules, part, (None, None), limit=1)
+            for group in page["groups"]:
+                return group["payload"]
+        return None
+
+    async def _page(
+        self,
+        campaign_id: str,
+        lane: UnsentLane,
+        rules: RowRules,
+        part: str,
+        after: tuple[str | None, str | None],
+        limit: int = PAGE_ROWS,
+    ) -> dict[str, Any]:
+        return await self._store.call(
+            "readiness_rows",
+            campaign_id=campaign_id,
+            number_id=lane.number,
+            template=lane.template,
+            part=part,
+            after_at=after[0],
+            after_id=after[1],
+            roles=list(rules.roles),
+            limits=list(rules.limits),
+            body_room=rules.body_room,
+            limit=limit,
+        )
+
+
+def _add(groups: dict[str, AlikeRows], found: Sequence[Mapping[str, Any]]) -> int:
+    """Adds a page's groups; returns the rows of those there was no room for."""
+    left = 0
+    for one in found:
+        signature, n = one["signature"], int(one["n"])
+        known = groups.get(signature)
+        if known is not None:
+            groups[signature] = AlikeRows(signature, known.n + n, known.phone, known.payload)
+        elif len(groups) < GROUPS_KEPT:
+            groups[signature] = AlikeRows(signature, n, one["phone"] or "", one["payload"])
+        else:
+            left += n
+    return left
+
+
+def _count(media: Counter[str], found: Sequence[Mapping[str, Any]]) -> bool:
+    """Adds a page's media; True: some had no room."""
+    more = False
+    for one in found:
+        if one["value"] in media or len(media) < MEDIA_KEPT:
+            media[one["value"]] += int(one["n"])
+        else:
+            more = True
+    return more
+
+
+def _readiness(given: Mapping[str, Any]) -> Readiness:
+    return Readiness(
+        id=given["id"],
+        name=given["name"],
+        status=given["status"],
+        pause_reason=given["pause_reason"],
+        templates=tuple(given["templates"]),
+        total=int(given["total"]),
+        rows=int(given["rows"]),
+        pending=int(given["pending"]),
+        missing=int(given["missing"]),
+        scheduled_at=given["scheduled_at"],
+        now=given["now"],
+        lanes=tuple(
+            UnsentLane(one["number"], one["template"], int(one["unsent"])) for one in given["lanes"]
+        ),
+        numbers=tuple(
+            KnownNumber(
+                id=one["id"],
+                phone_number_id=one["phone_number_id"],
+                waba_id=one["waba_id"],
+                digits=one["number"],
+                display_name=one["name"],
+                is_active=one["is_active"] is not False,
+                rate_configured=float(one["rate_configured"]),
+                rate_now=float(one["rate_now"]),
+            )
+            for one in given["numbers"]
+        ),
+        known=tuple(_template(one) for one in given["known"]),
+        holds=tuple(Hold(code=None, **one) for one in given["holds"]),
+        live_workers=int(given["live_workers"]),
+        queued_elsewhere={one["id"]: int(one["queued_elsewhere"]) for one in given["numbers"]},
+    )
+
+
+def _template(given: Mapping[str, Any]) -> KnownTemplate:
+    components = given["components"]
+    return KnownTemplate(
+        id=given["meta_id"] or "",
+        number_id=given["number"],
+        name=given["name"],
+        language=given["language"] or "",
+        status=given["status"] or "",
+        category=given["category"] or "",
+        components=components if isinstance(components, list) else (),
+        parameter_format=given["parameter_format"],
+        is_active=given["is_active"] is not False,
+        is_quarantined=given["is_quarantined"] is True,
+        last_synced=given["synced_at"],
+    )

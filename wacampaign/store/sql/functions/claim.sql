@@ -1,0 +1,260 @@
+-- Hands out at most p_limit rows that may be sent within p_ahead_ms, and reserves a sending slot
+-- of their phone number for each, none sooner than p_lead_ms: it would have passed before the worker
+-- has the row and its fence. Beside other workers none sooner than p_beside_ms: whoever thought that he
+-- was alone has to hear of a new worker before its first message. The same claim id again returns the
+-- same rows and reserves nothing.
+-- p_stalled_*: pairs of number and template that this worker wants no rows of (their requests hang).
+-- PT409: the worker is not registered.
+drop function if exists public.wacampaign_claim(uuid, uuid, int, int, int, uuid[], uuid[], text[]);
+drop function if exists public.wacampaign_claim(uuid, uuid, int, int, int, uuid[], uuid[], text[], int);
+create or replace function public.wacampaign_claim(
+    p_worker_id uuid, p_claim_id uuid, p_limit int, p_ahead_ms int default 1000,
+    p_lease_seconds int default 120, p_campaign_ids uuid[] default null,
+    p_stalled_numbers uuid[] default '{}', p_stalled_templates text[] default '{}',
+    p_lead_ms int default 0, p_beside_ms int default 0)
+returns json language plpgsql
+set search_path = public, extensions, pg_temp set jit = off
+-- An ordered walk of the partial indexes is the only plan wanted, whatever the statistics of a
+-- freshly filled table say.
+set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan as $$
+declare
+    -- Milliseconds that a claim takes when it waits for nobody, and of those for each row and lane:
+    -- a first slot that lies so far ahead has not passed when the answer goes out.
+    c_takes_ms constant double precision := 5;
+    c_each_takes_ms constant double precision := 0.05;
+    v_numbers uuid[];
+    v_keys text[];
+    v_bucket record;
+    v_now timestamptz;
+    v_start timestamptz;
+    v_horizon timestamptz;
+    v_rate numeric;
+    v_step interval;
+    v_n int;
+    -- One entry a lane (campaign, number, template): what it may give.
+    v_lane_keys text[];
+    v_lane_campaigns uuid[];
+    v_lane_numbers uuid[];
+    v_lane_templates text[];
+    v_lane_rooms int[];
+    v_campaigns uuid[];
+    v_names text[];
+    v_ids uuid[];
+    v_most int[];
+    v_tids tid[];
+    v_places int[];
+    v_all_tids tid[] := '{}';
+    v_all_leases timestamptz[] := '{}';
+    v_all_campaigns uuid[] := '{}';
+    v_used text[] := '{}';
+    v_starts timestamptz[] := '{}';
+    v_left int := least(greatest(p_limit, 0), 5000);
+    v_turns int;
+    v_next timestamptz := 'infinity';
+    v_began constant timestamptz := clock_timestamp();
+    v_lead interval := make_interval(secs => p_lead_ms / 1000.0);
+    v_alive bool;
+    v_alone bool;
+begin
+    -- As wacampaign_is_alive has it, of all workers at once.
+    select coalesce(bool_or(w.id = p_worker_id), false),
+           coalesce(bool_and(w.id = p_worker_id), true)
+    into v_alive, v_alone
+    from public.wacampaign_workers w
+    where w.stopped_at is null and w.last_beat_at > v_began - interval '30 seconds';
+    if not v_alone then
+        v_lead := greatest(v_lead, make_interval(secs => p_beside_ms / 1000.0));
+    end if;
+    perform 1 from public.wacampaign_claims where id = p_claim_id;
+    if found then
+        return public.wacampaign_claim_answer(
+            p_claim_id, v_began, v_alone, p_lease_seconds, p_campaign_ids, clock_timestamp(),
+            array(select distinct q.whatsapp_number_id from public.send_queue q
+                  where q.claim_id = p_claim_id and q.status = 'processing'), true, true);
+    end if;
+    if not v_alive then
+        -- It stood still and was given up; who claims lives. Its old claims stay given up.
+        update public.wacampaign_workers
+        set last_beat_at = clock_timestamp(), stopped_at = null
+        where id = p_worker_id;
+        if not found then
+            raise sqlstate 'PT409' using message = 'this worker is not registered';
+        end if;
+    end if;
+
+    -- What may send: active numbers with ready rows of running campaigns, and their buckets.
+    select array_agg(n.id), array_agg(n.key) into v_numbers, v_keys
+    from (
+        select t.id, public.wacampaign_bucket_key(t.id, w.phone_number_id) as key
+        from (
+            select distinct c.whatsapp_number_id as id
+            from public.campaigns k
+            join public.wacampaign_counts c
+                on c.campaign_id = k.id and c.status = 'ready' and c.n > 0
+            where k.status = 'running' and (p_campaign_ids is null or k.id = any (p_campaign_ids))
+        ) as t
+        left join public.whatsapp_numbers w on w.id = t.id
+        where w.is_active is not false
+    ) as n;
+
+    if v_numbers is not null and v_left > 0 then
+        insert into public.wacampaign_buckets (key)
+        select distinct k from unnest(v_keys) as k order by k
+        on conflict do nothing;
+        -- One claim at a time a phone number: its slots are handed out once.
+        perform 1 from public.wacampaign_buckets b
+        where b.key = any (v_keys)
+        order by b.key
+        for update;
+        -- The same claim from another connection may have held that lock.
+        perform 1 from public.wacampaign_claims where id = p_claim_id;
+        if found then
+            return public.wacampaign_claim_answer(
+                p_claim_id, v_began, v_alone, p_lease_seconds, p_campaign_ids, clock_timestamp(),
+                v_numbers, true, true);
+        end if;
+        -- Put back by another program (while no guard stood) in spite of what is known of them.
+        if exists (select 1 from public.send_queue
+                   where status in ('ready', 'pending') and in_doubt_since is not null
+                     and whatsapp_message_id is null)
+           or exists (select 1 from public.send_queue
+                      where status in ('ready', 'pending') and whatsapp_message_id is not null) then
+            perform public.wacampaign_keep_known_rows(p_worker_id, p_campaign_ids);
+        end if;
+
+        v_now := clock_timestamp();
+        v_horizon := v_now + make_interval(secs => p_ahead_ms / 1000.0);
+        select array_agg(o.key), array_agg(o.campaign), array_agg(o.number),
+               array_agg(o.template), array_agg(o.room)
+        into v_lane_keys, v_lane_campaigns, v_lane_numbers, v_lane_templates, v_lane_rooms
+        from public.wacampaign_open_lanes(
+            p_campaign_ids, v_numbers, v_keys, p_stalled_numbers, p_stalled_templates) as o;
+        v_turns := (select count(distinct k) from unnest(v_lane_keys) as k);
+
+        for v_bucket in
+            select b.key, b.next_slot_at, b.turn, b.rate as lowered,
+                   c.configured,
+                   public.wacampaign_rate(c.configured, b.rate, b.rate_changed_at, v_now) as rate
+            from public.wacampaign_buckets b
+            cross join lateral (
+                select public.wacampaign_bucket_configured(b.key) as configured offset 0) as c
+            where b.key = any (v_lane_keys)
+            -- The number that waited longest is served first, so that none starves another.
+            order by b.next_slot_at, b.key
+        loop
+            exit when v_left <= 0;
+            v_rate := v_bucket.rate;
+            if v_rate <= 0 then
+                v_turns := v_turns - 1;
+                continue;
+            end if;
+            -- Whole microseconds, as the clock has them, and never less than the rate allows.
+            v_step := interval '1 microsecond' * ceil(1000000 / v_rate)::double precision;
+            v_start := greatest(v_bucket.next_slot_at, v_now + v_lead);
+            if v_start >= v_horizon then
+                v_next := least(v_next, v_start);
+                v_turns := v_turns - 1;
+                continue;
+            end if;
+            v_n := least(
+                ceil(extract(epoch from v_horizon - v_start) / extract(epoch from v_step)),
+                ceil(v_left::numeric / v_turns))::int;
+            v_turns := v_turns - 1;
+            v_start := greatest(
+                v_start, v_now + make_interval(secs => (
+                    c_takes_ms + c_each_takes_ms * (v_n + cardinality(v_lane_keys))) / 1000));
+
+            select array_agg(u.campaign order by u.place), array_agg(u.number order by u.place),
+                   array_agg(u.template order by u.place),
+                   array_agg(least(u.room, v_n) order by u.place)
+            into v_campaigns, v_ids, v_names, v_most
+            from unnest(v_lane_keys, v_lane_campaigns, v_lane_numbers, v_lane_templates, v_lane_rooms)
+                with ordinality as u (key, campaign, number, template, room, place)
+            where u.key = v_bucket.key;
+            select r.tids, r.places into v_tids, v_places
+            from public.wacampaign_pick_rows(
+                v_campaigns, v_ids, v_names, v_most, v_n, v_bucket.turn) as r;
+
+            v_n := cardinality(v_tids);
+            if v_n > 0 then
+                v_left := v_left - v_n;
+                v_all_tids := v_all_tids || v_tids;
+                v_all_campaigns := v_all_campaigns
+                    || array(select distinct v_campaigns[p] from unnest(v_places) as p);
+                v_all_leases := v_all_leases || array(
+                    select v_start + v_step * g + make_interval(secs => p_lease_seconds)
+                    from generate_series(0, v_n - 1) as g);
+                v_used := v_used || v_bucket.key;
+                v_starts := v_starts || v_start;
+                update public.wacampaign_buckets
+                set next_slot_at = v_start + v_step * v_n,
+                    turn = turn + case
+                        when v_n < (select count(distinct c) from unnest(v_campaigns) as c) then v_n
+                        else 1 end
+                where key = v_bucket.key
+                returning next_slot_at into v_start;
+                v_next := least(v_next, v_start);
+                if v_bucket.lowered is not null and v_rate >= v_bucket.configured then
+                    update public.wacampaign_buckets
+                    set rate = null, rate_changed_at = v_now
+                    where key = v_bucket.key;
+                    update public.whatsapp_numbers
+                    set last_stable_rate_per_sec = max_send_rate_per_sec
+                    where public.wacampaign_bucket_key(id, phone_number_id) = v_bucket.key;
+                end if;
+            end if;
+        end loop;
+
+        if cardinality(v_all_tids) > 0 then
+            insert into public.wacampaign_claims (id, worker_id, claimed_at, lease_until, campaign_ids)
+            values (p_claim_id, p_worker_id, v_now,
+                    v_now + make_interval(secs => p_lease_seconds + p_ahead_ms / 1000.0),
+                    v_all_campaigns);
+            -- One statement for all numbers: it takes the counters' locks in the order of all others.
+            update public.send_queue q
+            set status = 'processing', claim_id = p_claim_id, worker_id = p_worker_id,
+                claimed_at = v_now, updated_at = v_now, in_doubt_since = null, in_doubt_cause = null,
+                lease_until = t.lease
+            from unnest(v_all_tids, v_all_leases) as t (tid, lease)
+            where q.ctid = t.tid;
+            if clock_timestamp() > any (v_starts) then
+                perform public.wacampaign_move_late_slots(
+                    p_claim_id, v_used, v_starts, v_lead, v_numbers, v_keys);
+            end if;
+        end if;
+    end if;
+
+    if cardinality(v_all_tids) = 0 then
+        v_next := least(v_next, public.wacampaign_next_due());
+    end if;
+    return public.wacampaign_claim_answer(
+        p_claim_id, v_began, v_alone, p_lease_seconds, p_campaign_ids, v_next, v_numbers,
+        cardinality(v_all_tids) > 0, false);
+end
+$$;
+
+-- When something becomes due by itself: a retry, or the end of a timed hold. Null: nothing does.
+create or replace function public.wacampaign_next_due()
+returns timestamptz language plpgsql
+set search_path = public, extensions, pg_temp as $$
+declare
+    v_now constant timestamptz := clock_timestamp();
+begin
+    return (
+        select min(t.at) from (
+            select (select min(q.next_retry_at) from public.send_queue q
+                    where q.status = 'ready' and q.next_retry_at > v_now
+                      and q.campaign_id = c.campaign_id
+                      and q.whatsapp_number_id = c.whatsapp_number_id
+                      and q.template_name = c.template_name) as at
+            from public.campaigns k
+            join public.wacampaign_counts c
+                on c.campaign_id = k.id and c.status = 'ready' and c.n > 0
+            where k.status = 'running'
+            group by c.campaign_id, c.whatsapp_number_id, c.template_name
+            union all
+            select h.held_until from public.wacampaign_holds h
+            where h.lifted_at is null and h.held_until > v_now
+        ) as t);
+end
+$$;

@@ -1,0 +1,67 @@
+-- Failed rows: who failed and why. The codes: tables/20261123000800_failures.sql.
+
+-- Failed rows by code: how many, how many of them had been accepted, and one of their texts.
+create or replace function public.wacampaign_failures(p_campaign_id uuid)
+returns jsonb language plpgsql stable
+set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
+set enable_bitmapscan = off as $$
+begin
+    perform public.wacampaign_campaign(p_campaign_id, false);
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'code', c.code, 'count', c.n, 'accepted', a.n, 'text', t.text
+        ) order by c.n desc, c.code), '[]'::jsonb)
+        from (
+            select error_code as code, sum(n) as n
+            from public.wacampaign_counts
+            where campaign_id = p_campaign_id and status = 'failed'
+            group by 1
+            having sum(n) > 0
+        ) as c
+        cross join lateral (
+            select count(*) as n
+            from public.send_queue q
+            where q.campaign_id = p_campaign_id and q.status = 'failed'
+              and q.whatsapp_message_id is not null
+              and public.wacampaign_error_code(q.error_code, q.error_message) = c.code
+        ) as a
+        left join lateral (
+            select q.error_message as text
+            from public.send_queue q
+            where q.campaign_id = p_campaign_id and q.status = 'failed'
+              and public.wacampaign_error_code(q.error_code, q.error_message) = c.code
+            order by q.id
+            limit 1
+        ) as t on true
+    );
+end
+$$;
+
+-- One page of the failed rows of one code, over id: those after p_after, at most 1,000.
+create or replace function public.wacampaign_failed_rows(
+    p_campaign_id uuid, p_code int, p_after uuid default null, p_limit int default 1000)
+returns jsonb language plpgsql stable
+set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
+set enable_bitmapscan = off set plan_cache_mode = force_custom_plan as $$
+declare
+    v_after constant uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
+begin
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'id', r.id, 'phone', r.phone, 'template', r.template_name, 'text', r.error_message,
+            'at', to_char(r.updated_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            'accepted', r.whatsapp_message_id is not null
+        ) order by r.id), '[]'::jsonb)
+        from (
+            select q.id, q.phone, q.template_name, q.error_message, q.updated_at,
+                   q.whatsapp_message_id
+            from public.send_queue q
+            where q.campaign_id = p_campaign_id and q.status = 'failed'
+              and public.wacampaign_error_code(q.error_code, q.error_message) = p_code
+              and q.id > v_after
+            order by q.id
+            limit least(p_limit, 1000)
+        ) as r
+    );
+end
+$$;

@@ -1,0 +1,111 @@
+-- What can be known before the first message.
+
+-- The campaign, what it sends from and with, and what stands around it. Tokens are not here.
+create or replace function public.wacampaign_readiness(p_campaign_id uuid)
+returns jsonb language plpgsql stable
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    v_campaign constant public.campaigns := public.wacampaign_campaign(p_campaign_id, false);
+begin
+    return (
+        with lanes as materialized (
+            select c.whatsapp_number_id as number, c.template_name as template,
+                   coalesce(sum(c.n) filter (where c.status in ('pending', 'ready')), 0) as unsent,
+                   sum(c.n) as n
+            from public.wacampaign_counts c
+            where c.campaign_id = p_campaign_id
+            group by 1, 2
+            having sum(c.n) > 0
+        ), numbers as materialized (
+            select distinct number as id from lanes where unsent > 0
+            union
+            select v_campaign.whatsapp_number_id where v_campaign.whatsapp_number_id is not null
+        )
+        select jsonb_build_object(
+            'id', v_campaign.id, 'name', v_campaign.name, 'status', v_campaign.status,
+            'pause_reason', v_campaign.pause_reason,
+            'templates', to_jsonb(coalesce(v_campaign.template_names, '{}')),
+            'total', coalesce(v_campaign.total_contacts, 0),
+            'rows', (select coalesce(sum(n), 0) from lanes),
+            'pending', (
+                select coalesce(sum(c.n), 0) from public.wacampaign_counts c
+                where c.campaign_id = p_campaign_id and c.status = 'pending'),
+            'missing', coalesce(public.wacampaign_missing(p_campaign_id), 0),
+            'scheduled_at', public.wacampaign_utc(public.wacampaign_starts_at(p_campaign_id)),
+            'now', public.wacampaign_utc(clock_timestamp()),
+            'lanes', (
+                select coalesce(jsonb_agg(to_jsonb(l) order by l.unsent desc, l.template), '[]'::jsonb)
+                from (select number, template, unsent from lanes where unsent > 0
+                      order by unsent desc, template limit 1000) as l),
+            'numbers', (
+                select coalesce(jsonb_agg(jsonb_build_object(
+                    'id', w.id, 'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
+                    'waba_id', nullif(public.wacampaign_solid(w.waba_id), ''),
+                    'name', coalesce(w.display_name, w.verified_name), 'number', w.number,
+                    'is_active', w.is_active, 'rate_configured', w.max_send_rate_per_sec,
+                    'rate_now', round(public.wacampaign_number_rate(
+                        w.id, w.phone_number_id, clock_timestamp()), 1),
+                    'queued_elsewhere', (
+                        select coalesce(sum(c.n), 0)
+                        from public.wacampaign_counts c
+                        join public.campaigns k on k.id = c.campaign_id and k.status = 'running'
+                        where c.whatsapp_number_id = w.id and c.status = 'ready'
+                          and c.campaign_id <> p_campaign_id)
+                ) order by w.display_name, w.id), '[]'::jsonb)
+                from public.whatsapp_numbers w
+                where w.id in (select id from numbers)),
+            'known', (
+                select coalesce(jsonb_agg(jsonb_build_object(
+                    'number', t.whatsapp_number_id, 'name', t.name, 'language', t.language,
+                    'status', t.status, 'category', t.category, 'components', t.components,
+                    'parameter_format', t.parameter_format, 'meta_id', t.meta_template_id,
+                    'is_active', t.is_active, 'is_quarantined', t.is_quarantined,
+                    'synced_at', public.wacampaign_utc(t.last_synced))), '[]'::jsonb)
+                from public.templates t
+                where t.whatsapp_number_id in (select id from numbers)
+                  and (t.name in (select template from lanes)
+                       or t.name = any (v_campaign.template_names))),
+            'holds', (
+                select coalesce(jsonb_agg(jsonb_build_object(
+                    'scope', h.scope, 'template', h.template_name, 'reason', h.reason,
+                    'until', public.wacampaign_utc(h.held_until)) order by h.created_at),
+                    '[]'::jsonb)
+                from (
+                    select * from public.wacampaign_holds h
+                    where h.lifted_at is null
+                      and (h.held_until is null or h.held_until > clock_timestamp())
+                      and (h.campaign_id is null or h.campaign_id = p_campaign_id)
+                      and exists (
+                          select 1 from lanes l
+                          where l.unsent > 0 and l.number = h.whatsapp_number_id
+                            and (h.template_name is null or h.template_name = l.template))
+                    order by h.created_at
+                    limit 100
+                ) as h),
+            'live_workers', (
+                select count(*) from public.wacampaign_workers w
+                where w.stopped_at is null
+                  and w.last_beat_at > clock_timestamp() - interval '30 seconds')));
+end
+$$;
+
+-- How many people the rows go to, and who of them is written to more than once.
+create or replace function public.wacampaign_readiness_recipients(p_campaign_id uuid)
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp set enable_seqscan = off set jit = off
+set work_mem = '64MB' as $$
+    with phones as materialized (
+        select ltrim(btrim(q.phone, public.wacampaign_blanks()), '+') as phone, count(*) as n
+        from public.send_queue q
+        where q.campaign_id = p_campaign_id and q.status in ('pending', 'ready')
+        group by 1
+    )
+    select jsonb_build_object(
+        'people', count(*),
+        'repeated', count(*) filter (where n > 1),
+        'surplus', coalesce(sum(n - 1), 0),
+        'samples', (
+            select coalesce(jsonb_agg(jsonb_build_object('phone', s.phone, 'n', s.n)), '[]'::jsonb)
+            from (select phone, n from phones where n > 1 order by n desc, phone limit 3) as s))
+    from phones
+$$;

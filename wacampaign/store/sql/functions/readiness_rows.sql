@@ -1,0 +1,136 @@
+-- Rows that would be sent are those `pending` or `ready`. They are surveyed whole, in pages: each page
+-- answers with groups of rows that are made alike, so that one row of each tells of all.
+
+-- One page of the rows of a number and template that would be sent, in groups of rows alike.
+--
+-- p_part: `fresh` (ready, never tried) is read along the claim's own index; `other` is what is left
+-- (pending, waiting for a retry). p_after_at and p_after_id: `last_at`, `last_id` of the page before.
+-- p_roles says what var1, var2, … fill (media, header, body, suffix, coupon), p_limits how many
+-- characters each may have, p_body_room how many all of the body may have together.
+--
+-- A signature holds each variable with its marks: e empty, z nothing visible, n line break, t tab,
+-- s five spaces, l too long, u URL, m and d digits (12 and more, fewer), c no coupon code, # number,
+-- N null, b boolean, o neither; and `!body` (too long), `!phone` (no phone number).
+create or replace function public.wacampaign_readiness_rows(
+    p_campaign_id uuid, p_number_id uuid, p_template text, p_part text, p_after_at text,
+    p_after_id uuid, p_roles text[], p_limits int[], p_body_room int, p_limit int default 20000)
+returns jsonb language plpgsql stable
+set search_path = public, extensions, pg_temp set plan_cache_mode = force_custom_plan
+set enable_seqscan = off set jit = off set work_mem = '64MB' as $$
+declare
+    v_limit constant int := least(greatest(p_limit, 1), 100000);
+    v_after_at constant timestamptz := coalesce(p_after_at::timestamptz, '-infinity');
+    v_after_id constant uuid := coalesce(p_after_id, '00000000-0000-0000-0000-000000000000');
+    v_keys constant text[] := array(
+        select 'var' || i from generate_series(1, coalesce(cardinality(p_roles), 0)) as i);
+    v_media constant bool := coalesce(p_roles[1] = 'media', false);
+    v_ids uuid[];
+    v_last timestamptz;
+    -- White space, and what cannot be seen besides.
+    c_white constant text := ' \t\n\r\v\f\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000';
+    c_hidden constant text := c_white || '\u0001-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff';
+    c_blank constant text := '^[' || c_white || ']*$';
+    c_unseen constant text := '^[' || c_hidden || ']*$';
+    c_lines constant text := '[\n\r\v\f\u0085\u2028\u2029]';
+    c_odd constant text := c_unseen || '|[\t\n\r\v\f\u0085\u2028\u2029]| {5}';
+begin
+    -- The keys of the page first, by an index; then the rows themselves.
+    if p_part = 'fresh' then
+        select array_agg(t.id order by t.created_at, t.id), max(t.created_at) into v_ids, v_last
+        from (
+            select q.id, q.created_at from public.send_queue q
+            where q.campaign_id = p_campaign_id and q.whatsapp_number_id = p_number_id
+              and q.template_name = p_template and q.status = 'ready' and q.next_retry_at is null
+              and (q.created_at, q.id) > (v_after_at, v_after_id)
+            order by q.created_at, q.id
+            limit v_limit
+        ) as t;
+    else
+        select array_agg(t.id order by t.at, t.id), max(t.at) into v_ids, v_last
+        from (
+            select q.id, coalesce(q.created_at, 'epoch') as at from public.send_queue q
+            where q.campaign_id = p_campaign_id and q.whatsapp_number_id = p_number_id
+              and q.template_name = p_template
+              and (q.status = 'pending'
+                   or (q.status = 'ready' and q.next_retry_at is not null)
+                   or (q.status = 'ready' and q.created_at is null))
+              and (coalesce(q.created_at, 'epoch'), q.id) > (v_after_at, v_after_id)
+            order by 2, q.id
+            limit v_limit
+        ) as t;
+    end if;
+
+    return (
+        with page as materialized (
+            select k.n, q.id, q.phone, q.payload
+            from unnest(v_ids) with ordinality as k (id, n)
+            join public.send_queue q on q.id = k.id
+        ), signed as (
+            select p.n,
+                   case when coalesce(jsonb_typeof(p.payload), 'null') = 'null' then ''
+                        when jsonb_typeof(p.payload) <> 'object'
+                            then 'no object ' || jsonb_typeof(p.payload)
+                        else (
+                       select coalesce(string_agg(
+                                  left(v.key, 40) || ':' || v.kind || case when v.text is null then '' else
+                                  case when v.text !~ c_odd then ''
+                                       when v.text ~ c_blank then 'e'
+                                       when v.text ~ c_unseen then 'z'
+                                       else case when v.text ~ c_lines then 'n' else '' end
+                                            || case when strpos(v.text, E'\t') > 0 then 't' else '' end
+                                            || case when strpos(v.text, '     ') > 0 then 's' else '' end
+                                       end
+                                  || case when length(v.text) > p_limits[v.i] then 'l' else '' end
+                                  || case when strpos(v.text, '://') > 0
+                                               and v.text ~* '^\s*https?://[^\s/]' then 'u'
+                                          when v.i <= 2 and v.text ~ '^\s*[0-9]+\s*$'
+                                              then case when length(btrim(v.text, public.wacampaign_blanks())) >= 12
+                                                        then 'm' else 'd' end
+                                          else '' end
+                                  || case when p_roles[v.i] = 'coupon' and v.text !~ '^[A-Za-z0-9]*$'
+                                          then 'c' else '' end
+                                  end, ' '), '')
+                              || case when sum(length(v.text)) filter (where p_roles[v.i] = 'body')
+                                           > p_body_room then ' !body' else '' end
+                       from (
+                           select e.key, array_position(v_keys, e.key) as i,
+                                  case when k.type in ('string', 'number') then e.value #>> '{}' end
+                                      as text,
+                                  case k.type when 'string' then '' when 'number' then '#'
+                                              when 'null' then 'N' when 'boolean' then 'b'
+                                              else 'o' end as kind
+                           from jsonb_each(p.payload) as e
+                           cross join lateral (select jsonb_typeof(e.value) as type) as k
+                       ) as v) end
+                   || case when ltrim(btrim(coalesce(p.phone, ''), public.wacampaign_blanks()), '+') ~ '^[0-9]{7,15}$' then ''
+                           else ' !phone' end as signature
+            from page p
+        ), grouped as materialized (
+            select signature, count(*) as n, min(signed.n) as first from signed group by 1
+        ), shown as (
+            select * from grouped order by n desc, signature limit 500
+        ), files as materialized (
+            select btrim(p.payload ->> 'var1', public.wacampaign_blanks()) as value, count(*) as n
+            from page p
+            where v_media and jsonb_typeof(p.payload) = 'object'
+              and btrim(coalesce(p.payload ->> 'var1', ''), public.wacampaign_blanks()) <> ''
+            group by 1
+        )
+        select jsonb_build_object(
+            'rows', coalesce(cardinality(v_ids), 0),
+            'groups', (
+                select coalesce(jsonb_agg(jsonb_build_object(
+                    'signature', s.signature, 'n', s.n, 'phone', p.phone, 'payload', p.payload)
+                    order by s.n desc, s.signature), '[]'::jsonb)
+                from shown s join page p on p.n = s.first),
+            'grouped', (select coalesce(sum(n), 0) from shown),
+            'media', (
+                select coalesce(jsonb_agg(jsonb_build_object('value', f.value, 'n', f.n)
+                                          order by f.n desc, f.value), '[]'::jsonb)
+                from (select left(value, 2000) as value, n from files
+                      order by n desc, value limit 100) as f),
+            'media_count', (select count(*) from files),
+            'last_at', case when cardinality(v_ids) = v_limit then v_last::text end,
+            'last_id', case when cardinality(v_ids) = v_limit then v_ids[v_limit] end));
+end
+$$;

@@ -1,0 +1,139 @@
+-- When the campaign starts by itself; null: it does not. `scheduled` is the backend's own, or of
+-- an earlier version of ours.
+create or replace function public.wacampaign_starts_at(p_campaign_id uuid)
+returns timestamptz language sql stable
+set search_path = public, extensions, pg_temp as $$
+    select case k.status
+        when 'paused' then (select s.start_at from public.wacampaign_schedule s
+                            where s.campaign_id = k.id)
+        when 'scheduled' then k.scheduled_start_time
+    end
+    from public.campaigns k where k.id = p_campaign_id
+$$;
+
+-- Whoever starts, ends or cancels a campaign in the meantime has decided: the time is forgotten, and
+-- does not start it again after it was paused.
+create or replace function public.wacampaign_schedule_over()
+returns trigger language plpgsql security definer
+set search_path = '' as $$
+begin
+    delete from public.wacampaign_schedule where campaign_id = new.id;
+    return null;
+end
+$$;
+
+-- The campaign stays `paused`, where no scheduler of the backend looks, and says when it starts. One
+-- that is over or running is not scheduled; nor one of which not all contacts are in the queue
+-- (PT409). PT400: the time (p_at, ISO 8601) is over.
+create or replace function public.wacampaign_schedule(p_campaign_id uuid, p_at text, p_actor text)
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    c_at constant timestamptz := p_at::timestamptz;
+    v_campaign constant public.campaigns := public.wacampaign_campaign(p_campaign_id);
+begin
+    if v_campaign.status not in ('paused', 'scheduled') then
+        raise sqlstate 'PT409' using
+            message = format('the campaign is %s, so it cannot be scheduled', v_campaign.status);
+    end if;
+    if c_at <= clock_timestamp() then
+        raise sqlstate 'PT400' using message = 'that time is over';
+    end if;
+    if v_campaign.pause_reason = 'its contacts are being written' then
+        raise sqlstate 'PT409' using
+            message = 'not all of its contacts are in the queue, so it cannot be scheduled';
+    end if;
+    if exists (select 1 from public.campaign_contacts where campaign_id = p_campaign_id)
+       and (v_campaign.status = 'scheduled' or public.wacampaign_missing(p_campaign_id) > 0) then
+        raise sqlstate 'PT409' using
+            message = 'the backend has its contacts, and enqueues them when it starts the campaign'
+                || ' itself: schedule it there';
+    end if;
+    if exists (select 1 from public.wacampaign_schedule
+               where campaign_id = p_campaign_id and start_at = c_at)
+       and v_campaign.status = 'paused' then
+        return jsonb_build_object('changed', false, 'was', v_campaign.status);
+    end if;
+    -- scheduled_start_time is the backend's: with ours in it, its screens would promise a start.
+    update public.campaigns
+    set status = 'paused', scheduled_start_time = null, is_scheduled = false,
+        pause_reason = 'starts at ' || to_char(c_at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+            || ' UTC (wacampaign start --at)'
+    where id = p_campaign_id;
+    insert into public.wacampaign_schedule (campaign_id, start_at, set_by)
+    values (p_campaign_id, c_at, p_actor)
+    on conflict (campaign_id)
+    do update set start_at = excluded.start_at, set_by = excluded.set_by,
+                  set_at = clock_timestamp();
+    perform public.wacampaign_event(
+        p_campaign_id, 'scheduled', p_actor,
+        p_detail => jsonb_build_object('was', v_campaign.status,
+                                       'pause_reason', v_campaign.pause_reason, 'at', c_at));
+    return jsonb_build_object('changed', true, 'was', v_campaign.status);
+end
+$$;
+
+-- Campaigns whose time has come; at most 20. Whether one can start is what its preflight says, but
+-- `scheduled` ones (the backend's, and those of an earlier version of ours) only when their contacts
+-- are all in the queue: the backend enqueues its own.
+create or replace function public.wacampaign_due_campaigns(p_campaign_ids uuid[] default null)
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp set jit = off as $$
+    select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'name', k.name)
+                              order by k.start_at, k.id), '[]'::jsonb)
+    from (
+        select k.id, k.name, due.start_at
+        from (
+            select s.campaign_id, s.start_at, 'paused' as status
+            from public.wacampaign_schedule s where s.start_at <= clock_timestamp()
+            union all
+            select b.id, b.scheduled_start_time, 'scheduled'
+            from public.campaigns b
+            where b.status = 'scheduled' and b.scheduled_start_time <= clock_timestamp()
+        ) as due
+        join public.campaigns k on k.id = due.campaign_id and k.status = due.status
+        where (p_campaign_ids is null or k.id = any (p_campaign_ids))
+          -- A case: it may have to count contacts, so only where it is asked.
+          and case when k.status = 'paused' then true else
+                  exists (select 1 from public.wacampaign_counts c
+                          where c.campaign_id = k.id and c.n > 0)
+                  and public.wacampaign_missing(k.id) = 0 end
+        order by due.start_at, k.id
+        limit 20
+    ) as k
+$$;
+
+-- A due campaign starts, or (with p_failure) stays paused and says why. Its time is then gone, so of
+-- several workers one does it, and a campaign that a person paused meanwhile stays paused.
+create or replace function public.wacampaign_start_scheduled(
+    p_campaign_id uuid, p_actor text, p_failure text default null)
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    v_name text;
+    v_was text;
+    v_reason text;
+begin
+    select name, status into v_name, v_was from public.campaigns
+    where id = p_campaign_id for update;
+    -- Looked up after the lock: another worker may just have started it.
+    if not found or public.wacampaign_starts_at(p_campaign_id) > clock_timestamp()
+       or public.wacampaign_starts_at(p_campaign_id) is null then
+        return jsonb_build_object('changed', false);
+    end if;
+    if p_failure is null then
+        return public.wacampaign_set_status(p_campaign_id, 'start', p_actor, 'its time had come');
+    end if;
+    v_reason := 'not started at its time: ' || p_failure;
+    delete from public.wacampaign_schedule where campaign_id = p_campaign_id;
+    update public.campaigns set status = 'paused', pause_reason = v_reason
+    where id = p_campaign_id;
+    perform public.wacampaign_event(
+        p_campaign_id, 'preflight_failed', p_actor, p_reason => p_failure);
+    insert into public.notifications
+        (type, title, message, related_entity_type, related_entity_id, created_at, is_read)
+    values ('error', 'Campaign not started: ' || v_name, v_reason, 'campaign', p_campaign_id,
+            clock_timestamp(), false);
+    return jsonb_build_object('changed', true, 'was', v_was, 'status', 'paused');
+end
+$$;

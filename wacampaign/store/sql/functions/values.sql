@@ -1,0 +1,90 @@
+-- What is worked out from values alone: pasted cells, codes, keys, times. Tables and indexes call these.
+-- The characters are those of wacampaign/core/cells.py, which says why; a test compares them.
+
+-- What is around a value and no part of it, for btrim: white space of Unicode, zero-width spaces,
+-- byte order marks, soft hyphens. Evaluated once a query, so it costs nothing over a million rows.
+create or replace function public.wacampaign_blanks()
+returns text language sql immutable parallel safe
+set search_path = public, extensions, pg_temp as $$
+    select E'\t\n\u000b\u000c\r\u001c\u001d\u001e\u001f \u0085\u00a0\u1680'
+        || E'\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a'
+        || E'\u2028\u2029\u202f\u205f\u3000\u180e\u200b\u2060\ufeff\u00ad'
+$$;
+
+-- A text without any blank, joiner or mark of the reading direction, for what has none inside:
+-- tokens, ids.
+create or replace function public.wacampaign_solid(p_text text)
+returns text language sql immutable parallel safe
+set search_path = public, extensions, pg_temp as $$
+    select translate(p_text, public.wacampaign_blanks()
+        || E'\u200c\u200d\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069', '')
+$$;
+
+-- The error code of a row: ours, or read from the text that the old backend wrote.
+create or replace function public.wacampaign_error_code(p_code int, p_message text)
+returns int language sql immutable
+set search_path = public, extensions, pg_temp as $$
+    select coalesce(
+        p_code,
+        substring(p_message from '\(#([0-9]{1,7})\)')::int,
+        substring(p_message from '"code" *: *([0-9]{1,7})')::int,
+        0
+    )
+$$;
+comment on function public.wacampaign_error_code(int, text) is
+    'for everybody: an index of send_queue calls it with the rights of whoever writes a failed row';
+
+-- Which bucket a row of whatsapp_numbers sends from: that of its phone number id, without what
+-- people paste along (white space of any kind, marks that nobody sees); a row without one has its own.
+create or replace function public.wacampaign_bucket_key(p_id uuid, p_phone_number_id text)
+returns text language sql immutable
+set search_path = public, extensions, pg_temp as $$
+    select coalesce(nullif(regexp_replace(p_phone_number_id, '[^0-9A-Za-z]', '', 'g'), ''), p_id::text)
+$$;
+
+-- A time as JSON gives it.
+create or replace function public.wacampaign_utc(p_at timestamptz)
+returns text language sql stable
+set search_path = public, extensions, pg_temp as $$
+    select to_char(p_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+$$;
+
+-- The rate of a number now, in messages per second: what is configured, or less after throttling,
+-- coming back by a twentieth of the configured rate every five seconds.
+create or replace function public.wacampaign_rate(
+    p_configured int, p_lowered numeric, p_changed_at timestamptz, p_now timestamptz)
+returns numeric language sql immutable
+set search_path = public, extensions, pg_temp as $$
+    select case
+        when p_lowered is null then greatest(coalesce(p_configured, 60), 0)
+        else least(
+            greatest(coalesce(p_configured, 60), 0),
+            p_lowered
+                + floor(extract(epoch from p_now - coalesce(p_changed_at, p_now)) / 5)
+                * greatest(1, coalesce(p_configured, 60) / 20.0)
+        )
+    end
+$$;
+
+-- Whether a value of var1 may be replaced: a URL, a media id, or nothing at all. Where it is asked
+-- a million times, it stands written out: a call costs more than the question.
+create or replace function public.wacampaign_is_media(p_payload jsonb)
+returns bool language sql immutable
+set search_path = public, extensions, pg_temp as $$
+    select case
+        when jsonb_typeof(p_payload) is distinct from 'object' then false
+        else coalesce(btrim(p_payload ->> 'var1', public.wacampaign_blanks()), '') ~* '^(https?://.*|[0-9]*)$' end
+$$;
+
+-- Whether a row has the medium already. p_signed: Meta signs its samples anew at each reading, so the
+-- same address with another signature is no change, while the old one (`oe`, hexadecimal seconds)
+-- is good for three more days, as in the media validator.
+create or replace function public.wacampaign_has_medium(p_var1 text, p_medium text, p_signed bool)
+returns bool language sql stable
+set search_path = public, extensions, pg_temp as $$
+    select coalesce(p_var1 = p_medium or p_signed
+        and split_part(p_var1, '?', 1) = split_part(p_medium, '?', 1)
+        and coalesce(to_timestamp(
+            ('x' || lpad(substring(p_var1 from '[?&]oe=([0-9a-fA-F]{1,8})(?:&|$)'), 16, '0'))
+            ::bit(64)::bigint) > clock_timestamp() + interval '72 hours', true), false)
+$$;

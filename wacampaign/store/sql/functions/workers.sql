@@ -1,0 +1,92 @@
+-- Workers: registered, alive while they beat, gone.
+
+-- Whether the guard stands: all of its triggers, and each fires.
+create or replace function public.wacampaign_guarded()
+returns bool language sql stable
+set search_path = public, extensions, pg_temp as $$
+    select count(*) = 6
+    from pg_catalog.pg_trigger t
+    where t.tgrelid in (to_regclass('public.send_queue'), to_regclass('public.campaigns'))
+      and t.tgname like 'wacampaign\_guard\_%' and t.tgenabled in ('O', 'A')
+$$;
+
+-- A worker begins, or begins again after it was given up; then what the dead hold is given up.
+-- 42883 (as for anything that is missing: `db migrate` makes it): the guard does not stand.
+create or replace function public.wacampaign_register(
+    p_worker_id uuid, p_host text, p_pid int, p_version text)
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    v_new bool;
+begin
+    if not public.wacampaign_guarded() then
+        raise sqlstate '42883' using message = 'the guard is missing or switched off:'
+            || ' without it, what other programs write may have messages sent twice';
+    end if;
+    insert into public.wacampaign_workers (id, host, pid, version)
+    values (p_worker_id, p_host, p_pid, p_version)
+    on conflict (id) do update
+    set last_beat_at = clock_timestamp(), stopped_at = null
+    returning xmax = 0 into v_new;
+    if v_new then
+        insert into public.wacampaign_events (kind, actor, worker_id, detail)
+        values ('worker_started', 'worker', p_worker_id,
+                jsonb_build_object('host', p_host, 'pid', p_pid, 'version', p_version));
+    end if;
+    return public.wacampaign_reap();
+end
+$$;
+
+-- A worker is alive while it has not stopped and has beaten within 30 s: three beats of 10 s
+-- may be missed (a hosted database stalls for seconds now and then).
+create or replace function public.wacampaign_is_alive(p_worker_id uuid)
+returns bool language sql stable
+set search_path = public, extensions, pg_temp as $$
+    select exists (
+        select 1 from public.wacampaign_workers w
+        where w.id = p_worker_id
+          and w.stopped_at is null
+          and w.last_beat_at > clock_timestamp() - interval '30 seconds'
+    )
+$$;
+
+-- One row a worker, beaten on a connection of its own. Cleans up after the dead while it is there.
+create or replace function public.wacampaign_heartbeat(p_worker_id uuid, p_in_flight int default 0)
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    v_known bool;
+begin
+    -- First, while no lock is held that others wait for: what the backend's UI is shown.
+    perform public.wacampaign_show_progress();
+    update public.wacampaign_workers
+    set last_beat_at = clock_timestamp(), in_flight = p_in_flight
+    where id = p_worker_id and stopped_at is null;
+    v_known := found;
+    -- An hour of closed claims is kept for questions; charts go back a month.
+    delete from public.wacampaign_claims
+    where closed_at is not null and claimed_at < clock_timestamp() - interval '1 hour';
+    delete from public.wacampaign_pace where at < clock_timestamp() - interval '31 days';
+    -- Meta reports on a message for 30 days.
+    delete from public.wacampaign_deleted_rows
+    where deleted_at < clock_timestamp() - interval '31 days';
+    return public.wacampaign_reap()
+        || jsonb_build_object('known', v_known, 'guarded', public.wacampaign_guarded());
+end
+$$;
+
+-- A worker ends; then what the dead hold is given up.
+create or replace function public.wacampaign_goodbye(p_worker_id uuid)
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+begin
+    update public.wacampaign_workers set stopped_at = clock_timestamp(), in_flight = 0
+    where id = p_worker_id and stopped_at is null;
+    if found then
+        insert into public.wacampaign_events (kind, actor, worker_id)
+        values ('worker_stopped', 'worker', p_worker_id);
+        perform public.wacampaign_show_progress(0);
+    end if;
+    return public.wacampaign_reap();
+end
+$$;
