@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wacampaign.core.errors import ERRORS, ErrorEntry, Handling, explain, lookup
+from wacampaign.core.errors import ErrorEntry, Handling, explain, lookup
+from wacampaign.core.errors.table import error_table
 from wacampaign.core.outcomes import Outcome, Scope
 
+ERRORS = error_table().entries
 THROTTLING = [4, 80007, 130429, 131048, 131056, 131057, 131064, 133016, 613]
 TRANSIENT = [1, 2, 131000, 131016, 133004, 429]
 RECIPIENT = [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wacampaign.core.engine.judgement import NoAnswer, doubt_step, judge_answer, judge_failure
-from wacampaign.core.errors import ERRORS
+from wacampaign.core.errors.table import error_table
 from wacampaign.core.outcomes import Outcome, Scope, Verdict
 
 WAMID = "wamid.HBgLMTU1NTAxMDAwMDEVAgARGBI"
@@ -261,7 +261,7 @@ def _proved(verdict: Verdict, status: int, body: bytes, *, from_meta: bool) -> N
     error = json.loads(body)["error"]
     trace, kind = _marks(error)
     assert 400 <= status <= 599
-    if int(error["code"]) in ERRORS:
+    if int(error["code"]) in error_table().entries:
         assert trace or from_meta or (kind and status < 500)
     else:
         assert (trace or from_meta) and status < 500
@@ -280,7 +280,7 @@ def test_any_bytes(status: int, body: bytes, from_meta: bool) -> None:
     st.fixed_dictionaries(
         {},
         optional={
-            "code": st.sampled_from(sorted(ERRORS)) | JSON,
+            "code": st.sampled_from(sorted(error_table().entries)) | JSON,
             "error_subcode": JSON,
             "message": st.text(alphabet=st.characters(), max_size=40) | JSON,
             "type": st.sampled_from(META_TYPES) | JSON,

@@ -10,7 +10,7 @@ import pytest
 
 import wacampaign
 from wacampaign.cli.app import app
-from wacampaign.core.errors import ERRORS
+from wacampaign.core.errors.table import error_table
 
 COMMAND = re.compile(r"\bwacampaign ([a-z][a-z0-9-]+)")
 
@@ -22,7 +22,7 @@ def known_commands() -> set[str]:
 
 
 def named() -> Iterator[tuple[str, str]]:
-    for entry in ERRORS.values():
+    for entry in error_table().entries.values():
         for command in COMMAND.findall(entry.next_step):
             yield f"error {entry.code}", command
     package = Path(wacampaign.__file__).parent

@@ -12,18 +12,11 @@ from typing import Final
 from typer.main import get_command
 
 from wacampaign.cli.app import app
-from wacampaign.core.errors import ERRORS, ErrorEntry
-from wacampaign.core.errors.other import (
-    LEGACY,
-    NOT_SENDING,
-    PERMISSIONS,
-    UNKNOWN_REFUSAL,
-    WITHOUT_CODE,
-)
-from wacampaign.core.errors.payload import PAYLOAD_AND_TEMPLATE
-from wacampaign.core.errors.recipient import RECIPIENT
-from wacampaign.core.errors.sender import SENDER
-from wacampaign.core.errors.throttle import THROTTLE_AND_TRANSIENT
+from wacampaign.core.errors import ErrorEntry
+from wacampaign.core.errors.table import error_table
+
+TABLE: Final = error_table()
+NOT_SENDING: Final = TABLE.groups["not_sending"]
 
 _HEAD: Final = """\
 # Error codes
@@ -52,16 +45,16 @@ decides, never the HTTP status: some final errors come as 500, and throttling co
 """
 
 _SECTIONS: Final = (
-    ("Limits and passing faults", THROTTLE_AND_TRANSIENT),
-    ("The recipient", RECIPIENT),
-    ("Payload, template, media", PAYLOAD_AND_TEMPLATE),
-    ("The sending number and account", SENDER),
-    ("Token and permissions", PERMISSIONS),
+    ("Limits and passing faults", TABLE.groups["limits"]),
+    ("The recipient", TABLE.groups["recipient"]),
+    ("Payload, template, media", TABLE.groups["payload"]),
+    ("The sending number and account", TABLE.groups["sender"]),
+    ("Token and permissions", TABLE.groups["permissions"]),
 )
 _UNKNOWN: Final = {
-    "any other code of Meta's, HTTP 429": ERRORS[429],
-    "any other code of Meta's, HTTP 4xx": UNKNOWN_REFUSAL,
-    "none: a row that another program failed": WITHOUT_CODE,
+    "any other code of Meta's, HTTP 429": TABLE.entries[429],
+    "any other code of Meta's, HTTP 4xx": TABLE.unknown_code,
+    "none: a row that another program failed": TABLE.no_code,
 }
 
 
@@ -77,7 +70,7 @@ def markdown() -> str:
     for title, entries in _SECTIONS:
         parts.append(f"## {title}\n\n{_table((str(e.code), e) for e in _sorted(entries))}")
     parts.append("## Codes that are not in this table\n\n" + _table(_UNKNOWN.items()))
-    old = ", ".join(f"{code} is {new}" for code, new in sorted(LEGACY.items()))
+    old = ", ".join(f"{code} is {new}" for code, new in sorted(TABLE.old_codes.items()))
     parts.append(
         "## Old codes\n\nCodes of the former On-Premises API and of old webhooks are read as"
         f" today's: {old}.\n"
@@ -89,7 +82,7 @@ def markdown() -> str:
 def documented_codes() -> set[int]:
     """Every code on the page."""
     entries = [e for _, part in _SECTIONS for e in part]
-    return {e.code for e in (*entries, *NOT_SENDING)} | LEGACY.keys()
+    return {e.code for e in (*entries, *NOT_SENDING)} | TABLE.old_codes.keys()
 
 
 def _not_sending() -> str:
@@ -137,7 +130,7 @@ def _ranges(codes: list[int]) -> str:
 def _missing_commands() -> list[str]:
     """Commands that a step names and the program does not have."""
     known = set(getattr(get_command(app), "commands", {}))
-    steps = [entry.next_step for entry in (*ERRORS.values(), *_UNKNOWN.values())]
+    steps = [entry.next_step for entry in (*TABLE.entries.values(), *_UNKNOWN.values())]
     named = {name for step in steps for name in re.findall(r"wacampaign ([a-z][a-z0-9-]*)", step)}
     return sorted(named - known)
 

@@ -8,7 +8,7 @@ from tests.docs import error_codes, media_findings
 from tests.docs.pages import DOCS, ROOT, section, table_rows
 from wacampaign import settings
 from wacampaign.cli.program import DEBUG_SETTING
-from wacampaign.core.errors import ERRORS
+from wacampaign.core.errors.table import error_table
 from wacampaign.core.investigation.hypotheses import HYPOTHESES
 
 REFERENCE = DOCS / "reference"
@@ -43,7 +43,7 @@ def test_error_codes_are_current() -> None:
 
 
 def test_every_error_code_is_listed() -> None:
-    assert error_codes.documented_codes() == ERRORS.keys()
+    assert error_codes.documented_codes() == error_table().entries.keys()
 
 
 def test_media_findings_are_current() -> None:

@@ -7,7 +7,7 @@ import typer
 from wacampaign.cli.options import AsJson
 from wacampaign.cli.output import print_json, tell
 from wacampaign.cli.plan import show_next
-from wacampaign.core.errors import ERRORS, ErrorEntry, investigate, lookup
+from wacampaign.core.errors import ErrorEntry, investigate, known, lookup
 
 
 def explain(
@@ -30,11 +30,11 @@ def explain(
     Example: wacampaign explain 135000
     """
     entry = lookup(code, 400)
-    known = code in ERRORS
+    is_known = known(code) is not None
     if as_json:
-        print_json(_as_json(entry, known))
+        print_json(_as_json(entry, is_known))
         return
-    tell(f"{code} {entry.title if known else 'is not in the error table'}")
+    tell(f"{code} {entry.title if is_known else 'is not in the error table'}")
     again = "may help once the cause is gone" if entry.retryable else "does not help"
     for name, text in (
         ("concerns", str(entry.scope)),
@@ -48,10 +48,10 @@ def explain(
     show_next(investigate(code))
 
 
-def _as_json(entry: ErrorEntry, known: bool) -> dict[str, object]:
+def _as_json(entry: ErrorEntry, is_known: bool) -> dict[str, object]:
     return {
         "code": entry.code,
-        "known": known,
+        "known": is_known,
         "title": entry.title,
         "scope": str(entry.scope),
         "http_status": entry.http_status,

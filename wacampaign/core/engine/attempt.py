@@ -19,6 +19,7 @@ from wacampaign.core.engine.ports import (
     Withheld,
 )
 from wacampaign.core.engine.waiting import HeldClaim
+from wacampaign.core.errors.table import error_table
 from wacampaign.core.outcomes import Verdict
 from wacampaign.core.template.message import PayloadMismatch
 
@@ -39,6 +40,7 @@ class Attempts:
         self._in_flight = in_flight
         self._log = log
         self._clock = clock
+        error_table()  # Read it now, not when the first refusal comes and others wait.
 
     async def send(self, row: ClaimedRow, claim: HeldClaim, credentials: Credentials) -> Verdict:
         """Sends the row's message once. Raises `Withheld` if its slot or its fence had passed.

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from wacampaign.core.errors import ERRORS, Handling, explain, lookup
-from wacampaign.core.errors.model import COUNT_HOLD_AFTER, OUTAGE_HOLD_AFTER, OUTAGE_HOLD_S
+from wacampaign.core.errors import Handling, explain, known, lookup
+from wacampaign.core.errors.kinds import COUNT_HOLD_AFTER, OUTAGE_HOLD_AFTER, OUTAGE_HOLD_S
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.outcomes import TEXT_LENGTH, Outcome, Scope, Verdict
 
@@ -95,7 +95,7 @@ def judge_answer(
         and phone_number_id
         and f"'{phone_number_id}'" in error.message
     )
-    entry = ERRORS[33] if about_number else lookup(error.code, http_status)
+    entry = lookup(33 if about_number else error.code, http_status)
     return Verdict(
         entry.outcome,
         code=error.code,
@@ -114,7 +114,7 @@ def _is_refusal(error: _GraphError, http_status: int, *, from_meta: bool) -> boo
     """Whether this is certainly Meta's word that it did not take the message."""
     if not 400 <= http_status <= 599:
         return False
-    entry = ERRORS.get(error.code)
+    entry = known(error.code)
     client_error = http_status < 500 and http_status != 408
     if error.has_trace or from_meta:
         # Meta wrote it. A code that nobody knows is a refusal all the same when Meta finds fault

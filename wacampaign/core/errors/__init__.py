@@ -1,36 +1,17 @@
-"""Every error code that the Cloud API is known to answer, and what this program makes of it.
-
-Source: Meta's error reference of September 2026, titles and HTTP statuses from that of December
-2025 (the last that had them), completed by public reports where Meta is silent. HTTP status None
-means that no source names one.
-"""
+"""What this program makes of the error codes of the Cloud API: the table is `codes.toml`."""
 
 import re
 from dataclasses import replace
-from typing import Final
 
 from wacampaign.core.errors.model import ErrorEntry, Handling, investigate
-from wacampaign.core.errors.other import (
-    LEGACY,
-    NOT_SENDING,
-    PERMISSIONS,
-    UNKNOWN_REFUSAL,
-    WITHOUT_CODE,
-)
-from wacampaign.core.errors.payload import PAYLOAD_AND_TEMPLATE
-from wacampaign.core.errors.recipient import RECIPIENT
-from wacampaign.core.errors.sender import SENDER
-from wacampaign.core.errors.throttle import THROTTLE_AND_TRANSIENT
+from wacampaign.core.errors.table import error_table
 
-__all__ = ["ERRORS", "ErrorEntry", "Handling", "explain", "investigate", "lookup", "without_step"]
+__all__ = ["ErrorEntry", "Handling", "explain", "investigate", "known", "lookup", "without_step"]
 
-_SENDING: Final = (*THROTTLE_AND_TRANSIENT, *RECIPIENT, *PAYLOAD_AND_TEMPLATE, *SENDER)
-_BY_CODE: Final = {entry.code: entry for entry in (*PERMISSIONS, *NOT_SENDING, *_SENDING)}
 
-#: All known codes. 200 to 299 and the other ranges are there code by code.
-ERRORS: Final[dict[int, ErrorEntry]] = _BY_CODE | {
-    old: replace(_BY_CODE[new], code=old) for old, new in LEGACY.items()
-}
+def known(code: int) -> ErrorEntry | None:
+    """The entry of a code, None if nobody knows that code."""
+    return error_table().entries.get(code)
 
 
 def lookup(code: int | None, http_status: int) -> ErrorEntry:
@@ -39,12 +20,13 @@ def lookup(code: int | None, http_status: int) -> ErrorEntry:
     `code` is None when a row failed without one of Meta's. The entry of an unknown code carries
     that code.
     """
+    table = error_table()
     if code is None:
-        return WITHOUT_CODE
-    if (entry := ERRORS.get(code)) is not None:
+        return table.no_code
+    if (entry := table.entries.get(code)) is not None:
         return entry
     # "Sometimes with an error code we don't know about" (whatsapp-cloud-api, 1.1).
-    entry = ERRORS[429] if http_status == 429 else UNKNOWN_REFUSAL
+    entry = table.entries[429] if http_status == 429 else table.unknown_code
     return replace(entry, code=code)
 
 

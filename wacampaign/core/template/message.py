@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from wacampaign.core.cells import BLANKS, cell
-from wacampaign.core.errors.model import COUNT_HOLD_AFTER
+from wacampaign.core.errors.kinds import COUNT_HOLD_AFTER
 from wacampaign.core.outcomes import TEXT_LENGTH, Outcome, Scope, Verdict
 from wacampaign.core.template.shape import Slot, shape_of
 from wacampaign.core.template.values import is_blank, is_link, variable_count
