@@ -6,27 +6,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 from wacampaign.core.errors.kinds import KINDS
-from wacampaign.core.errors.model import ErrorEntry, Handling, investigate
-from wacampaign.core.outcomes import Scope
+from wacampaign.core.errors.model import ErrorEntry, investigate
 
-#: What an entry may say beside its kind: fields of `ErrorEntry`.
-_TYPES: Final[dict[str, type]] = {
-    "title": str,
-    "handling": Handling,
-    "scope": Scope,
-    "next_step": str,
-    "http_status": int,
-    "burns_row": bool,
-    "retryable": bool,
-    "hold_after": int,
-    "hold_cumulative": bool,
-    "hold_seconds": int,
-    "max_retries": int,
-    "wait_ms": int,
-    "look_first": bool,
+#: What an entry may say beside its kind, and of which types: the fields of `ErrorEntry`.
+_TYPES: Final = {
+    name: get_args(hint) or (hint,) for name, hint in get_type_hints(ErrorEntry).items()
 }
 
 
@@ -103,18 +90,16 @@ def _entry(code: int, said: dict[str, Any], words: dict[str, str]) -> ErrorEntry
     fields = {"http_status": None} | KINDS[said["kind"]]
     for key, value in said.items():
         if key != "kind":
-            fields[key] = _checked(_TYPES[key], value)
+            types = _TYPES[key]
+            if issubclass(types[0], StrEnum):
+                fields[key] = types[0](value)
+            elif type(value) in types:
+                fields[key] = value
+            else:
+                raise ValueError(f"{key} cannot be {value!r}")
     step = fields["next_step"].format_map(words)
     fields["next_step"] = step.format(code=code, investigate=investigate(code))
     return ErrorEntry(code, **fields)
-
-
-def _checked(wanted: type, value: Any) -> object:
-    if issubclass(wanted, StrEnum):
-        return wanted(value)
-    if type(value) is not wanted:
-        raise ValueError(f"{value!r} is no {wanted.__name__}")
-    return value
 
 
 @contextmanager
