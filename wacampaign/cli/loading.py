@@ -1,4 +1,8 @@
-"""Commands are imported when they are run: the help of all commands imports none of them."""
+"""Commands are imported when they are run: to parse a command line and to show help, none is.
+
+A command's name, parameters and help are taken from its module's text, so the modules import at
+their top whatever a run needs, and only a run waits for it.
+"""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,22 +76,76 @@ class LazyGroup(TyperGroup):
 @cache
 def _load(name: str, place: str) -> Any:
     module_name, _, attribute = place.partition(":")
-    module = import_module(f"{_PACKAGE}.{module_name}")
-    command = getattr(module, attribute)
+    outline = _outline(module_name, attribute)
+    command = outline[attribute]
     holder = typer.Typer(rich_markup_mode=None)
     if isinstance(command, typer.Typer):
         holder.add_typer(command, name=name)
     else:
-        holder.command(name, cls=getattr(module, "COMMAND_CLASS", None))(command)
+        holder.command(name, cls=outline.get("COMMAND_CLASS"))(command)
     return get_group(holder).commands[name]
+
+
+def _outline(module_name: str, attribute: str) -> dict[str, Any]:
+    """A command's module without what only a run needs; its commands call those of the module.
+
+    Of its statements those are executed that bind a name which the parameters use, or which
+    another of these statements uses.
+    """
+
+    def run(function: str, given: dict[str, Any]) -> None:
+        getattr(import_module(f"{_PACKAGE}.{module_name}"), function)(**given)
+
+    path, tree = _parsed(module_name)
+    wanted = {attribute, "COMMAND_CLASS", "annotations"}  # the last is from `__future__`
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and _is_command(node, attribute):
+            wanted.add(node.name)
+            node.body[1:] = ast.parse(f"run({node.name!r}, locals())").body  # after its docstring
+    kept: set[ast.stmt] = set()
+    while more := {node for node in tree.body if _bound(node) & wanted} - kept:
+        kept |= more
+        wanted.update(*map(_names, more))
+    tree.body = [node for node in tree.body if node in kept]
+    outline = {"__name__": f"{_PACKAGE}.{module_name}", "run": run}
+    exec(compile(tree, path, "exec"), outline)
+    return outline
+
+
+def _is_command(function: ast.FunctionDef, attribute: str) -> bool:
+    """Whether it is the one of this name, or one of the group of this name."""
+    return function.name == attribute or any(
+        attribute in _names(decorator) for decorator in function.decorator_list
+    )
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """The names that a statement gives to what it makes or imports."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return {alias.asname or alias.name for alias in names}
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+    return set()
+
+
+def _parsed(module_name: str) -> tuple[str, ast.Module]:
+    """A command's module: its path, and its text as a tree."""
+    source = resources.files(_PACKAGE) / f"{module_name}.py"
+    return str(source), ast.parse(source.read_text(encoding="utf-8"))
 
 
 def _summary(line: Listed, room: int) -> str:
     """The beginning of a command's help, read from its module's text."""
     module_name, _, attribute = line.place.partition(":")
-    source = (resources.files(_PACKAGE) / f"{module_name}.py").read_text(encoding="utf-8")
     text = None
-    for node in ast.parse(source).body:
+    for node in _parsed(module_name)[1].body:
         if isinstance(node, ast.FunctionDef) and node.name == attribute:
             text = ast.get_docstring(node)
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == attribute:

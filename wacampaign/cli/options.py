@@ -64,3 +64,9 @@ Code: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+SkipPreflight: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--skip-preflight", help="Start without looking; the campaign's events say so then."
+    ),
+]

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar
 
 import typer
 
-from wacampaign.cli.commands.preflight import SkipPreflight, check_before_start
-from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.commands.preflight import check_before_start
+from wacampaign.cli.options import AsJson, DryRun, EnvFile, SkipPreflight, StoreFlag, Yes
 from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.screens.progress import progress_bar

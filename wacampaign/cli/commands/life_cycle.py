@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wacampaign.cli.commands.preflight import SkipPreflight, check_before_start
-from wacampaign.cli.options import CampaignArgument, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.commands.preflight import check_before_start
+from wacampaign.cli.options import CampaignArgument, DryRun, EnvFile, SkipPreflight, StoreFlag, Yes
 from wacampaign.cli.output import tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.session import read_settings, with_store

@@ -19,13 +19,6 @@ from wacampaign.operations.preflight import refuse_unready, run_preflight
 from wacampaign.problems import Declined
 from wacampaign.settings import Settings
 
-SkipPreflight = Annotated[
-    bool,
-    typer.Option(
-        "--skip-preflight", help="Start without looking; the campaign's events say so then."
-    ),
-]
-
 
 def preflight(
     campaign: CampaignArgument,
