@@ -41,20 +41,14 @@ set plan_cache_mode = force_custom_plan as $$
 declare
     v_n int;
 begin
-    with held as (
-        select * from unnest(p_ids, p_claim_ids) as t (id, claim_id)
-    ), freed as (
-        update public.send_queue q
-        set status = 'ready', revision = coalesce(q.revision, 0) + 1, claim_id = null,
-            worker_id = null, claimed_at = null, lease_until = null,
-            updated_at = clock_timestamp()
-        from held
-        where q.id = held.id
-          and (q.claim_id = held.claim_id and q.worker_id = p_worker_id
-               and q.status = 'processing' and q.in_doubt_since is null) is true
-        returning 1
-    )
-    select count(*) into v_n from freed;
+    update public.send_queue q
+    set status = 'ready', revision = coalesce(q.revision, 0) + 1, claim_id = null,
+        worker_id = null, claimed_at = null, lease_until = null, updated_at = clock_timestamp()
+    from unnest(p_ids, p_claim_ids) as held (id, claim_id)
+    where q.id = held.id
+      and (q.claim_id = held.claim_id and q.worker_id = p_worker_id
+           and q.status = 'processing' and q.in_doubt_since is null) is true;
+    get diagnostics v_n = row_count;
     return jsonb_build_object('released', v_n);
 end
 $$;

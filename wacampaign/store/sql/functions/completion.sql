@@ -11,9 +11,8 @@ declare
     v_total bigint;
 begin
     select k.total_contacts into v_total from public.campaigns k where k.id = p_campaign_id;
-    select v_total - coalesce(sum(n), 0) into v_missing
-    from public.wacampaign_counts where campaign_id = p_campaign_id;
-    v_missing := v_missing - public.wacampaign_deleted(p_campaign_id);
+    v_missing := v_total - public.wacampaign_counted(p_campaign_id)
+        - public.wacampaign_deleted(p_campaign_id);
     if coalesce(v_missing, 0) <= 0 then
         return 0;
     end if;

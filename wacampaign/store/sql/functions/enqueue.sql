@@ -1,5 +1,12 @@
 -- A campaign is made, gets its rows, and is complete.
 
+-- The reason of a pause that says that not all contacts are in the queue.
+create or replace function public.wacampaign_being_written()
+returns text language sql immutable
+set search_path = public, extensions, pg_temp as $$
+    select 'its contacts are being written'
+$$;
+
 -- A campaign without rows, paused until they are in. Its id comes from the caller: a second time,
 -- nothing.
 --   p_total: contacts that will have a row; p_invalid: those that were left out
@@ -14,7 +21,7 @@ begin
         (id, name, whatsapp_number_id, template_names, total_contacts, invalid_contacts_count,
          total_sent, total_failed, is_scheduled, status, pause_reason, created_at)
     values (p_id, p_name, p_number_id, p_templates, p_total, p_invalid, 0, 0, false, 'paused',
-            'its contacts are being written', clock_timestamp())
+            public.wacampaign_being_written(), clock_timestamp())
     on conflict (id) do nothing;
     if found then
         perform public.wacampaign_event(p_id, 'created', p_actor, p_total);
@@ -55,10 +62,8 @@ returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
     v_total constant int := (public.wacampaign_campaign(p_campaign_id)).total_contacts;
-    v_rows bigint;
+    v_rows constant bigint := public.wacampaign_counted(p_campaign_id);
 begin
-    select coalesce(sum(n), 0) into v_rows
-    from public.wacampaign_counts where campaign_id = p_campaign_id;
     if v_rows < v_total then
         raise sqlstate 'PT409' using
             message = format('%s of %s contacts are not in the queue', v_total - v_rows, v_total),
@@ -66,7 +71,7 @@ begin
     end if;
     update public.campaigns set pause_reason = 'not started yet'
     where id = p_campaign_id and status = 'paused'
-      and pause_reason = 'its contacts are being written';
+      and pause_reason = public.wacampaign_being_written();
     if found then
         perform public.wacampaign_event(p_campaign_id, 'filled', p_actor, v_rows);
     end if;

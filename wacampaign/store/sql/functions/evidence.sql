@@ -136,33 +136,17 @@ begin
 end
 $$;
 
--- Rows that failed with p_code, with their payloads, over id: those after p_after, at most 1,000.
+-- A page of the rows that failed with p_code, with their payloads; see wacampaign_failed_page.
 create or replace function public.wacampaign_evidence_failed(
     p_campaign_id uuid, p_code int, p_after uuid default null, p_limit int default 1000)
-returns jsonb language plpgsql stable
-set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
-set enable_bitmapscan = off set plan_cache_mode = force_custom_plan as $$
-declare
-    v_after constant uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
-begin
-    return (
-        select coalesce(jsonb_agg(jsonb_build_object(
-            'id', r.id, 'number', r.whatsapp_number_id, 'template', r.template_name,
-            'phone', r.phone, 'payload', r.payload, 'text', r.error_message,
-            'at', public.wacampaign_utc(r.updated_at)
-        ) order by r.id), '[]'::jsonb)
-        from (
-            select q.id, q.whatsapp_number_id, q.template_name, q.phone, q.payload,
-                   q.error_message, q.updated_at
-            from public.send_queue q
-            where q.campaign_id = p_campaign_id and q.status = 'failed'
-              and public.wacampaign_error_code(q.error_code, q.error_message) = p_code
-              and q.id > v_after
-            order by q.id
-            limit least(p_limit, 1000)
-        ) as r
-    );
-end
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp set jit = off as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'id', r.id, 'number', r.whatsapp_number_id, 'template', r.template_name,
+        'phone', r.phone, 'payload', r.payload, 'text', r.error_message,
+        'at', public.wacampaign_utc(r.updated_at)
+    ) order by r.id), '[]'::jsonb)
+    from public.wacampaign_failed_page(p_campaign_id, p_code, p_after, p_limit) as r
 $$;
 
 -- Some rows that were sent, with their payloads; at most 1,000.

@@ -38,30 +38,27 @@ end
 $$;
 
 -- One page of the failed rows of one code, over id: those after p_after, at most 1,000.
+create or replace function public.wacampaign_failed_page(
+    p_campaign_id uuid, p_code int, p_after uuid, p_limit int)
+returns setof public.send_queue language sql stable
+set search_path = public, extensions, pg_temp set enable_seqscan = off
+set enable_bitmapscan = off as $$
+    select q.* from public.send_queue q
+    where q.campaign_id = p_campaign_id and q.status = 'failed'
+      and public.wacampaign_error_code(q.error_code, q.error_message) = p_code
+      and q.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+    order by q.id
+    limit least(p_limit, 1000)
+$$;
+
+-- Such a page, as it is shown.
 create or replace function public.wacampaign_failed_rows(
     p_campaign_id uuid, p_code int, p_after uuid default null, p_limit int default 1000)
-returns jsonb language plpgsql stable
-set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
-set enable_bitmapscan = off set plan_cache_mode = force_custom_plan as $$
-declare
-    v_after constant uuid := coalesce(p_after, '00000000-0000-0000-0000-000000000000');
-begin
-    return (
-        select coalesce(jsonb_agg(jsonb_build_object(
-            'id', r.id, 'phone', r.phone, 'template', r.template_name, 'text', r.error_message,
-            'at', to_char(r.updated_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-            'accepted', r.whatsapp_message_id is not null
-        ) order by r.id), '[]'::jsonb)
-        from (
-            select q.id, q.phone, q.template_name, q.error_message, q.updated_at,
-                   q.whatsapp_message_id
-            from public.send_queue q
-            where q.campaign_id = p_campaign_id and q.status = 'failed'
-              and public.wacampaign_error_code(q.error_code, q.error_message) = p_code
-              and q.id > v_after
-            order by q.id
-            limit least(p_limit, 1000)
-        ) as r
-    );
-end
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp set jit = off as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'id', r.id, 'phone', r.phone, 'template', r.template_name, 'text', r.error_message,
+        'at', public.wacampaign_utc(r.updated_at), 'accepted', r.whatsapp_message_id is not null
+    ) order by r.id), '[]'::jsonb)
+    from public.wacampaign_failed_page(p_campaign_id, p_code, p_after, p_limit) as r
 $$;

@@ -164,9 +164,8 @@ declare
     v_left bigint;
 begin
     begin
-        select coalesce(sum(c.n), 0) into v_left from public.wacampaign_counts c
-        where c.campaign_id = new.id and c.status in ('ready', 'pending');
-        v_left := v_left + public.wacampaign_held_rows(new.id);
+        v_left := public.wacampaign_counted(new.id, 'ready', 'pending')
+            + public.wacampaign_held_rows(new.id);
         if v_left > 0 then
             insert into public.wacampaign_events
                 (campaign_id, kind, actor, row_count, reason, detail)

@@ -160,6 +160,21 @@ begin
 end
 $$;
 
+-- The standing holds over the rows that a campaign has in one of these states, the oldest first.
+create or replace function public.wacampaign_holds_over(
+    p_campaign_id uuid, variadic p_statuses text[])
+returns setof public.wacampaign_holds language sql stable
+set search_path = public, extensions, pg_temp as $$
+    select h.* from public.wacampaign_holds h
+    where h.lifted_at is null and (h.held_until is null or h.held_until > clock_timestamp())
+      and (h.campaign_id is null or h.campaign_id = p_campaign_id)
+      and exists (select 1 from public.wacampaign_counts c
+                  where c.campaign_id = p_campaign_id and c.n > 0 and c.status = any (p_statuses)
+                    and c.whatsapp_number_id = h.whatsapp_number_id
+                    and (h.template_name is null or h.template_name = c.template_name))
+    order by h.created_at, h.id
+$$;
+
 -- Lifts what holds the rows that this campaign has left. Returns how many holds that were.
 create or replace function public.wacampaign_lift_holds(p_campaign_id uuid)
 returns int language plpgsql
@@ -214,11 +229,6 @@ set search_path = public, extensions, pg_temp as $$
                 where n.id = h.whatsapp_number_id and n.is_active
                   and n.last_updated > h.created_at)
             end) order by h.created_at, h.id), '[]'::jsonb)
-    from public.wacampaign_holds h
-    where h.lifted_at is null and h.held_until is null
-      and (h.campaign_id is null or h.campaign_id = p_campaign_id)
-      and exists (select 1 from public.wacampaign_counts c
-                  where c.campaign_id = p_campaign_id and c.status in ('ready', 'pending')
-                    and c.n > 0 and c.whatsapp_number_id = h.whatsapp_number_id
-                    and (h.template_name is null or h.template_name = c.template_name))
+    from public.wacampaign_holds_over(p_campaign_id, 'ready', 'pending') as h
+    where h.held_until is null
 $$;

@@ -48,7 +48,7 @@ begin
     if v_was = v_now then
         return jsonb_build_object('changed', false, 'was', v_was, 'status', v_was);
     end if;
-    if v_now = 'running' and v_campaign.pause_reason = 'its contacts are being written' then
+    if v_now = 'running' and v_campaign.pause_reason = public.wacampaign_being_written() then
         raise sqlstate 'PT409' using
             message = 'not all of its contacts are in the queue, so it cannot be started',
             hint = 'if no `wacampaign create` is running: wacampaign cancel ' || p_campaign_id
@@ -77,10 +77,7 @@ begin
         perform public.wacampaign_show_totals(array[p_campaign_id]);
     end if;
     perform public.wacampaign_event(
-        p_campaign_id, v_done, p_actor,
-        (select coalesce(sum(n), 0) from public.wacampaign_counts
-         where campaign_id = p_campaign_id and status = 'ready'),
-        p_reason,
+        p_campaign_id, v_done, p_actor, public.wacampaign_counted(p_campaign_id, 'ready'), p_reason,
         jsonb_build_object('was', v_was, 'pause_reason', v_campaign.pause_reason,
                            'holds_lifted', v_lifted));
     return jsonb_build_object('changed', true, 'was', v_was, 'status', v_now,

@@ -50,26 +50,17 @@ begin
                                        where c.id = q.claim_id and c.closed_at is null)))
                or (q.status = 'sent' and q.in_doubt_cause = 'assumed_sent'))
         limit p_limit
-    ), done as (
-        update public.send_queue q
-        set status = 'sent', revision = coalesce(q.revision, 0) + 1,
-            whatsapp_message_id = p.wamid, error_code = null, error_message = null,
-            next_retry_at = null, in_doubt_since = null,
-            in_doubt_cause = null, sent_at = coalesce(q.sent_at, p.created_at),
-            actual_sent_at = coalesce(q.actual_sent_at, p.created_at),
-            updated_at = clock_timestamp()
-        from proved p
-        where q.id = p.id and q.whatsapp_message_id is null
-          -- Again: a worker may have claimed it meanwhile.
-          and (q.status in ('ready', 'pending')
-               or (q.status = 'processing'
-                   and (q.in_doubt_since is not null
-                        or not exists (select 1 from public.wacampaign_claims c
-                                       where c.id = q.claim_id and c.closed_at is null)))
-               or (q.status = 'sent' and q.in_doubt_cause = 'assumed_sent'))
-        returning 1
+        -- What a worker has claimed meanwhile is looked at again, and left out.
+        for update of q
     )
-    select count(*) into v_sent from done;
+    update public.send_queue q
+    set status = 'sent', revision = coalesce(q.revision, 0) + 1, whatsapp_message_id = p.wamid,
+        error_code = null, error_message = null, next_retry_at = null, in_doubt_since = null,
+        in_doubt_cause = null, sent_at = coalesce(q.sent_at, p.created_at),
+        actual_sent_at = coalesce(q.actual_sent_at, p.created_at), updated_at = clock_timestamp()
+    from proved p
+    where q.id = p.id;
+    get diagnostics v_sent = row_count;
     if v_sent > 0 then
         perform public.wacampaign_event(
             p_campaign_id, 'recovered', p_actor, v_sent,

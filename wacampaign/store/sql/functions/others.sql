@@ -5,9 +5,8 @@ returns bigint language sql stable
 set search_path = public, extensions, pg_temp as $$
     select case
         when deleted.n = 0 or coalesce(k.total_contacts, 0) = 0 then deleted.n
-        else greatest(0, least(deleted.n, k.total_contacts - (
-            select coalesce(sum(c.n), 0) from public.wacampaign_counts c
-            where c.campaign_id = p_campaign_id))) end::bigint
+        else greatest(0, least(
+            deleted.n, k.total_contacts - public.wacampaign_counted(p_campaign_id))) end::bigint
     from (select coalesce(sum(e.row_count), 0) as n from public.wacampaign_events e
           where e.campaign_id = p_campaign_id and e.kind = 'rows_deleted') as deleted
     left join public.campaigns k on k.id = p_campaign_id

@@ -27,9 +27,7 @@ begin
             'templates', to_jsonb(coalesce(v_campaign.template_names, '{}')),
             'total', coalesce(v_campaign.total_contacts, 0),
             'rows', (select coalesce(sum(n), 0) from lanes),
-            'pending', (
-                select coalesce(sum(c.n), 0) from public.wacampaign_counts c
-                where c.campaign_id = p_campaign_id and c.status = 'pending'),
+            'pending', public.wacampaign_counted(p_campaign_id, 'pending'),
             'missing', coalesce(public.wacampaign_missing(p_campaign_id), 0),
             'scheduled_at', public.wacampaign_utc(public.wacampaign_starts_at(p_campaign_id)),
             'now', public.wacampaign_utc(clock_timestamp()),
@@ -70,22 +68,11 @@ begin
                     'scope', h.scope, 'template', h.template_name, 'reason', h.reason,
                     'until', public.wacampaign_utc(h.held_until)) order by h.created_at),
                     '[]'::jsonb)
-                from (
-                    select * from public.wacampaign_holds h
-                    where h.lifted_at is null
-                      and (h.held_until is null or h.held_until > clock_timestamp())
-                      and (h.campaign_id is null or h.campaign_id = p_campaign_id)
-                      and exists (
-                          select 1 from lanes l
-                          where l.unsent > 0 and l.number = h.whatsapp_number_id
-                            and (h.template_name is null or h.template_name = l.template))
-                    order by h.created_at
-                    limit 100
-                ) as h),
+                from (select * from public.wacampaign_holds_over(p_campaign_id, 'pending', 'ready')
+                      limit 100) as h),
             'live_workers', (
                 select count(*) from public.wacampaign_workers w
-                where w.stopped_at is null
-                  and w.last_beat_at > clock_timestamp() - interval '30 seconds')));
+                where public.wacampaign_is_alive(w.id))));
 end
 $$;
 

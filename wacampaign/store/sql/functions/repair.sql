@@ -190,12 +190,10 @@ create or replace function public.wacampaign_repair_finish(p_repair_id uuid, p_a
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
-    v_repair public.wacampaign_repairs;
+    v_repair public.wacampaign_repairs := public.wacampaign_repair(p_repair_id);
     v_was uuid;
 begin
-    select * into v_repair from public.wacampaign_repairs where id = p_repair_id;
-    select whatsapp_number_id into v_was
-    from public.campaigns where id = v_repair.campaign_id for update;
+    select whatsapp_number_id into v_was from public.campaigns where id = v_repair.campaign_id;
     update public.wacampaign_repairs set finished_at = clock_timestamp()
     where id = p_repair_id and finished_at is null and closed_at is null and undo_begun_at is null
     returning * into v_repair;
@@ -225,10 +223,8 @@ returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
     v_was constant text := (public.wacampaign_campaign(p_campaign_id)).status;
-    v_ready bigint;
+    v_ready constant bigint := public.wacampaign_counted(p_campaign_id, 'ready');
 begin
-    select coalesce(sum(n), 0) into v_ready from public.wacampaign_counts
-    where campaign_id = p_campaign_id and status = 'ready';
     update public.campaigns set status = 'running', end_time = null, pause_reason = null
     where id = p_campaign_id and v_ready > 0
       and (status = 'completed' or status = 'failed' and not exists (

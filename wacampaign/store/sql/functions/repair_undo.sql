@@ -173,10 +173,8 @@ create or replace function public.wacampaign_repair_undo_finish(p_repair_id uuid
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
-    v_repair public.wacampaign_repairs;
+    v_repair public.wacampaign_repairs := public.wacampaign_repair(p_repair_id);
 begin
-    select * into v_repair from public.wacampaign_repairs where id = p_repair_id;
-    perform 1 from public.campaigns where id = v_repair.campaign_id for update;
     update public.wacampaign_repairs set undone_at = clock_timestamp()
     where id = p_repair_id and undo_begun_at is not null and undone_at is null
     returning * into v_repair;

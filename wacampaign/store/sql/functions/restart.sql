@@ -31,8 +31,7 @@ begin
     end if;
     perform public.wacampaign_reap();
     -- Also those that are pending: mend_rows makes them ready when the campaign runs.
-    select coalesce(sum(n), 0) into v_left from public.wacampaign_counts
-    where campaign_id = p_campaign_id and status in ('ready', 'pending');
+    v_left := public.wacampaign_counted(p_campaign_id, 'ready', 'pending');
 
     update public.wacampaign_holds
     set lifted_at = clock_timestamp()

@@ -60,11 +60,9 @@ $$;
 
 -- The seven counts of the contract.
 create or replace function public.wacampaign_row_counts(p_campaign_id uuid)
-returns jsonb language plpgsql stable
+returns jsonb language sql stable
 set search_path = public, extensions, pg_temp as $$
-begin
-    return public.wacampaign_row_states(p_campaign_id) - 'orphans';
-end
+    select public.wacampaign_row_states(p_campaign_id) - 'orphans'
 $$;
 
 -- Rows of a campaign in the hands of an open claim, be its worker alive or not. A `processing` row that
@@ -113,9 +111,7 @@ set search_path = public, extensions, pg_temp set enable_seqscan = off as $$
         'begun', coalesce(sum(dead.n) filter (where dead.begun_at is not null), 0),
         'claims', coalesce(jsonb_agg(dead.id) filter (where dead.begun_at is not null and dead.n > 0),
                            '[]'::jsonb),
-        'no_claim', (
-            select coalesce(sum(c.n), 0) from public.wacampaign_counts c
-            where c.campaign_id = p_campaign_id and c.status = 'processing')
+        'no_claim', public.wacampaign_counted(p_campaign_id, 'processing')
             - (select coalesce(sum(doubt.n), 0) from doubt)
             - public.wacampaign_held_rows(p_campaign_id),
         'in_doubt', (select jsonb_object_agg(doubt.cause, doubt.n) from doubt),

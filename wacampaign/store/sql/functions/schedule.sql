@@ -39,7 +39,7 @@ begin
     if c_at <= clock_timestamp() then
         raise sqlstate 'PT400' using message = 'that time is over';
     end if;
-    if v_campaign.pause_reason = 'its contacts are being written' then
+    if v_campaign.pause_reason = public.wacampaign_being_written() then
         raise sqlstate 'PT409' using
             message = 'not all of its contacts are in the queue, so it cannot be scheduled';
     end if;

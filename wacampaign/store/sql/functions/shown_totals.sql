@@ -48,17 +48,15 @@ $$;
 -- Whether what a campaign shows has to be what its rows say: not while it runs and outcomes were
 -- written since its totals were, as those follow within seconds.
 create or replace function public.wacampaign_totals_due(p_campaign_id uuid)
-returns bool language plpgsql stable
+returns bool language sql stable
 set search_path = public, extensions, pg_temp as $$
-begin
-    return not exists (
+    select not exists (
         select 1 from public.campaigns k
         join public.wacampaign_runs r on r.campaign_id = k.id
         where k.id = p_campaign_id and k.status = 'running'
           and r.last_settled_at > coalesce(r.shown_at, '-infinity')
           -- three of the worker's beats, which show them
-          and r.last_settled_at > clock_timestamp() - interval '30 seconds');
-end
+          and r.last_settled_at > clock_timestamp() - interval '30 seconds')
 $$;
 
 -- Part of each heartbeat, and of the last worker's goodbye (p_seconds 0): counts what became of a

@@ -87,14 +87,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                         'reason', h.reason,
                         'until', case when h.held_until is not null
                                  then least(h.held_until, '9999-12-30') end)), '[]'::jsonb)
-                    from public.wacampaign_holds h
-                    where h.lifted_at is null
-                      and (h.held_until is null or h.held_until > clock_timestamp())
-                      and (h.campaign_id is null or h.campaign_id = k.id)
-                      and exists (select 1 from public.wacampaign_counts c
-                                  where c.campaign_id = k.id and c.n > 0 and c.status = 'ready'
-                                    and c.whatsapp_number_id = h.whatsapp_number_id
-                                    and (h.template_name is null or h.template_name = c.template_name)))
+                    from public.wacampaign_holds_over(k.id, 'ready') as h)
             ) order by k.created_at, k.id), '[]'::jsonb)
             from public.campaigns k
             -- offset 0: else it is counted anew wherever the counts are mentioned
