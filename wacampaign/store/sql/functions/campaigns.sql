@@ -8,10 +8,9 @@ declare
     v_campaign public.campaigns;
 begin
     if p_lock then
-        select * into v_campaign from public.campaigns where id = p_campaign_id for update;
-    else
-        select * into v_campaign from public.campaigns where id = p_campaign_id;
+        perform 1 from public.campaigns where id = p_campaign_id for update;
     end if;
+    select * into v_campaign from public.campaigns where id = p_campaign_id;
     if not found then
         raise sqlstate 'PT404' using message = 'no such campaign';
     end if;

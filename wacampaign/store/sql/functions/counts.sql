@@ -3,10 +3,13 @@
 -- How many rows of a campaign have one of these states, by the kept counts; without states: all.
 create or replace function public.wacampaign_counted(
     p_campaign_id uuid, variadic p_statuses text[] default null)
-returns bigint language sql stable
+returns bigint language plpgsql stable
 set search_path = public, extensions, pg_temp as $$
-    select coalesce(sum(c.n), 0)::bigint from public.wacampaign_counts c
-    where c.campaign_id = p_campaign_id and (p_statuses is null or c.status = any (p_statuses))
+begin
+    return (
+        select coalesce(sum(c.n), 0) from public.wacampaign_counts c
+        where c.campaign_id = p_campaign_id and (p_statuses is null or c.status = any (p_statuses)));
+end
 $$;
 
 -- security definer: whoever writes to send_queue (the backend's UI too) keeps the counts right.

@@ -29,29 +29,24 @@ $$;
 -- The campaign itself first, then those nearest to it in time, each with its lanes; at most 300.
 create or replace function public.wacampaign_evidence_campaigns(
     p_campaign_id uuid, p_code int, p_limit int default 300, p_also uuid default null)
-returns jsonb language plpgsql stable
+returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
-declare
-    v_own constant public.campaigns := public.wacampaign_campaign(p_campaign_id, false);
-    v_at constant timestamptz := coalesce(v_own.start_time, v_own.created_at);
-begin
-    return (
-        select jsonb_agg(jsonb_build_object(
-            'id', c.id, 'name', c.name, 'status', c.status, 'number', c.whatsapp_number_id,
-            'templates', to_jsonb(coalesce(c.template_names, '{}')), 'total', c.total_contacts,
-            'at', public.wacampaign_utc(c.at), 'end', public.wacampaign_utc(c.end_time),
-            'lanes', public.wacampaign_evidence_lanes(c.id, p_code)
-        ) order by c.place, c.distance, c.id)
-        from (
-            select t.*, coalesce(t.start_time, t.created_at) as at,
-                   case t.id when p_campaign_id then 0 when p_also then 1 else 2 end as place,
-                   abs(extract(epoch from coalesce(t.start_time, t.created_at) - v_at)) as distance
-            from public.campaigns t
-            order by place, distance nulls last, t.id
-            limit least(greatest(p_limit, 1), 300)
-        ) as c
-    );
-end
+    select jsonb_agg(jsonb_build_object(
+        'id', c.id, 'name', c.name, 'status', c.status, 'number', c.whatsapp_number_id,
+        'templates', to_jsonb(coalesce(c.template_names, '{}')), 'total', c.total_contacts,
+        'at', public.wacampaign_utc(c.at), 'end', public.wacampaign_utc(c.end_time),
+        'lanes', public.wacampaign_evidence_lanes(c.id, p_code)
+    ) order by c.place, c.distance, c.id)
+    from (
+        select t.*, coalesce(t.start_time, t.created_at) as at,
+               case t.id when p_campaign_id then 0 when p_also then 1 else 2 end as place,
+               abs(extract(epoch from coalesce(t.start_time, t.created_at)
+                                      - coalesce(own.start_time, own.created_at))) as distance
+        from public.wacampaign_campaign(p_campaign_id, false) as own
+        cross join public.campaigns t
+        order by place, distance nulls last, t.id
+        limit least(greatest(p_limit, 1), 300)
+    ) as c
 $$;
 
 -- Outcomes by media host, media, country and minute, over at most p_limit rows that failed with

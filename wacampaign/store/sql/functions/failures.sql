@@ -2,39 +2,35 @@
 
 -- Failed rows by code: how many, how many of them had been accepted, and one of their texts.
 create or replace function public.wacampaign_failures(p_campaign_id uuid)
-returns jsonb language plpgsql stable
+returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
 set enable_bitmapscan = off as $$
-begin
-    perform public.wacampaign_campaign(p_campaign_id, false);
-    return (
-        select coalesce(jsonb_agg(jsonb_build_object(
-            'code', c.code, 'count', c.n, 'accepted', a.n, 'text', t.text
-        ) order by c.n desc, c.code), '[]'::jsonb)
-        from (
-            select error_code as code, sum(n) as n
-            from public.wacampaign_counts
-            where campaign_id = p_campaign_id and status = 'failed'
-            group by 1
-            having sum(n) > 0
-        ) as c
-        cross join lateral (
-            select count(*) as n
-            from public.send_queue q
-            where q.campaign_id = p_campaign_id and q.status = 'failed'
-              and q.whatsapp_message_id is not null
-              and public.wacampaign_error_code(q.error_code, q.error_message) = c.code
-        ) as a
-        left join lateral (
-            select q.error_message as text
-            from public.send_queue q
-            where q.campaign_id = p_campaign_id and q.status = 'failed'
-              and public.wacampaign_error_code(q.error_code, q.error_message) = c.code
-            order by q.id
-            limit 1
-        ) as t on true
-    );
-end
+    select public.wacampaign_campaign(p_campaign_id, false);
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'code', c.code, 'count', c.n, 'accepted', a.n, 'text', t.text
+    ) order by c.n desc, c.code), '[]'::jsonb)
+    from (
+        select error_code as code, sum(n) as n
+        from public.wacampaign_counts
+        where campaign_id = p_campaign_id and status = 'failed'
+        group by 1
+        having sum(n) > 0
+    ) as c
+    cross join lateral (
+        select count(*) as n
+        from public.send_queue q
+        where q.campaign_id = p_campaign_id and q.status = 'failed'
+          and q.whatsapp_message_id is not null
+          and public.wacampaign_error_code(q.error_code, q.error_message) = c.code
+    ) as a
+    left join lateral (
+        select q.error_message as text
+        from public.send_queue q
+        where q.campaign_id = p_campaign_id and q.status = 'failed'
+          and public.wacampaign_error_code(q.error_code, q.error_message) = c.code
+        order by q.id
+        limit 1
+    ) as t on true
 $$;
 
 -- One page of the failed rows of one code, over id: those after p_after, at most 1,000.

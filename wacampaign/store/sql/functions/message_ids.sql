@@ -20,10 +20,7 @@ begin
     select q.campaign_id, 'message_id_twice', 'database', p_worker_id,
            'Meta gave one message id to two rows',
            jsonb_build_object('row', o.id, 'wamid', o.wamid)
-    from (select given.id, given.wamid, kept.wamid as free
-          from unnest(p_ids, p_wamids) with ordinality as given (id, wamid, place)
-          join unnest(public.wacampaign_free_ids(p_ids, p_wamids)) with ordinality
-              as kept (wamid, place) on kept.place = given.place) as o
+    from unnest(p_ids, p_wamids, public.wacampaign_free_ids(p_ids, p_wamids)) as o (id, wamid, free)
     join public.send_queue q on q.id = o.id
     where o.wamid is not null and o.free is null;
     return found;
@@ -34,11 +31,8 @@ $$;
 -- campaign is there. Each id once. Returns how many.
 create or replace function public.wacampaign_answers_without_row(
     p_worker_id uuid, p_ids uuid[], p_outcomes text[], p_wamids text[])
-returns int language plpgsql
+returns int language sql
 set search_path = public, extensions, pg_temp as $$
-declare
-    v_n int;
-begin
     with told as materialized (
         select distinct on (o.id, o.wamid) o.id, o.wamid
         from unnest(p_ids, p_outcomes, p_wamids) as o (id, outcome, wamid)
@@ -59,20 +53,20 @@ begin
         from known d
         join public.campaigns k on k.id = d.campaign_id
         on conflict (whatsapp_message_id) do nothing
+    ), logged as (
+        insert into public.wacampaign_events
+            (campaign_id, kind, actor, worker_id, row_count, reason, detail)
+        select d.campaign_id, 'answer_without_row', 'worker', p_worker_id, 1,
+               'Meta accepted a message whose row was deleted meanwhile',
+               jsonb_build_object('row', told.id, 'wamid', told.wamid, 'deleted_at', d.deleted_at)
+        from told
+        left join known d on d.id = told.id
+        where d.id is not null
+           or not exists (select 1 from public.wacampaign_deleted_rows x where x.id = told.id)
+              and not exists (select 1 from public.wacampaign_events e
+                              where e.campaign_id is null and e.kind = 'answer_without_row'
+                                and e.detail ->> 'wamid' = told.wamid)
+        returning 1
     )
-    insert into public.wacampaign_events
-        (campaign_id, kind, actor, worker_id, row_count, reason, detail)
-    select d.campaign_id, 'answer_without_row', 'worker', p_worker_id, 1,
-           'Meta accepted a message whose row was deleted meanwhile',
-           jsonb_build_object('row', told.id, 'wamid', told.wamid, 'deleted_at', d.deleted_at)
-    from told
-    left join known d on d.id = told.id
-    where d.id is not null
-       or not exists (select 1 from public.wacampaign_deleted_rows x where x.id = told.id)
-          and not exists (select 1 from public.wacampaign_events e
-                          where e.campaign_id is null and e.kind = 'answer_without_row'
-                            and e.detail ->> 'wamid' = told.wamid);
-    get diagnostics v_n = row_count;
-    return v_n;
-end
+    select count(*)::int from logged
 $$;

@@ -13,10 +13,9 @@ begin
     if p_lock then
         perform 1 from public.campaigns where id = (
             select campaign_id from public.wacampaign_repairs where id = p_repair_id) for update;
-        select * into v_repair from public.wacampaign_repairs where id = p_repair_id for update;
-    else
-        select * into v_repair from public.wacampaign_repairs where id = p_repair_id;
+        perform 1 from public.wacampaign_repairs where id = p_repair_id for update;
     end if;
+    select * into v_repair from public.wacampaign_repairs where id = p_repair_id;
     if not found then
         raise sqlstate 'PT404' using message = 'no such repair';
     end if;

@@ -2,34 +2,30 @@
 
 -- What a campaign has to repair, from the counts: its numbers and templates with their rows.
 create or replace function public.wacampaign_repair_lanes(p_campaign_id uuid)
-returns jsonb language plpgsql stable
+returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
-begin
-    perform public.wacampaign_campaign(p_campaign_id, false);
-    return (
-        select coalesce(jsonb_agg(jsonb_build_object(
-            'number_id', l.number_id, 'template', l.template, 'ready', l.ready,
-            'failed', l.failed, 'pending', l.pending,
-            'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
-            'waba_id', public.wacampaign_solid(w.waba_id),
-            'language', t.language, 'components', t.components,
-            'parameter_format', t.parameter_format, 'template_status', t.status
-        ) order by l.template, l.number_id), '[]'::jsonb)
-        from (
-            select c.whatsapp_number_id as number_id, c.template_name as template,
-                   coalesce(sum(c.n) filter (where c.status = 'ready'), 0) as ready,
-                   coalesce(sum(c.n) filter (where c.status = 'failed'), 0) as failed,
-                   coalesce(sum(c.n) filter (where c.status = 'pending'), 0) as pending
-            from public.wacampaign_counts c
-            where c.campaign_id = p_campaign_id and c.status in ('ready', 'failed', 'pending')
-            group by 1, 2
-            having sum(c.n) > 0
-        ) as l
-        left join public.whatsapp_numbers w on w.id = l.number_id
-        left join public.templates t
-            on t.whatsapp_number_id = l.number_id and t.name = l.template
-    );
-end
+    select public.wacampaign_campaign(p_campaign_id, false);
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'number_id', l.number_id, 'template', l.template, 'ready', l.ready,
+        'failed', l.failed, 'pending', l.pending,
+        'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
+        'waba_id', public.wacampaign_solid(w.waba_id),
+        'language', t.language, 'components', t.components,
+        'parameter_format', t.parameter_format, 'template_status', t.status
+    ) order by l.template, l.number_id), '[]'::jsonb)
+    from (
+        select c.whatsapp_number_id as number_id, c.template_name as template,
+               coalesce(sum(c.n) filter (where c.status = 'ready'), 0) as ready,
+               coalesce(sum(c.n) filter (where c.status = 'failed'), 0) as failed,
+               coalesce(sum(c.n) filter (where c.status = 'pending'), 0) as pending
+        from public.wacampaign_counts c
+        where c.campaign_id = p_campaign_id and c.status in ('ready', 'failed', 'pending')
+        group by 1, 2
+        having sum(c.n) > 0
+    ) as l
+    left join public.whatsapp_numbers w on w.id = l.number_id
+    left join public.templates t
+        on t.whatsapp_number_id = l.number_id and t.name = l.template
 $$;
 
 -- Ready and failed rows by medium, so that costly questions are asked once a medium and not once a

@@ -153,9 +153,8 @@ begin
         set undone_at = clock_timestamp()
         from changed c
         where r.repair_id = p_repair_id and r.row_id = c.id
-        returning 1
     )
-    select (select count(*) from marked), (select count(*) from walked),
+    select (select count(*) from changed), (select count(*) from walked),
            (select row_id from walked order by row_id desc limit 1)
     into v_n, v_seen, v_last;
     update public.wacampaign_repairs

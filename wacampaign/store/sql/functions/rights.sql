@@ -29,10 +29,7 @@ begin
                 execute format('grant execute on function %s to public', v_object.name);
             end if;
         else
-            if has_function_privilege('public', v_object.oid, 'execute') then
-                execute format('revoke execute on function %s from public', v_object.name);
-            end if;
-            foreach v_role in array v_roles loop
+            foreach v_role in array array['public'] || v_roles loop
                 if has_function_privilege(v_role, v_object.oid, 'execute') then
                     execute format('revoke execute on function %s from %I', v_object.name, v_role);
                 end if;

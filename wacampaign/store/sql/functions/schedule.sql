@@ -117,8 +117,8 @@ begin
     select name, status into v_name, v_was from public.campaigns
     where id = p_campaign_id for update;
     -- Looked up after the lock: another worker may just have started it.
-    if not found or public.wacampaign_starts_at(p_campaign_id) > clock_timestamp()
-       or public.wacampaign_starts_at(p_campaign_id) is null then
+    if not found
+       or (public.wacampaign_starts_at(p_campaign_id) <= clock_timestamp()) is not true then
         return jsonb_build_object('changed', false);
     end if;
     if p_failure is null then
