@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from wacampaign.core.campaign.state import COUNTS, Campaign, read_stats
+from wacampaign.core.campaign.state import Campaign, Counts, read_stats
 from wacampaign.core.engine.ports import ClaimedRow, Settlement
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.store.campaigns import Campaigns
@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 #: The database's answer about a campaign of which nothing is known but that it runs.
 RUNNING: dict[str, Any] = {
     "id": "c", "name": "c", "status": "running", "pause_reason": None, "total_contacts": 0,
-    "counts": dict.fromkeys(COUNTS, 0), "oldest_ready_seconds": None, "rate_per_second": 0.0,
+    "counts": Counts(*[0] * 7).by_name(), "oldest_ready_seconds": None, "rate_per_second": 0.0,
     "errors": [], "templates": [], "number": {"display_name": None}, "holds": [],
     "never_enqueued": 0, "deleted": 0, "others": [], "start_time": None, "end_time": None,
     "scheduled_start_time": None, "guarded": True, "next_retry_at": None, "far_away": "9999-12-30",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from wacampaign.core.campaign.state import COUNTS, Campaign, CampaignNumber, Counts, ErrorCount
+from wacampaign.core.campaign.state import Campaign, CampaignNumber, Counts, ErrorCount
 from wacampaign.core.investigation.hypotheses import HYPOTHESES
 from wacampaign.core.investigation.model import (
     Beside,
@@ -41,7 +41,7 @@ EMPTY: Final = Campaign(
     status="",
     pause_reason=None,
     total_contacts=0,
-    counts=Counts.read(dict.fromkeys(COUNTS, 0)),
+    counts=Counts(*[0] * 7),
     oldest_ready_seconds=None,
     rate_per_second=0.0,
     errors=(),

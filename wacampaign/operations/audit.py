@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from wacampaign.core.campaign.audit import Audit
+from wacampaign.core.reading import read
 from wacampaign.operations.campaigns import resolve_campaigns
 from wacampaign.operations.known_outcomes import settle_what_is_known
 from wacampaign.store.campaigns import Campaigns
@@ -33,4 +34,4 @@ async def audit_campaigns(
 
 
 async def _recounted(store: Store, ids: Sequence[str]) -> list[Audit]:
-    return [Audit.of(await Campaigns(store).audit(campaign_id)) for campaign_id in ids]
+    return [read(Audit, await Campaigns(store).audit(campaign_id)) for campaign_id in ids]

@@ -1,17 +1,13 @@
 """What a call may take and what comes back: one place for both transports."""
 
 import sys
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from wacampaign.store.states import NO_ANSWER_OF_OURS, problem_of
 
 # PostgreSQL writes a number of a payload in all of its digits, up to 131,072; Python reads 4,300
 # unless told otherwise, and one such row would end every worker that claims it.
 sys.set_int_max_str_digits(0)
-
-Row = TypeVar("Row")
 
 #: Seconds for a call that a worker makes: these take milliseconds. What takes longer is given up
 #: and repeated on another connection, so a connection that hangs costs no more than this.
@@ -51,8 +47,3 @@ def checked_answer(function: str, answer: Any) -> Any:
         NO_ANSWER_OF_OURS,
         f"{kinds.get(type(answer), 'a value')} instead of {kinds[wanted]} for {function}",
     )
-
-
-def as_row(kind: type[Row], element: Mapping[str, Any]) -> Row:
-    """One element of an answer as this dataclass, whose fields are what is taken of it."""
-    return kind(**{field.name: element[field.name] for field in fields(kind)})  # type: ignore[arg-type]

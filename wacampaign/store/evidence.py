@@ -1,6 +1,6 @@
 """The database's part of an investigation: campaigns, groups, rows, moments, probes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,13 +10,11 @@ from wacampaign.core.investigation.evidence import (
     Groups,
     History,
     HostGroup,
-    LaneOutcomes,
-    PastEvent,
     Row,
-    WorkerRun,
 )
 from wacampaign.core.investigation.model import Pace
 from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.reading import read
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Capability
@@ -26,7 +24,6 @@ from wacampaign.store.templates import Templates
 CAMPAIGNS_READ: Final = 300
 #: Rows a sample of failed and of sent ones: at 1,000,000 rows some 2 s of the 8 that REST allows.
 GROUP_ROWS: Final = 100_000
-_OUTCOMES: Final = ("sent", "failed", "in_doubt")
 
 
 class CampaignEvidence(Capability):
@@ -43,7 +40,7 @@ class CampaignEvidence(Capability):
             limit=CAMPAIGNS_READ,
             also=also,
         )
-        return [_campaign(one) for one in answer]
+        return [read(CampaignFacts, one, **_never_null(one)) for one in answer]
 
     async def groups(
         self, campaign_id: str, code: int, media_templates: Sequence[str], limit: int = GROUP_ROWS
@@ -77,20 +74,9 @@ class CampaignEvidence(Capability):
         answer = await self._store.call(
             "evidence_moments", campaign_id=campaign_id, **{"from": start, "to": end}
         )
-        return History(
-            tuple(
-                PastEvent(e["at"], e["kind"], e["actor"], e["rows"], e["reason"])
-                for e in answer["events"]
-            ),
-            tuple(
-                WorkerRun(w["host"], w["pid"], w["version"], w["started"], w["stopped"])
-                for w in answer["workers"]
-            ),
-            tuple(
-                Pace(p["at"], int(answer["pace_seconds"]), *(int(p[name]) for name in _OUTCOMES))
-                for p in answer["pace"]
-            ),
-        )
+        seconds = answer["pace_seconds"]
+        pace = tuple(read(Pace, part, seconds=seconds) for part in answer["pace"])
+        return read(History, answer, pace=pace)
 
     async def numbers(self) -> list[KnownNumber]:
         """All numbers."""
@@ -101,63 +87,38 @@ class CampaignEvidence(Capability):
         return [_whole(template) for template in await Templates(self._store).of(number_id)]
 
 
-def _campaign(given: Mapping[str, Any]) -> CampaignFacts:
-    return CampaignFacts(
-        id=given["id"],
-        name=given["name"],
-        status=given["status"],
-        number=given["number"] or "",
-        templates=tuple(given["templates"]),
-        total=int(given["total"] or 0),
-        at=given["at"] or "",
-        end=given["end"],
-        lanes=tuple(
-            LaneOutcomes(
-                number=lane["number"],
-                template=lane["template"],
-                **{name: int(lane[name]) for name in ("rows", "sent", "failed", "code_failed")},
-            )
-            for lane in given["lanes"]
-        ),
-    )
+def _never_null(campaign: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "number": campaign["number"] or "",
+        "total": campaign["total"] or 0,
+        "at": campaign["at"] or "",
+    }
 
 
 def _groups(given: Mapping[str, Any]) -> Groups:
-    read = given["read"]
-    return Groups(
-        failed_read=int(read.get("failed", 0)),
-        sent_read=int(read.get("sent", 0)),
-        accepted_first=int(given["accepted"]),
-        hosts=tuple(_hosts(given["hosts"])),
-        files=tuple(
-            Counted(one["media"], int(one["failed"]), int(one["sent"])) for one in given["files"]
-        ),
-        file_count=int(given["file_count"]),
-        prefixes=tuple(_folded(given["prefixes"])),
-        minutes=tuple(
-            Counted(one["at"], int(one["failed"]), int(one["sent"])) for one in given["minutes"]
-        ),
-        first_failed=given["first_failed"],
-        last_failed=given["last_failed"],
-        first_sent=given["first_sent"],
-        last_sent=given["last_sent"],
+    rows = given["read"]
+    hosts = _folded(given["hosts"], "number", "template", "host")
+    prefixes = _folded(given["prefixes"], "prefix")
+    return read(
+        Groups,
+        given,
+        failed_read=rows.get("failed", 0),
+        sent_read=rows.get("sent", 0),
+        accepted_first=given["accepted"],
+        hosts=tuple(HostGroup(*host) for host in hosts),
+        files=tuple(read(Counted, file, value=file["media"]) for file in given["files"]),
+        prefixes=tuple(Counted(prefix or "", *counts) for prefix, *counts in prefixes),
+        minutes=tuple(read(Counted, minute, value=minute["at"]) for minute in given["minutes"]),
     )
 
 
-def _hosts(given: Iterable[Mapping[str, Any]]) -> list[HostGroup]:
-    """One element for each lane and host; the database gives one for each outcome."""
-    found: dict[tuple[str, str, str | None], dict[str, int]] = {}
+def _folded(given: Iterable[Mapping[str, Any]], *by: str) -> Iterator[tuple[Any, ...]]:
+    """What they have `by` these names, failed, sent; the database gives one for each outcome."""
+    found: dict[tuple[Any, ...], dict[str, int]] = {}
     for one in given:
-        key = (one["number"], one["template"], one["host"])
-        found.setdefault(key, {})[one["outcome"]] = int(one["n"])
-    return [HostGroup(*key, n.get("failed", 0), n.get("sent", 0)) for key, n in found.items()]
-
-
-def _folded(given: Iterable[Mapping[str, Any]]) -> list[Counted]:
-    found: dict[str, dict[str, int]] = {}
-    for one in given:
-        found.setdefault(one["prefix"] or "", {})[one["outcome"]] = int(one["n"])
-    return [Counted(value, n.get("failed", 0), n.get("sent", 0)) for value, n in found.items()]
+        found.setdefault(tuple(one[name] for name in by), {})[one["outcome"]] = one["n"]
+    for key, n in found.items():
+        yield *key, n.get("failed", 0), n.get("sent", 0)
 
 
 def _whole(known: KnownTemplate) -> KnownTemplate:

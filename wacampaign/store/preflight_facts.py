@@ -14,6 +14,7 @@ from wacampaign.core.preflight.facts import (
     UnsentLane,
 )
 from wacampaign.core.preflight.row_checks import RowRules
+from wacampaign.core.reading import read
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.store.store import Capability
 
@@ -38,12 +39,8 @@ class PreflightFacts(Capability):
     async def people(self, campaign_id: str) -> People:
         """Who the rows go to: exact counts."""
         answer = await self._store.call("readiness_recipients", campaign_id=campaign_id)
-        return People(
-            people=int(answer["people"]),
-            repeated=int(answer["repeated"]),
-            surplus=int(answer["surplus"]),
-            samples=tuple((one["phone"] or "", int(one["n"])) for one in answer["samples"]),
-        )
+        samples = tuple((one["phone"] or "", one["n"]) for one in answer["samples"])
+        return read(People, answer, samples=samples)
 
     async def survey(
         self, campaign_id: str, lane: UnsentLane, rules: RowRules, on_page: PageRead | None = None
@@ -134,52 +131,39 @@ def _count(media: Counter[str], found: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _readiness(given: Mapping[str, Any]) -> Readiness:
-    return Readiness(
-        id=given["id"],
-        name=given["name"],
-        status=given["status"],
-        pause_reason=given["pause_reason"],
-        templates=tuple(given["templates"]),
-        total=int(given["total"]),
-        rows=int(given["rows"]),
-        pending=int(given["pending"]),
-        missing=int(given["missing"]),
-        scheduled_at=given["scheduled_at"],
-        now=given["now"],
-        lanes=tuple(
-            UnsentLane(one["number"], one["template"], int(one["unsent"])) for one in given["lanes"]
-        ),
-        numbers=tuple(
-            KnownNumber(
-                id=one["id"],
-                phone_number_id=one["phone_number_id"],
-                waba_id=one["waba_id"],
-                digits=one["number"],
-                display_name=one["name"],
-                is_active=one["is_active"] is not False,
-                rate_configured=float(one["rate_configured"]),
-                rate_now=float(one["rate_now"]),
-            )
-            for one in given["numbers"]
-        ),
-        known=tuple(_template(one) for one in given["known"]),
-        holds=tuple(Hold(code=None, **one) for one in given["holds"]),
-        live_workers=int(given["live_workers"]),
-        queued_elsewhere={one["id"]: int(one["queued_elsewhere"]) for one in given["numbers"]},
+    return read(
+        Readiness,
+        given,
+        numbers=tuple(map(_number, given["numbers"])),
+        known=tuple(map(_template, given["known"])),
+        holds=tuple(read(Hold, hold, code=None) for hold in given["holds"]),
+        queued_elsewhere={one["id"]: one["queued_elsewhere"] for one in given["numbers"]},
+    )
+
+
+def _number(given: Mapping[str, Any]) -> KnownNumber:
+    return read(
+        KnownNumber,
+        given,
+        digits=given["number"],
+        display_name=given["name"],
+        is_active=given["is_active"] is not False,
+        rate_configured=float(given["rate_configured"]),
+        rate_now=float(given["rate_now"]),
     )
 
 
 def _template(given: Mapping[str, Any]) -> KnownTemplate:
     components = given["components"]
-    return KnownTemplate(
+    return read(
+        KnownTemplate,
+        given,
         id=given["meta_id"] or "",
         number_id=given["number"],
-        name=given["name"],
         language=given["language"] or "",
         status=given["status"] or "",
         category=given["category"] or "",
         components=components if isinstance(components, list) else (),
-        parameter_format=given["parameter_format"],
         is_active=given["is_active"] is not False,
         is_quarantined=given["is_quarantined"] is True,
         last_synced=given["synced_at"],

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from wacampaign.core.reading import read
 from wacampaign.problems import Busy
-from wacampaign.store.answers import as_row
 from wacampaign.store.store import Capability
 
 #: Rows a step: less than a second, while workers wait for the campaign; REST allows 8 s.
@@ -178,7 +178,7 @@ class Repairs(Capability):
     async def lanes(self, campaign_id: str) -> list[RepairLane]:
         """Numbers and templates with rows to repair; raises `NoSuchCampaign`."""
         answer = await self._store.call_list("repair_lanes", campaign_id=campaign_id)
-        return [as_row(RepairLane, lane) for lane in answer]
+        return [read(RepairLane, lane) for lane in answer]
 
     async def survey(
         self, campaign_id: str, code: int | None, targets: Targets, *, kind: str | None = None
@@ -190,12 +190,7 @@ class Repairs(Capability):
         answer = await self._store.call(
             "repair_survey", campaign_id=campaign_id, code=code, kind=kind, **targets.parameters()
         )
-        return RepairSurvey(
-            [as_row(SurveyedRows, lane) for lane in answer["lanes"]],
-            [as_row(ReplacedMedia, media) for media in answer["media"]],
-            [as_row(MediumSample, sample) for sample in answer["samples"]],
-            answer["as_of"],
-        )
+        return read(RepairSurvey, answer)
 
     async def begin(
         self,
@@ -228,7 +223,7 @@ class Repairs(Capability):
             **targets.parameters(),
         )
         _raise_if_busy(answer)
-        return as_row(Begun, answer)
+        return read(Begun, answer)
 
     def steps(self, repair_id: str, *, limit: int = REPAIR_STEP) -> AsyncIterator[tuple[int, int]]:
         """Carries the repair out; rows changed and rows looked at, step by step."""
@@ -247,15 +242,11 @@ class Repairs(Capability):
     async def of(self, campaign_id: str, beginning: str | None = None) -> list[KnownRepair]:
         """The campaign's repairs, newest first; those whose id begins so."""
         answer = await self._store.call_list("repairs_of", campaign_id=campaign_id, text=beginning)
-        return [as_row(KnownRepair, repair) for repair in answer]
+        return [read(KnownRepair, repair) for repair in answer]
 
     async def undo_survey(self, repair_id: str) -> UndoSurvey:
         """Which of the repair's rows can be given back."""
-        answer = await self._store.call("repair_undo_survey", repair_id=repair_id)
-        return UndoSurvey(
-            [as_row(RepairedRows, rows) for rows in answer["fates"]],
-            [as_row(MediumSample, sample) for sample in answer["samples"]],
-        )
+        return read(UndoSurvey, await self._store.call("repair_undo_survey", repair_id=repair_id))
 
     async def undo_begin(self, repair_id: str, actor: str) -> None:
         """Raises `Busy` while somebody else repairs this campaign."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from wacampaign.core.campaign.stuck_facts import StuckFacts
+from wacampaign.core.campaign.stuck_facts import StuckFacts, read_stuck
 from wacampaign.store.store import Capability
 
 #: Rows that one call changes: some hundred milliseconds, REST allows 8 s.
@@ -16,7 +16,7 @@ class StuckCampaigns(Capability):
     async def look(self, campaign_ids: Sequence[str] | None = None) -> StuckFacts:
         """Facts for `examine`; of all campaigns that may be stuck without ids."""
         ids = None if campaign_ids is None else list(campaign_ids)
-        return StuckFacts.of(await self._store.call("stuck", campaign_ids=ids))
+        return read_stuck(await self._store.call("stuck", campaign_ids=ids))
 
     async def sample(self, campaign_id: str, what: str, limit: int) -> list[dict[str, Any]]:
         """Some rows (id, phone, template) that are `ready` or `in_doubt`."""

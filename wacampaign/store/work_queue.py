@@ -19,6 +19,7 @@ from wacampaign.core.engine.ports import (
     SettleAnswer,
     Settlement,
 )
+from wacampaign.core.reading import read
 from wacampaign.store.store import Store
 
 
@@ -162,7 +163,7 @@ class WorkQueue:
             actor=actor,
             in_doubt_minutes=self._in_doubt_minutes,
         )
-        return CompletionVerdict.of(answer)
+        return read(CompletionVerdict, answer)
 
     async def sending(self, number_ids: Sequence[str]) -> list[SendingNumber]:
         """Tokens and templates of numbers."""

@@ -9,6 +9,7 @@ from tests.store.machine.others import OtherPrograms
 from wacampaign.core.campaign.audit import Audit
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.next_step import after_audit
+from wacampaign.core.reading import read
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.stuck import StuckCampaigns
 from wacampaign.store.work_queue import WorkQueue
@@ -78,7 +79,7 @@ class WayOut(OtherPrograms):
                     self.carry_out(*self.plan_for_stuck([campaign], "hold"))
                 case "audit":
                     self.settle_what_is_known(campaign)
-                    audit = Audit.of(self.run(Campaigns(self.store).audit(campaign)))
+                    audit = read(Audit, self.run(Campaigns(self.store).audit(campaign)))
                     self.follow(after_audit([audit]).replace("audit", ""), campaign)
                 # Its verdict names a repair, or says that it may go on.
                 case "resume" | "start" | "investigate-135000":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from wacampaign.core.campaign.name import Named
-from wacampaign.core.campaign.other_writers import ForeignWrite, deleted, kept_back, read_writes
+from wacampaign.core.campaign.other_writers import ForeignWrite, deleted, kept_back
 from wacampaign.core.words import rows
 
 #: What a count of the audit means when it is not 0: what is wrong, then what deserves attention.
@@ -63,12 +63,6 @@ class Audit(Named):
     total_failed_shown: int
     #: Whether the shown totals should be right by now; not in the JSON.
     totals_due: bool
-
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> Audit:
-        """From the database's `audit`."""
-        counts = {field.name: answer[field.name] for field in fields(cls)}
-        return cls(**{**counts, "others": read_writes(answer["others"])})
 
     @property
     def totals_differ(self) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from wacampaign.core.campaign.in_doubt import note
 from wacampaign.core.campaign.state import Counts
@@ -21,11 +19,6 @@ class CompletionVerdict:
     never_enqueued: int
     waits_until: str | None
     in_doubt_until: str | None
-
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> CompletionVerdict:
-        """From the database's answer."""
-        return cls(**{**answer, "counts": Counts.read(answer["counts"])})
 
 
 def describe_verdict(verdict: CompletionVerdict) -> str:

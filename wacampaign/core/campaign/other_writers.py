@@ -1,8 +1,8 @@
 """What other programs did to a campaign, or tried to. The guard has kept count."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from wacampaign.core.words import local_clock, rows
 
@@ -39,11 +39,6 @@ class ForeignWrite:
         }[self.kind]
         times = f", {self.times:,} times" if self.times > 1 else ""
         return f"{what}: {self.who}{times}, last at {local_clock(self.last_at)}"
-
-
-def read_writes(answer: Iterable[Mapping[str, Any]]) -> tuple[ForeignWrite, ...]:
-    """From the database's `others`."""
-    return tuple(ForeignWrite(**write) for write in answer)
 
 
 def kept_back(writes: Sequence[ForeignWrite]) -> list[ForeignWrite]:

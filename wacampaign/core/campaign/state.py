@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from wacampaign.core.campaign.name import CampaignName
-from wacampaign.core.campaign.other_writers import ForeignWrite, read_writes
+from wacampaign.core.campaign.other_writers import ForeignWrite
 from wacampaign.core.errors import lookup
 from wacampaign.core.masking import mask_secrets
+from wacampaign.core.reading import read
 from wacampaign.core.words import seconds_between
 
 #: The `pause_reason` of a campaign whose contacts `create` is still writing: it cannot be started.
@@ -34,11 +35,6 @@ class Counts:
     sent: int
     failed: int
 
-    @classmethod
-    def read(cls, answer: Mapping[str, Any]) -> Counts:
-        """From the database's answer."""
-        return cls(*(int(answer[name]) for name in COUNTS))
-
     @property
     def unsent(self) -> int:
         """Rows that a worker still has to take."""
@@ -62,10 +58,6 @@ class Counts:
     def by_name(self) -> dict[str, int]:
         """Each count with its name."""
         return asdict(self)
-
-
-#: The names of the counts.
-COUNTS: Final = tuple(field.name for field in fields(Counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +203,7 @@ class Stats:
 
 def read_stats(answer: Mapping[str, Any], *, show_numbers: bool = False) -> Stats:
     """The database's `stats`; phone numbers in texts are masked unless `show_numbers`."""
-    workers = [WorkerState(**worker) for worker in answer["workers"]]
+    workers = [read(WorkerState, worker) for worker in answer["workers"]]
     live = sum(worker.alive for worker in workers)
     campaigns = [_campaign(given, live, show_numbers) for given in answer["campaigns"]]
     return Stats(answer["at"], campaigns, workers)
@@ -225,24 +217,19 @@ def _campaign(given: Mapping[str, Any], live_workers: int, show_numbers: bool) -
             return text
         return mask_secrets(text, ids=(number["phone_number_id"],))
 
-    as_given = {field.name: given[field.name] for field in fields(Campaign) if field.name in given}
-    return Campaign(
-        **as_given
-        | {
-            "pause_reason": shown(given["pause_reason"]),
-            "counts": Counts.read(given["counts"]),
-            "rate_per_second": float(given["rate_per_second"] or 0.0),
-            "errors": tuple(
-                ErrorCount(error["code"], lookup(error["code"], 400).title, int(error["count"]))
-                for error in given["errors"]
-            ),
-            "templates": tuple(given["templates"]),
-            "number": CampaignNumber(**{**number, "display_name": shown(number["display_name"])}),
-            "holds": tuple(Hold(**{**h, "reason": shown(h["reason"])}) for h in given["holds"]),
-            "others": read_writes(given["others"]),
-            "retry_far_away": _is_after(given["next_retry_at"], given["far_away"]),
-            "live_workers": live_workers,
-        }
+    return read(
+        Campaign,
+        given,
+        pause_reason=shown(given["pause_reason"]),
+        rate_per_second=float(given["rate_per_second"] or 0.0),
+        errors=tuple(
+            read(ErrorCount, error, title=lookup(error["code"], 400).title)
+            for error in given["errors"]
+        ),
+        number=read(CampaignNumber, number, display_name=shown(number["display_name"])),
+        holds=tuple(read(Hold, hold, reason=shown(hold["reason"])) for hold in given["holds"]),
+        retry_far_away=_is_after(given["next_retry_at"], given["far_away"]),
+        live_workers=live_workers,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Counts
+from wacampaign.core.reading import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +89,6 @@ class CampaignAtRest(CampaignName):
     #: Pairs of number and template with rows left, over which no hold stands but such as are gone.
     free_lanes: int
 
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> CampaignAtRest:
-        """From one element of the database's answer."""
-        rest = {f.name: answer[f.name] for f in fields(cls) if f.name in answer}
-        far_away, nobodys = answer["far_away"] or {}, answer["nobodys"] or {}
-        known = {name: nobodys[name] for name in NobodysRows.__slots__ if name in nobodys}
-        rest |= {
-            "counts": Counts.read(answer["counts"]),
-            "nobodys": NobodysRows(**known),
-            "far_away": int(far_away.get("rows", 0)),
-            "far_away_from": far_away.get("first_at"),
-            "holds": tuple(
-                StandingHold(hold["code"], hold["reason"], hold["since"], hold["gone"])
-                for hold in answer["holds"]
-            ),
-            "paused_by": answer["paused_by"] and answer["paused_by"]["actor"],
-        }
-        return cls(**rest)
-
     @property
     def left(self) -> int:
         """Rows that were never sent and are nobody's at this moment."""
@@ -124,13 +106,19 @@ class StuckFacts:
     last_worker: LastWorker | None
     campaigns: tuple[CampaignAtRest, ...]
 
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> StuckFacts:
-        """From the database's answer."""
-        worker = answer["last_worker"]
-        return cls(
-            answer["at"],
-            int(answer["live_workers"]),
-            LastWorker(**worker) if worker else None,
-            tuple(CampaignAtRest.of(campaign) for campaign in answer["campaigns"]),
-        )
+
+def read_stuck(answer: Mapping[str, Any]) -> StuckFacts:
+    """The database's `stuck`."""
+    return read(StuckFacts, answer, campaigns=tuple(map(_campaign, answer["campaigns"])))
+
+
+def _campaign(given: Mapping[str, Any]) -> CampaignAtRest:
+    far_away = given["far_away"] or {}
+    return read(
+        CampaignAtRest,
+        given,
+        nobodys=read(NobodysRows, given["nobodys"] or {}),
+        far_away=far_away.get("rows", 0),
+        far_away_from=far_away.get("first_at"),
+        paused_by=given["paused_by"] and given["paused_by"]["actor"],
+    )
