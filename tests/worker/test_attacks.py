@@ -19,7 +19,7 @@ from wacampaign.journal import dead_journals as reading
 from wacampaign.journal import writing as journal_module
 from wacampaign.journal.dead_journals import dead_journals
 from wacampaign.journal.writing import WorkerJournal, journal_folder
-from wacampaign.operations.journal_recovery import recover_journals
+from wacampaign.operations.known_outcomes import recover_journals
 from wacampaign.store.store import Store
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers

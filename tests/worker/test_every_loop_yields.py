@@ -43,7 +43,7 @@ from wacampaign.core.engine.settling import UNSETTLED_LIMIT, Settling
 from wacampaign.core.engine.waiting import Waiting
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.journal.writing import WorkerJournal
-from wacampaign.operations.journal_recovery import recover_while_working
+from wacampaign.operations.known_outcomes import recover_while_working
 from wacampaign.operations.watch import Feed
 from wacampaign.settings import load_settings
 from wacampaign.store import postgres as postgres_module

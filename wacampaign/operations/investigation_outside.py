@@ -13,8 +13,8 @@ from wacampaign.core.numbers import Health, KnownNumber, Number
 from wacampaign.core.templates import Template
 from wacampaign.media.opening import open_validator
 from wacampaign.meta.client import CloudApi
-from wacampaign.operations.numbers import token_of
-from wacampaign.problems import Misconfigured, Problem, Unreachable
+from wacampaign.operations.numbers import tokens_of
+from wacampaign.problems import Problem, Unreachable
 from wacampaign.settings import Settings
 from wacampaign.store.store import Store
 
@@ -30,10 +30,7 @@ class MetaAndMedia:
 
     async def token(self, number: KnownNumber) -> str | None:
         """The number's own token, else META_ACCESS_TOKEN; None without either."""
-        try:
-            return await token_of(self._store, number, self._settings)
-        except Misconfigured:
-            return None
+        return (await tokens_of(self._store, self._settings, [number]))[number.id]
 
     async def look(self, number: KnownNumber, templates: Sequence[Template]) -> Live:
         """State, health and templates of a number, as Meta says now."""

@@ -1,5 +1,7 @@
 """The sending numbers of the database: which one is meant, and with which token it sends."""
 
+from collections.abc import Sequence
+
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.problems import Misconfigured, Refused
 from wacampaign.settings import Settings
@@ -31,14 +33,18 @@ async def find_number(store: Store, text: str) -> KnownNumber:
     )
 
 
-async def token_of(store: Store, number: KnownNumber, settings: Settings) -> str:
-    """The number's own token, else META_ACCESS_TOKEN. Raises `Misconfigured` without either."""
-    if number.has_token:
-        tokens = await Numbers(store).tokens([number.id])
-        if number.id in tokens:
-            return tokens[number.id]
-    if settings.access_token:
-        return settings.access_token
+async def tokens_of(
+    store: Store, settings: Settings, numbers: Sequence[KnownNumber]
+) -> dict[str, str | None]:
+    """Each number's token by its id: its own, else META_ACCESS_TOKEN; None without either."""
+    own = await Numbers(store).tokens([number.id for number in numbers])
+    return {number.id: own.get(number.id) or settings.access_token or None for number in numbers}
+
+
+async def token_of(store: Store, settings: Settings, number: KnownNumber) -> str:
+    """As `tokens_of`, of one number. Raises `Misconfigured` when there is none."""
+    if token := (await tokens_of(store, settings, [number]))[number.id]:
+        return token
     raise Misconfigured(
         f"the number {number.phone_number_id or number.label} has no access token of its own, "
         "and META_ACCESS_TOKEN is not set",

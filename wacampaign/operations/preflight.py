@@ -20,10 +20,10 @@ from wacampaign.core.templates import Template
 from wacampaign.core.words import counted
 from wacampaign.meta.client import CloudApi
 from wacampaign.meta.refusal import NoSuchObject
+from wacampaign.operations.numbers import tokens_of
 from wacampaign.operations.preflight_media import look_at_media
 from wacampaign.problems import AccessRefused, Misconfigured, Problem
 from wacampaign.settings import Settings
-from wacampaign.store.numbers import Numbers
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.store import Store
 
@@ -49,7 +49,7 @@ async def run_preflight(
     """
     ready = PreflightFacts(store)
     facts = await ready.readiness(campaign_id)
-    tokens = await tokens_of(store, settings, facts)
+    tokens = await tokens_of(store, settings, facts.numbers)
     asking = asyncio.create_task(_ask_meta(settings, facts, tokens))
     try:
         people = await ready.people(campaign_id)
@@ -59,14 +59,6 @@ async def run_preflight(
     finally:
         asking.cancel()
     return judge(facts, people, surveys, meta, media)
-
-
-async def tokens_of(store: Store, settings: Settings, facts: Readiness) -> dict[str, str | None]:
-    """Each number's token: its own, else META_ACCESS_TOKEN."""
-    own = await Numbers(store).tokens([number.id for number in facts.numbers])
-    return {
-        number.id: own.get(number.id) or settings.access_token or None for number in facts.numbers
-    }
 
 
 async def _survey(

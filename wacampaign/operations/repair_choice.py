@@ -101,7 +101,7 @@ async def choose_media(
                 "wacampaign fix-media CAMPAIGN --upload --number PHONE_NUMBER_ID",
             )
         mine = [lane for lane in lanes if target is not None or lane.number_id == sender_id]
-        token = await token_of(store, sender, settings)
+        token = await token_of(store, settings, sender)
         age = partial(Uploads(store).uploaded_at, sender.id)
         async with (
             CloudApi(settings.api_url, settings.api_version, token) as api,
@@ -187,7 +187,7 @@ async def upload_missing(store: Store, settings: Settings, chosen: Sequence[Chos
             continue
         key = (choice.sender.id, choice.content.sha256)
         if key not in uploaded:
-            token = await token_of(store, choice.sender, settings)
+            token = await token_of(store, settings, choice.sender)
             async with CloudApi(settings.api_url, settings.api_version, token) as api:
                 uploaded[key] = await upload(store, api, choice.sender, choice.content)
         choice.medium = uploaded[key]

@@ -71,7 +71,7 @@ async def _look(store: Store, settings: Settings, number: KnownNumber) -> Number
                 f"{number.label} has no WABA id",
                 f"wacampaign number add {number.phone_number_id or 'PHONE_NUMBER_ID'} --waba ID",
             )
-        token = await token_of(store, number, settings)
+        token = await token_of(store, settings, number)
         async with CloudApi(settings.api_url, settings.api_version, token) as api:
             return NumberSync(number, await plan_sync(store, api, number.waba_id, number.id))
     except Problem as problem:

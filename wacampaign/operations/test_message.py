@@ -16,7 +16,7 @@ from wacampaign.core.preflight.model import Line, fail, ok, skipped, warn
 from wacampaign.core.preflight.row_checks import rules_of
 from wacampaign.core.template.message import CompiledTemplate, PayloadMismatch
 from wacampaign.core.template.shape import UnusableTemplate
-from wacampaign.operations.preflight import tokens_of
+from wacampaign.operations.numbers import tokens_of
 from wacampaign.problems import Misconfigured, Refused, Usage
 from wacampaign.settings import Settings
 from wacampaign.store.preflight_facts import PreflightFacts
@@ -82,7 +82,7 @@ async def compose(store: Store, settings: Settings, campaign_id: str, phone: str
     lane = facts.lanes[0]
     number = facts.number(lane)
     known = facts.template(lane)
-    token = (await tokens_of(store, settings, facts)).get(lane.number)
+    token = (await tokens_of(store, settings, facts.numbers)).get(lane.number)
     if number is None or number.phone_number_id is None or known is None or token is None:
         short = campaign_id[:8]
         raise Refused("number, token or template is missing", f"wacampaign preflight {short}")

@@ -12,7 +12,7 @@ from wacampaign import __version__
 from wacampaign.core.engine.boot_clock import boot_seconds
 from wacampaign.core.engine.ports import DatabaseAway, EventLog
 from wacampaign.core.engine.turns import give_up, within
-from wacampaign.operations.journal_recovery import recover_journals
+from wacampaign.operations.known_outcomes import recover_journals
 from wacampaign.problems import Problem
 from wacampaign.store.store import Store
 from wacampaign.store.workers import Workers

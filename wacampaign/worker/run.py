@@ -15,7 +15,7 @@ from wacampaign.core.engine.turns import give_up
 from wacampaign.home import home_problem
 from wacampaign.journal.writing import WorkerJournal
 from wacampaign.meta.send import MessageSender
-from wacampaign.operations.journal_recovery import recover_while_working
+from wacampaign.operations.known_outcomes import recover_while_working
 from wacampaign.problems import Unreachable
 from wacampaign.settings import Settings
 from wacampaign.store.opening import Limits, open_store

@@ -12,7 +12,7 @@ from wacampaign.core.engine.in_flight import InFlight
 from wacampaign.core.engine.ports import ClaimedRow, Settlement
 from wacampaign.core.engine.settling import Settling
 from wacampaign.core.outcomes import Outcome, Verdict
-from wacampaign.operations.journal_recovery import _recover
+from wacampaign.operations.known_outcomes import _recover
 from wacampaign.store import workers as stored_workers
 from wacampaign.store.work_queue import WorkQueue
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from wacampaign.cli.options import AsJson, CampaignArgument, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import print_json, say
+from wacampaign.cli.output import FINDING, print_json, say
 from wacampaign.cli.plan import agreed
 from wacampaign.cli.screens.investigation import (
     investigation_json,
@@ -23,8 +23,6 @@ from wacampaign.settings import Settings
 
 #: The code that the command is named after.
 GENERIC_USER_ERROR: Final = 135000
-#: Exit code when a cause was found (contract: a finding).
-_FOUND: Final = 3
 
 
 def investigate(
@@ -116,7 +114,7 @@ def investigate(
     else:
         show_investigation(investigation)
     if investigation.cause is not None:
-        raise typer.Exit(_FOUND)
+        raise typer.Exit(FINDING)
 
 
 def _test_phone(test_to: str | None, settings: Settings) -> str | None:

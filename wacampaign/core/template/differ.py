@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from wacampaign.core.template.difference import (
     Difference,
-    MediaForm,
     body_length_difference,
     media_difference,
     shown,
@@ -41,12 +40,11 @@ def differ(
     *,
     language: str | None = None,
     approved_languages: Sequence[str] = (),
-    media_form: MediaForm | None = None,
 ) -> list[Difference]:
     """All differences, the most telling first; empty: the payload fits.
 
     `language` is the code that is sent, `approved_languages` those that Meta approved (empty: not
-    known). `media_form` is how rows that work give their media; None: either way is right.
+    known).
     """
     sent = sent_template(payload)
     differences = list(_language(sent_language(sent) or language, language, approved_languages))
@@ -56,9 +54,9 @@ def differ(
         code = "named_positional" if "named variables" in str(why) else "unusable"
         return [*differences, Difference(code, "template", str(why), "", "")]
     if sent is not None:
-        differences += sent_differences(sent, shape, components, media_form)
+        differences += sent_differences(sent, shape, components)
     else:
-        differences += _row(payload, shape, components, media_form)
+        differences += _row(payload, shape, components)
     return differences
 
 
@@ -80,7 +78,6 @@ def _row(
     payload: Any,
     shape: Shape,
     components: Sequence[Mapping[str, Any]],
-    media_form: MediaForm | None,
 ) -> Iterator[Difference]:
     if payload is None:
         payload = {}
@@ -115,7 +112,7 @@ def _row(
         text = as_text(value)
         if slot.role == "media":
             form = "link" if text is not None and is_url(text) else "id"
-            difference = media_difference(slot, text or "", form, media_form)
+            difference = media_difference(slot, text or "", form)
             if difference is not None:
                 yield difference
             continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from wacampaign.core.cells import cell
 from wacampaign.core.masking import mask_secrets
@@ -19,9 +19,6 @@ from wacampaign.core.template.values import (
 
 #: Characters of a value that are shown.
 _SHOWN: Final = 40
-
-#: How header media is given: `link` is a URL, `id` an uploaded file's.
-MediaForm = Literal["link", "id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +52,7 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def media_difference(
-    slot: Slot, value: str, form: str, media_form: MediaForm | None
-) -> Difference | None:
+def media_difference(slot: Slot, value: str, form: str) -> Difference | None:
     """What is wrong with a header media that is given as `form` (`link` or `id`), if anything."""
     where, seen = slot.label, shown(value)
     if not cell(value):
@@ -72,11 +67,6 @@ def media_difference(
             return Difference("url_where_id", where, text, "a media id (digits)", seen)
         text = f"the {where} is neither a URL nor a media id: {seen}"
         return Difference("media_unclear", where, text, "a URL or media id", seen)
-    if media_form is not None and form != media_form:
-        code = "id_where_url" if form == "id" else "url_where_id"
-        names = {"link": "a URL", "id": "a media id"}
-        text = f"the {where} is {names[form]}; rows that work have {names[media_form]}"
-        return Difference(code, where, text, names[media_form], seen)
     return None
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from wacampaign.core.template.difference import (
     Difference,
-    MediaForm,
     body_length_difference,
     media_difference,
     shown,
@@ -39,7 +38,6 @@ def sent_differences(
     template: Mapping[str, Any],
     shape: Shape,
     components: Sequence[Mapping[str, Any]],
-    media_form: MediaForm | None,
 ) -> Iterator[Difference]:
     """All differences of `template`, from the header to the buttons."""
     parts: dict[str, list[Any]] = {}
@@ -63,7 +61,7 @@ def sent_differences(
             "texts only",
             stray_value,
         )
-    yield from _header(header, shape.header, media_form)
+    yield from _header(header, shape.header)
     yield from _texts("body", body, shape.body)
     values = [str(p.get("text", "")) for p in body]
     if len(values) == len(shape.body) and (long := body_length_difference(components, values)):
@@ -71,9 +69,7 @@ def sent_differences(
     yield from _buttons(buttons, shape)
 
 
-def _header(
-    given: list[Any] | None, slot: Slot | None, media_form: MediaForm | None
-) -> Iterator[Difference]:
+def _header(given: list[Any] | None, slot: Slot | None) -> Iterator[Difference]:
     if slot is None:
         if given:
             yield Difference(
@@ -99,7 +95,7 @@ def _header(
         )
         return
     form = "link" if "link" in medium else "id"
-    difference = media_difference(slot, str(medium.get(form) or ""), form, media_form)
+    difference = media_difference(slot, str(medium.get(form) or ""), form)
     if difference is not None:
         yield difference
 
