@@ -343,7 +343,9 @@ async def look_before_start(store: Store, number: str) -> None:
     assert not await Campaigns(store).start_scheduled(campaign, "test")
     assert (await Campaigns(store).start_unchecked(campaign, "test"))["changed"]
     sent = {"number_id": number, "phone": "15550000001", "template": "hello", "reason": "accepted"}
-    await SentTests(store).write_down(campaign, str(uuid4()), "test", wamid="wamid.test", **sent)
+    await SentTests(store).write_down(
+        campaign_id=campaign, test=str(uuid4()), actor="test", wamid="wamid.test", **sent
+    )
     assert (await SentTests(store).status("wamid.test"))[0] == []
 
 

@@ -436,8 +436,8 @@ def test_a_test_message_counts_in_no_campaign(open_test_store: OpenStore, sql: C
         test = str(uuid4())
         for _ in range(2):
             await SentTests(store).write_down(
-                campaign, test, "me", number_id=number, phone=phone(7), template="hello",
-                wamid="wamid.T", reason="accepted",
+                campaign_id=campaign, test=test, actor="me", number_id=number, phone=phone(7),
+                template="hello", wamid="wamid.T", reason="accepted",
             )  # fmt: skip
         assert sql.execute("select campaign_id, user_phone, status from messages").fetchall() == [
             (None, phone(7), "sent")

@@ -12,7 +12,7 @@ from wacampaign.core.words import counted
 from wacampaign.intake.contacts import Survey, contacts
 from wacampaign.intake.row_ids import RowIds
 from wacampaign.problems import Problem, Unreachable
-from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.campaigns import Campaigns, NewRows
 from wacampaign.store.store import Store
 
 #: Rows of one call: some 100 ms of the database and 2 MB of JSON over REST, far from the limits of
@@ -71,10 +71,10 @@ class Filling:
             batch = await asyncio.to_thread(next, batches, None)
             self.begun = True
             await self._campaigns.create(
-                campaign.id,
-                campaign.name,
-                campaign.number_id,
-                campaign.templates,
+                id=str(campaign.id),
+                name=campaign.name,
+                number_id=campaign.number_id,
+                templates=list(campaign.templates),
                 total=total,
                 invalid=campaign.surveyed.rejected,
                 actor=self._actor,
@@ -82,7 +82,7 @@ class Filling:
             while batch is not None:
                 # The next batch is read while the database writes this one.
                 writing = asyncio.create_task(
-                    self._campaigns.enqueue(campaign.id, campaign.number_id, **batch)
+                    self._campaigns.enqueue(campaign.id, campaign.number_id, batch)
                 )
                 try:
                     following = await asyncio.to_thread(next, batches, None)
@@ -131,8 +131,7 @@ def new_campaign(
     return NewCampaign(uuid4(), name or surveyed.path.stem, number_id, tuple(templates), surveyed)
 
 
-def _batches(campaign: NewCampaign) -> Iterator[dict[str, list[str]]]:
-    """The columns of `Campaigns.enqueue`, one element a row."""
+def _batches(campaign: NewCampaign) -> Iterator[NewRows]:
     row_ids = RowIds()
     templates = itertools.cycle(campaign.templates)
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -125,8 +125,8 @@ async def enter_number(store: Store, entry: NumberEntry, actor: str) -> tuple[Kn
     # A name that the operator gave to a known number stays.
     is_known = any(n.phone_number_id == phone_number_id for n in numbers)
     number_id, added = await Numbers(store).add(
-        phone_number_id,
-        entry.waba_id,
+        phone_number_id=phone_number_id,
+        waba_id=entry.waba_id,
         number=digits or None,
         display_name=described.verified_name or None if described and not is_known else None,
         verified_name=described.verified_name or None if described else None,

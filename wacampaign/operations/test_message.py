@@ -132,9 +132,9 @@ async def send(
     )
     sent_tests = SentTests(store)
     await sent_tests.write_down(
-        campaign_id,
-        message.id,
-        actor,
+        campaign_id=campaign_id,
+        test=message.id,
+        actor=actor,
         number_id=message.number_id,
         phone=message.phone,
         template=message.template,

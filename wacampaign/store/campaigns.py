@@ -1,59 +1,46 @@
 """Campaigns in the database: made, found, counted, started and stopped."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from wacampaign.core.campaign.state import Stats, read_stats
 from wacampaign.store.store import Capability
 
 
+class EmptyCampaign(TypedDict):
+    """A campaign that is made before its rows."""
+
+    id: str
+    name: str
+    number_id: str
+    templates: list[str]
+    #: Contacts that will be written, and that will not.
+    total: int
+    invalid: int
+    actor: str
+
+
+class NewRows(TypedDict):
+    """Rows for the queue, in columns: one element a row."""
+
+    ids: list[str]
+    phones: list[str]
+    templates: list[str]
+    #: JSON.
+    payloads: list[str]
+
+
 class Campaigns(Capability):
     """What happens to whole campaigns."""
 
-    async def create(
-        self,
-        campaign_id: UUID,
-        name: str,
-        number_id: str,
-        templates: Sequence[str],
-        *,
-        total: int,
-        invalid: int,
-        actor: str,
-    ) -> None:
-        """A paused campaign without rows: `total` will be written, `invalid` contacts will not."""
-        await self._store.call(
-            "create",
-            id=str(campaign_id),
-            name=name,
-            number_id=number_id,
-            templates=list(templates),
-            total=total,
-            invalid=invalid,
-            actor=actor,
-        )
+    async def create(self, **campaign: Unpack[EmptyCampaign]) -> None:
+        """A paused campaign without rows."""
+        await self._store.call("create", **campaign)
 
-    async def enqueue(
-        self,
-        campaign_id: UUID,
-        number_id: str,
-        *,
-        ids: list[str],
-        phones: list[str],
-        templates: list[str],
-        payloads: list[str],
-    ) -> None:
-        """Writes rows into the queue, one element each; `payloads` are JSON."""
-        await self._store.call(
-            "enqueue",
-            campaign_id=str(campaign_id),
-            number_id=number_id,
-            ids=ids,
-            phones=phones,
-            templates=templates,
-            payloads=payloads,
-        )
+    async def enqueue(self, campaign_id: UUID, number_id: str, rows: NewRows) -> None:
+        """Writes rows into the queue."""
+        await self._store.call("enqueue", campaign_id=str(campaign_id), number_id=number_id, **rows)
 
     async def filled(self, campaign_id: UUID, actor: str) -> None:
         """All rows are written: the campaign may be started."""

@@ -1,11 +1,27 @@
 """Sending numbers in the database."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from wacampaign.core.cells import solid
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.store.store import Capability
+
+
+class EnteredNumber(TypedDict):
+    """A number and what is known of it; None: that stays as it is."""
+
+    phone_number_id: str
+    waba_id: str
+    #: Its digits.
+    number: str | None
+    display_name: str | None
+    verified_name: str | None
+    quality_rating: str | None
+    access_token: str | None
+    #: Messages a second.
+    rate: int | None
+    actor: str
 
 
 class Numbers(Capability):
@@ -20,35 +36,9 @@ class Numbers(Capability):
         numbers = await self._store.call_list("sending", number_ids=list(number_ids))
         return {n["id"]: n["access_token"] for n in numbers if n["access_token"]}
 
-    async def add(
-        self,
-        phone_number_id: str,
-        waba_id: str,
-        *,
-        number: str | None,
-        display_name: str | None,
-        verified_name: str | None,
-        quality_rating: str | None,
-        access_token: str | None,
-        rate: int | None,
-        actor: str,
-    ) -> tuple[str, bool]:
-        """Enters a number, or what is known of it anew (None: stays). Its id; whether it was new.
-
-        `number` is its digits, `rate` messages a second.
-        """
-        answer = await self._store.call(
-            "number_add",
-            phone_number_id=phone_number_id,
-            waba_id=waba_id,
-            number=number,
-            display_name=display_name,
-            verified_name=verified_name,
-            quality_rating=quality_rating,
-            access_token=access_token,
-            rate=rate,
-            actor=actor,
-        )
+    async def add(self, **entered: Unpack[EnteredNumber]) -> tuple[str, bool]:
+        """Enters a number, or what is known of it anew. Its id; whether it was new."""
+        answer = await self._store.call("number_add", **entered)
         return answer["id"], bool(answer["added"])
 
 

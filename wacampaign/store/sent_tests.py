@@ -2,38 +2,33 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from wacampaign.store.store import Capability
+
+
+class SentTest(TypedDict):
+    """A test message that was sent, or was tried to be."""
+
+    campaign_id: str
+    #: Its id.
+    test: str
+    actor: str
+    number_id: str
+    #: Digits.
+    phone: str
+    template: str
+    #: None: it was not accepted.
+    wamid: str | None
+    reason: str
 
 
 class SentTests(Capability):
     """Writes test messages down and reads what the status webhook said of them."""
 
-    async def write_down(
-        self,
-        campaign_id: str,
-        test_id: str,
-        actor: str,
-        *,
-        number_id: str,
-        phone: str,
-        template: str,
-        wamid: str | None,
-        reason: str,
-    ) -> None:
+    async def write_down(self, **sent: Unpack[SentTest]) -> None:
         """Writes a test message down; it counts in no campaign."""
-        await self._store.call(
-            "test_sent",
-            campaign_id=campaign_id,
-            test=test_id,
-            actor=actor,
-            number_id=number_id,
-            phone=phone,
-            template=template,
-            wamid=wamid,
-            reason=reason,
-        )
+        await self._store.call("test_sent", **sent)
 
     async def status(self, wamid: str) -> tuple[list[dict[str, Any]], bool]:
         """What the status webhook said of it (status, code, text), and whether it ever says any."""
