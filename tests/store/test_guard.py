@@ -306,7 +306,7 @@ def test_what_a_person_assumed_sent_is_not_sent_again(
         seen = await StuckCampaigns(store).look([campaign])
         (stuck,) = examine(seen, "assume-sent")
         await StuckCampaigns(store).resolve_doubt(
-            campaign, "assume_sent", stuck.in_doubt, "test", seen_at=seen.at
+            campaign, "assume_sent", stuck.campaign.in_doubt, "test", seen_at=seen.at
         )
         assert {status for status, _, _ in states(sql, claim.rows)} == {"sent"}
         ids = [row.id for row in claim.rows]
@@ -332,7 +332,7 @@ def test_a_doubt_made_ready_while_no_guard_stood(
         as_found(sql, CRON)
         (found,) = examine(await StuckCampaigns(store).look([campaign]), "hold")
         assert Kind.DOUBT_WAITING in found.kinds
-        assert (found.in_doubt, found.left) == (10, 5)
+        assert (found.campaign.in_doubt, found.campaign.left) == (10, 5)
         handed_out = await WorkQueue(store).claim(me, uuid4(), 100)
         assert len(handed_out.rows) == 5
         assert states(sql, claim.rows) == {("processing", True, None)}
@@ -517,7 +517,7 @@ def test_a_resent_row_in_doubt_anew_is_not_resent_in_the_next_step(
             "action": "resend",
             "actor": "test",
             "seen_at": seen.seen_at,
-            "seen_claims": list(seen.seen_claims),
+            "seen_claims": list(seen.campaign.nobodys.claims),
             "limit": 4,
         }
         first = await store.call("resolve_doubt", expected=10, **step)
@@ -542,10 +542,11 @@ def test_what_a_dead_worker_had_begun_was_seen_before_it_was_in_doubt(
         sql.execute("update wacampaign_workers set last_beat_at = now() - interval '1 hour'")
         database = StuckCampaigns(store)
         (seen,) = examine(await database.look([campaign]), "resend")
-        assert (seen.in_doubt, seen.seen_claims) == (10, [claim.rows[0].claim_id])
+        claims = seen.campaign.nobodys.claims
+        assert (seen.campaign.in_doubt, claims) == (10, [claim.rows[0].claim_id])
         await Workers(store).reap([])
         done = await database.resolve_doubt(
-            campaign, "resend", 10, "t", seen_at=seen.seen_at, seen_claims=seen.seen_claims
+            campaign, "resend", 10, "t", seen_at=seen.seen_at, seen_claims=claims
         )
         assert (done["rows"], done["left"]) == (10, 0)
 

@@ -48,7 +48,9 @@ def events(sql: Connection, campaign: str, kind: str) -> list[Any]:
 
 async def look(store: Store, campaign: str) -> StuckCampaign:
     (one,) = [
-        one for one in examine(await StuckCampaigns(store).look(), "hold") if one.id == campaign
+        one
+        for one in examine(await StuckCampaigns(store).look(), "hold")
+        if one.campaign.id == campaign
     ]
     return one
 
@@ -67,9 +69,9 @@ def test_two_operators_restart_it_once(open_test_store: OpenStore, sql: Connecti
         database = StuckCampaigns(store)
         seen = await look(store, campaign)
         assert seen.kinds == [Kind.COMPLETED_WITH_ROWS_LEFT]
-        assert (seen.accepted, seen.left) == (5, 7)
+        assert (seen.campaign.accepted, seen.campaign.left) == (5, 7)
         answers = await asyncio.gather(
-            *(database.restart(campaign, seen.token, who, "it stopped") for who in "ab")
+            *(database.restart(campaign, seen.campaign.token, who, "it stopped") for who in "ab")
         )
         assert sorted(answer["changed"] for answer in answers) == [False, True]
         state = sql.execute("select status, end_time from campaigns").fetchone()
@@ -78,9 +80,9 @@ def test_two_operators_restart_it_once(open_test_store: OpenStore, sql: Connecti
         assert n == 7
         # It completes once more meanwhile: what was seen before is not what is there.
         as_found(sql, "update campaigns set status = 'completed', end_time = now()")
-        assert not (await database.restart(campaign, seen.token, "c", "again"))["changed"]
+        assert not (await database.restart(campaign, seen.campaign.token, "c", "again"))["changed"]
         with pytest.raises(NoSuchCampaign):
-            await database.restart(str(uuid4()), seen.token, "c", "again")
+            await database.restart(str(uuid4()), seen.campaign.token, "c", "again")
 
     run(open_test_store, scenario)
 
@@ -290,7 +292,9 @@ def test_a_pause_whose_cause_is_gone(
         )
         if gone:
             (one,) = examine(facts, "hold")
-            answer = await StuckCampaigns(store).restart(campaign, one.token, "test", "gone")
+            answer = await StuckCampaigns(store).restart(
+                campaign, one.campaign.token, "test", "gone"
+            )
             assert (answer["changed"], answer["holds_lifted"]) == (True, 1)
             assert sql.execute("select status from campaigns").fetchone() == ("running",)
 
@@ -313,7 +317,8 @@ def test_pauses_of_persons_and_of_others_holds(database: str, sql: Connection) -
         # Nobody has started this one, and it is being written.
         as_found(sql, "update campaigns set status = 'completed'")
         young = await add_campaign(store, number, 3, total=9, start=False)
-        assert [o.id for o in examine(await StuckCampaigns(store).look(), "hold")] == [held, mine]
+        stuck = examine(await StuckCampaigns(store).look(), "hold")
+        assert [one.campaign.id for one in stuck] == [held, mine]
         sql.execute(
             "update campaigns set created_at = now() - interval '2 hours' where id = %s", (young,)
         )
@@ -394,10 +399,11 @@ def test_a_database_in_its_early_form(open_early_store: tuple[OpenStore, Connect
     async def scenario(store: Store) -> None:
         database = StuckCampaigns(store)
         facts = await database.look()
-        stuck = {one.id: one for one in examine(facts, "assume-sent")}
+        stuck = {one.campaign.id: one for one in examine(facts, "assume-sent")}
         assert set(stuck) == {CAMPAIGNS[s] for s in ("running", "completed", "paused", "failed")}
-        done = stuck[CAMPAIGNS["completed"]]
-        assert done.kinds == [
+        completed = stuck[CAMPAIGNS["completed"]]
+        done = completed.campaign
+        assert completed.kinds == [
             Kind.COMPLETED_WITH_ROWS_LEFT,
             Kind.HELD_BY_NOBODY,
             Kind.IN_DOUBT,
@@ -414,7 +420,9 @@ def test_a_database_in_its_early_form(open_early_store: tuple[OpenStore, Connect
         after = await Campaigns(store).audit(done.id)
         assert (after["status"], after["accepted"], after["assumed_sent"]) == ("running", 40, 20)
         assert after["count_drift"] == 0
-        again = [one for one in examine(await database.look(), "hold") if one.id == done.id]
+        again = [
+            one for one in examine(await database.look(), "hold") if one.campaign.id == done.id
+        ]
         assert again[0].kinds == [Kind.NO_LIVE_WORKER]
         row = sql.execute("select total_sent from campaigns where id = %s", (done.id,)).fetchone()
         assert row == (40,)

@@ -7,6 +7,7 @@ from typing import Final
 from wacampaign.core.campaign.completion import describe_verdict
 from wacampaign.core.campaign.next_step import after_restart
 from wacampaign.core.campaign.stuck import InDoubt, StuckCampaign, examine
+from wacampaign.core.campaign.stuck_facts import CampaignAtRest
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import counted, rows
@@ -36,12 +37,12 @@ class Standstill:
     @property
     def accepted(self) -> int:
         """Rows that are never touched."""
-        return sum(campaign.accepted for campaign in self.stuck)
+        return sum(case.campaign.accepted for case in self.stuck)
 
     @property
     def resent(self) -> int:
         """Rows in doubt that would be sent once more."""
-        return sum(c.in_doubt for c in self.stuck if c.resolve == "resend")
+        return sum(case.campaign.in_doubt for case in self.stuck if case.resolve == "resend")
 
     @property
     def next_command(self) -> str:
@@ -55,7 +56,7 @@ class Restarted:
 
     changed: bool = False
     #: Campaigns that somebody else was quicker with.
-    missed: list[StuckCampaign] = field(default_factory=list)
+    missed: list[CampaignAtRest] = field(default_factory=list)
 
 
 async def look(
@@ -86,18 +87,18 @@ async def look(
         if settled:
             facts = await database.look(ids)
     stuck = examine(facts, in_doubt, named=bool(names), in_doubt_minutes=settings.in_doubt_minutes)
-    if not settle and any(campaign.in_doubt for campaign in stuck) and has_journals(settings.home):
+    if not settle and any(case.campaign.in_doubt for case in stuck) and has_journals(settings.home):
         tell(
             "journals on this machine may know more; they are read with --yes, or after a question"
         )
     samples: list[str] = []
-    for campaign in stuck:
+    for case in stuck:
         if len(samples) >= SAMPLES_SHOWN:
             break
-        if campaign.restart:
-            samples += await _samples(database, campaign, "ready", "never sent")
-        if campaign.resolve:
-            samples += await _samples(database, campaign, "in_doubt", "in doubt")
+        if case.restart:
+            samples += await _samples(database, case.campaign, "ready", "never sent")
+        if case.resolve:
+            samples += await _samples(database, case.campaign, "in_doubt", "in doubt")
     return Standstill(stuck, samples, facts.live_workers, settled)
 
 
@@ -105,14 +106,14 @@ def restart_plan(standstill: Standstill, in_doubt: InDoubt) -> Plan:
     """All campaigns' changes added up, like with like."""
     stuck = standstill.stuck
     notes = [f"{standstill.accepted:,} accepted are never touched"]
-    if left := sum(campaign.left for campaign in stuck if campaign.restart):
+    if left := sum(case.campaign.left for case in stuck if case.restart):
         notes.insert(0, f"{rows(left)} that were never sent will be sent")
-    if in_doubt == "resend" and any(campaign.in_doubt for campaign in stuck):
+    if in_doubt == "resend" and any(case.campaign.in_doubt for case in stuck):
         notes.append(_TWICE)
-    n = sum(1 for campaign in stuck if campaign.changes)
+    n = sum(1 for case in stuck if case.changes)
     return Plan(
         title=f"restart {counted(n, 'campaign')}",
-        steps=_added_up(change for campaign in stuck for change in campaign.changes),
+        steps=_added_up(change for case in stuck for change in case.changes),
         notes=notes,
         samples=standstill.samples,
         next_command=standstill.next_command,
@@ -132,12 +133,12 @@ async def carry_out(
     done = Restarted()
     database, queue = StuckCampaigns(store), WorkQueue(store, in_doubt_minutes=in_doubt_minutes)
     try:
-        if any(campaign.reap for campaign in stuck):
+        if any(case.reap for case in stuck):
             given_up = await Workers(store).reap([])
             done.changed = done.changed or any(given_up.values())
-        for campaign in stuck:
-            if not await _carry_out_one(database, queue, campaign, done, tell):
-                done.missed.append(campaign)
+        for case in stuck:
+            if not await _carry_out_one(database, queue, case, done, tell):
+                done.missed.append(case.campaign)
     except Problem as problem:
         problem.changed = done.changed
         if done.changed:
@@ -149,49 +150,49 @@ async def carry_out(
 async def _carry_out_one(
     database: StuckCampaigns,
     queue: WorkQueue,
-    campaign: StuckCampaign,
+    case: StuckCampaign,
     done: Restarted,
     tell: Callable[[str], None],
 ) -> bool:
     """False when somebody else was quicker."""
     who, quick = actor(), True
-    if campaign.mend:
-        mended = await database.mend_rows(campaign.id, who)
+    if case.mend:
+        mended = await database.mend_rows(case.campaign.id, who)
         done.changed = done.changed or any(mended.values())
-    if campaign.restart:
-        reason = "; ".join(campaign.kinds)
-        answer = await database.restart(campaign.id, campaign.token, who, reason)
+    if case.restart:
+        reason = "; ".join(case.kinds)
+        answer = await database.restart(case.campaign.id, case.campaign.token, who, reason)
         quick = answer["changed"]
         if quick:
             done.changed = True
             # What was pending is made ready only in a campaign that runs.
-            await database.mend_rows(campaign.id, who)
-            tell(f"restarted: {campaign}, {rows(int(answer['left']))} ready")
-    if campaign.resolve and quick:
+            await database.mend_rows(case.campaign.id, who)
+            tell(f"restarted: {case.campaign}, {rows(int(answer['left']))} ready")
+    if case.resolve and quick:
         answer = await database.resolve_doubt(
-            campaign.id,
-            campaign.resolve,
-            campaign.in_doubt,
+            case.campaign.id,
+            case.resolve,
+            case.campaign.in_doubt,
             who,
-            seen_at=campaign.seen_at,
-            seen_claims=campaign.seen_claims,
+            seen_at=case.seen_at,
+            seen_claims=case.campaign.nobodys.claims,
         )
         if answer["rows"]:
             done.changed = True
-            word = "ready again" if campaign.resolve == "resend" else "counted as sent"
-            tell(f"{campaign}: {rows(answer['rows'])} in doubt {word}")
+            word = "ready again" if case.resolve == "resend" else "counted as sent"
+            tell(f"{case.campaign}: {rows(answer['rows'])} in doubt {word}")
         quick = answer["rows"] > 0 and not answer["left"]
-    elif quick and campaign.changes and not (campaign.restart or campaign.complete):
-        tell(f"mended: {campaign}")
-    if campaign.complete and quick:
-        verdict = await queue.complete(campaign.id, who)
+    elif quick and case.changes and not (case.restart or case.complete):
+        tell(f"mended: {case.campaign}")
+    if case.complete and quick:
+        verdict = await queue.complete(case.campaign.id, who)
         done.changed = done.changed or verdict.completed
-        tell(f"{campaign}: {describe_verdict(verdict)}")
+        tell(f"{case.campaign}: {describe_verdict(verdict)}")
     return quick
 
 
 async def _samples(
-    database: StuckCampaigns, campaign: StuckCampaign, what: str, word: str
+    database: StuckCampaigns, campaign: CampaignAtRest, what: str, word: str
 ) -> list[str]:
     page = await database.sample(campaign.id, what, SAMPLES_SHOWN)
     return [

@@ -135,12 +135,12 @@ class People(Workers):
 
     def carry_out(self, stuck: Sequence[StuckCampaign], seen: set[str]) -> None:
         before = self.states()
-        there = [one for one in stuck if one.id in self.campaigns]
+        there = [one for one in stuck if one.campaign.id in self.campaigns]
         with suppress(Refused):
             self.run(carry_out(self.store, there, IN_DOUBT_MINUTES, lambda _: None))
         after = self.states()
-        wanted = {one.id for one in there if one.resolve == "resend"}
-        assumed = {one.id for one in there if one.resolve == "assume_sent"}
+        wanted = {one.campaign.id for one in there if one.resolve == "resend"}
+        assumed = {one.campaign.id for one in there if one.resolve == "assume_sent"}
         for row, was in before.items():
             now = after[row]
             if was.status == "processing" and now.status == "ready" and was.campaign in wanted:

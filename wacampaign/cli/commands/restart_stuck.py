@@ -7,7 +7,7 @@ import typer
 from wacampaign.cli.options import CampaignsArgument, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import ask, at_terminal, say, tell
 from wacampaign.cli.plan import agreed, show_next, show_plan
-from wacampaign.cli.screens.standstill import print_campaign
+from wacampaign.cli.screens.standstill import print_stuck
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.campaign.stuck import InDoubt
 from wacampaign.core.plan import Plan
@@ -53,9 +53,9 @@ def restart_stuck(
         tell("nothing is stuck: nothing was changed")
         show_next("wacampaign queue-stats")
         return
-    for campaign in stuck:
-        print_campaign(campaign)
-    if not any(campaign.changes for campaign in stuck):
+    for case in stuck:
+        print_stuck(case)
+    if not any(case.changes for case in stuck):
         tell(f"nothing was changed; {accepted:,} accepted are never touched")
         show_next(standstill.next_command)
         return

@@ -13,18 +13,18 @@ from wacampaign.core.masking import mask_secrets
 _WIDEST: Final = 100
 
 
-def print_campaign(campaign: StuckCampaign) -> None:
+def print_stuck(case: StuckCampaign) -> None:
     """Name, kinds, evidence, what would be changed and what not, on stdout."""
-    tell(f"{campaign} {campaign.status}")
-    for kind in campaign.kinds:
+    tell(f"{case.campaign} {case.campaign.status}")
+    for kind in case.kinds:
         _print("  ! ", str(kind))
-    for text in campaign.evidence:
+    for text in case.evidence:
         # A hold's reason is what somebody answered: it may name a recipient.
         _print("    ", mask_secrets(text))
-    for change in campaign.changes:
+    for change in case.changes:
         _print("  changes: ", change_line(change))
-    _print("  stays:   ", f"{campaign.accepted:,} accepted are never touched")
-    for text in campaign.keeps:
+    _print("  stays:   ", f"{case.campaign.accepted:,} accepted are never touched")
+    for text in case.keeps:
         _print("  stays:   ", text)
     tell()
 

@@ -98,18 +98,18 @@ def after_repair(campaign: Campaign, command: str, *, restart: bool) -> str:
 def after_restart(stuck: Sequence[StuckCampaign], live_workers: int) -> str:
     """What to run once these campaigns were set going, or cannot be."""
     runs = [
-        campaign.short_id
-        for campaign in stuck
-        if campaign.restart or campaign.resolve == "resend" or Kind.NO_LIVE_WORKER in campaign.kinds
+        case.campaign.short_id
+        for case in stuck
+        if case.restart or case.resolve == "resend" or Kind.NO_LIVE_WORKER in case.kinds
     ]
     if runs:
         return _to_have_it_sent(live_workers, *runs)
-    for campaign in stuck:
-        if Kind.LEFT_UNWRITTEN in campaign.kinds:
-            return f"wacampaign cancel {campaign.short_id}"
-        if campaign.in_doubt and campaign.resolve is None:
-            return f"wacampaign audit {campaign.short_id}"
-    return f"wacampaign audit {stuck[0].short_id}"
+    for case in stuck:
+        if Kind.LEFT_UNWRITTEN in case.kinds:
+            return f"wacampaign cancel {case.campaign.short_id}"
+        if case.campaign.in_doubt and case.resolve is None:
+            return f"wacampaign audit {case.campaign.short_id}"
+    return f"wacampaign audit {stuck[0].campaign.short_id}"
 
 
 def _to_have_it_sent(live_workers: int, *short_ids: str) -> str:

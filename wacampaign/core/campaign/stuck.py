@@ -3,13 +3,11 @@
 Judges the facts of the database (`wacampaign_stuck`); asks nobody and changes nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
 from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES, note
-from wacampaign.core.campaign.name import Named
 from wacampaign.core.campaign.state import BEING_WRITTEN
 from wacampaign.core.campaign.stuck_facts import CampaignAtRest, StuckFacts
 from wacampaign.core.plan import Change
@@ -39,24 +37,12 @@ class Kind(StrEnum):
 
 
 @dataclass(slots=True)
-class StuckCampaign(Named):
+class StuckCampaign:
     """One campaign with its kinds of standstill, the evidence, and what would be changed."""
 
-    id: str
-    name: str
-    status: str
-    #: The state that was seen; a restart acts on this state only.
-    token: str
-    #: Accepted rows: never touched.
-    accepted: int
-    #: Rows in doubt, once those that nobody holds are counted among them.
-    in_doubt: int
-    #: Rows never sent.
-    left: int
+    campaign: CampaignAtRest
     #: When this was seen, by the database's clock.
     seen_at: str
-    #: Claims of dead workers whose rows are counted as in doubt here.
-    seen_claims: Sequence[str] = ()
     kinds: list[Kind] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -111,17 +97,7 @@ class _Case:
         self._choice = in_doubt
         self._counts = campaign.counts
         self._nobodys = campaign.nobodys
-        self._stuck = StuckCampaign(
-            id=campaign.id,
-            name=campaign.name,
-            status=campaign.status,
-            token=campaign.token,
-            accepted=campaign.counts.sent + campaign.accepted_but_waiting,
-            in_doubt=campaign.counts.in_doubt + campaign.doubt_but_waiting,
-            left=campaign.left,
-            seen_at=facts.at,
-            seen_claims=campaign.nobodys.claims,
-        )
+        self._stuck = StuckCampaign(campaign, facts.at)
 
     def judged(self) -> StuckCampaign:
         """Kinds, evidence and changes, in the order in which they are told."""
@@ -188,7 +164,7 @@ class _Case:
 
     def _over(self) -> None:
         """No row is left to do, and no worker is there to ask the completion guard."""
-        doubt = self._stuck.in_doubt
+        doubt = self._campaign.in_doubt
         if doubt and self._choice == "resend":
             return
         assumed = self._choice == "assume-sent"
@@ -309,7 +285,7 @@ class _Case:
             self._mend(n, f"ready (not before {first})", "ready")
 
     def _doubt(self) -> None:
-        n = self._stuck.in_doubt
+        n = self._campaign.in_doubt
         if not n:
             return
         self._add(Kind.IN_DOUBT)

@@ -43,7 +43,7 @@ class NobodysRows:
 
     #: A dead worker's, never begun.
     unsent: int = 0
-    #: A dead worker's, perhaps sent; and the claims that they belong to.
+    #: A dead worker's, perhaps sent, so counted as in doubt; and the claims that they belong to.
     begun: int = 0
     claims: Sequence[str] = ()
     #: Taken by another program.
@@ -88,6 +88,16 @@ class CampaignAtRest(CampaignName):
     spam_paused_until: str | None
     #: Pairs of number and template with rows left, over which no hold stands but such as are gone.
     free_lanes: int
+
+    @property
+    def accepted(self) -> int:
+        """Rows that were accepted: never touched."""
+        return self.counts.sent + self.accepted_but_waiting
+
+    @property
+    def in_doubt(self) -> int:
+        """Rows in doubt, once those that nobody holds are counted among them."""
+        return self.counts.in_doubt + self.doubt_but_waiting
 
     @property
     def left(self) -> int:
