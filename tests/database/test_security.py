@@ -284,7 +284,7 @@ async def whole_protocol(store: Store) -> None:
     ] == 1
     evidence = CampaignEvidence(store)
     assert (await evidence.campaigns(campaign, 131026))[0].id == campaign
-    assert (await evidence.groups(campaign, 131026, [])).file_count == 0
+    assert (await evidence.groups(campaign, 131026, [])).files == ()
     assert await evidence.failed_rows(campaign, 135000) == []
     assert len(await evidence.sent_rows(campaign)) > 0
     assert (await evidence.history(campaign, "2026-01-01", "2026-01-02")).events

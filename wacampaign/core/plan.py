@@ -1,11 +1,13 @@
 """What a command is about to do, in figures and sentences, before anybody is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 #: Samples that are shown where rows change.
 SAMPLES_SHOWN: Final = 5
+#: Called with what is done and what there is in all; None where nobody watches.
+Progress: TypeAlias = Callable[[int, int], None] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Neither keeps rows: a million contacts take about 25 MB for finding repeats duri
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from wacampaign.core.cells import cell
 from wacampaign.core.phone_set import PhoneSet
 from wacampaign.core.phones import BadPhone, calling_code, is_region, phone_reader
+from wacampaign.core.plan import Progress
 from wacampaign.core.words import counted
 from wacampaign.intake.encoding import UnfitFile, detect_encoding
 from wacampaign.intake.layout import Layout, detect_layout, open_text, trim
@@ -27,9 +28,6 @@ from wacampaign.problems import Usage
 _BEAT: Final = 1 << 14
 #: Rejections kept in memory, to be shown.
 _SAMPLES: Final = 5
-
-#: Called with bytes read and bytes in all.
-Progress = Callable[[int, int], None]
 
 
 class FileChanged(UnfitFile):
@@ -113,7 +111,7 @@ def survey(
     default_region: str | None = None,
     allow_repeats: bool = False,
     write_rejected: bool = True,
-    on_progress: Progress | None = None,
+    on_progress: Progress = None,
 ) -> Survey:
     """Read the whole list at `path` once and check every row.
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import KnownNumber
-from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
-from wacampaign.intake.contacts import Progress, contacts, survey
+from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan, Progress
+from wacampaign.intake.contacts import contacts, survey
 from wacampaign.operations.enqueue import NewCampaign, new_campaign
 from wacampaign.operations.life_cycle import set_running
 from wacampaign.operations.numbers import find_number
@@ -68,7 +68,7 @@ def draft(
     default_region: str | None,
     allow_repeats: bool,
     write_rejected: bool,
-    on_progress: Progress | None,
+    on_progress: Progress,
 ) -> Draft:
     """Checks the whole list at `path`; the arguments are those of `intake.survey`.
 

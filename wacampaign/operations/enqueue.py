@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
+from wacampaign.core.plan import Progress
 from wacampaign.core.words import counted
 from wacampaign.intake.contacts import Survey, contacts
 from wacampaign.intake.row_ids import RowIds
@@ -18,9 +19,6 @@ from wacampaign.store.store import Store
 #: Rows of one call: some 100 ms of the database and 2 MB of JSON over REST, far from the limits of
 #: either (8 s a statement there), and few enough calls that their way does not count.
 BATCH_ROWS: Final = 5_000
-
-#: Called with rows written and rows in all.
-Written = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Filling:
         self._campaigns = Campaigns(store)
         self._actor = actor
 
-    async def run(self, on_written: Written | None = None) -> None:
+    async def run(self, on_written: Progress = None) -> None:
         """Create the campaign `paused` and write all its rows.
 
         Raises `FileChanged` when the list is not the surveyed one any more and any `Problem` of

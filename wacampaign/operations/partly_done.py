@@ -1,15 +1,12 @@
 """A change of many rows in steps: how far it has come, and what is said when it ends early."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
 
+from wacampaign.core.plan import Progress
 from wacampaign.core.words import rows
 from wacampaign.problems import Problem
-
-#: Called with what is done and what there is in all; None where nobody watches.
-Progress: TypeAlias = Callable[[int, int], None] | None
 
 
 @dataclass(slots=True)

@@ -1,10 +1,11 @@
 """A preflight from end to end: asks the database, Meta and the media's hosts, and judges."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import ClassVar, Final, TypeVar
 
 from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.plan import Progress
 from wacampaign.core.preflight.checks import judge
 from wacampaign.core.preflight.facts import (
     LaneSurvey,
@@ -35,12 +36,9 @@ _CONNECT_SECONDS: Final = 2.0
 
 _Answer = TypeVar("_Answer")
 
-#: Rows that were read, and rows in all.
-Progress = Callable[[int, int], None]
-
 
 async def run_preflight(
-    store: Store, settings: Settings, campaign_id: str, *, progress: Progress | None = None
+    store: Store, settings: Settings, campaign_id: str, *, progress: Progress = None
 ) -> Preflight:
     """Everything that can be known of a campaign before its first message; changes nothing.
 
@@ -61,9 +59,7 @@ async def run_preflight(
     return judge(facts, people, surveys, meta, media)
 
 
-async def _survey(
-    ready: PreflightFacts, facts: Readiness, progress: Progress | None
-) -> list[LaneSurvey]:
+async def _survey(ready: PreflightFacts, facts: Readiness, progress: Progress) -> list[LaneSurvey]:
     surveys = []
     done = 0
 

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Campaign
+from wacampaign.core.plan import Progress
 from wacampaign.core.template.header_media import has_own_media, header_media
 from wacampaign.core.words import rows
 from wacampaign.operations.campaigns import actor, campaign_state, resolve_campaign
-from wacampaign.operations.partly_done import PartlyDone, Progress
+from wacampaign.operations.partly_done import PartlyDone
 from wacampaign.operations.repair_choice import ChosenMedium, RepairOrder, choose_media
 from wacampaign.problems import Refused
 from wacampaign.settings import Settings

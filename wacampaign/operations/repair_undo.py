@@ -5,9 +5,10 @@ from typing import Final
 
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.cells import solid
+from wacampaign.core.plan import Progress
 from wacampaign.core.words import rows
 from wacampaign.operations.campaigns import actor, resolve_campaign
-from wacampaign.operations.partly_done import PartlyDone, Progress
+from wacampaign.operations.partly_done import PartlyDone
 from wacampaign.problems import Refused, Usage
 from wacampaign.store.repairs import KnownRepair, Repairs, UndoSurvey, repair_name
 from wacampaign.store.store import Store

@@ -104,7 +104,6 @@ def _groups(given: Mapping[str, Any]) -> Groups:
         given,
         failed_read=rows.get("failed", 0),
         sent_read=rows.get("sent", 0),
-        accepted_first=given["accepted"],
         hosts=tuple(HostGroup(*host) for host in hosts),
         files=tuple(read(Counted, file, value=file["media"]) for file in given["files"]),
         prefixes=tuple(Counted(prefix or "", *counts) for prefix, *counts in prefixes),

@@ -104,12 +104,9 @@ class Groups:
     #: Rows that failed with the code, rows that were sent.
     failed_read: int
     sent_read: int
-    #: Failed rows that Meta had accepted first (a webhook failed them).
-    accepted_first: int
     hosts: tuple[HostGroup, ...]
-    #: The twenty most frequent; how many there are.
+    #: The twenty most frequent.
     files: tuple[Counted, ...]
-    file_count: int
     #: By the phone's first three digits.
     prefixes: tuple[Counted, ...]
     #: By minute (ISO 8601, UTC), oldest first.
