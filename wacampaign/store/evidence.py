@@ -1,7 +1,6 @@
 """The database's part of an investigation: campaigns, groups, rows, moments, probes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from wacampaign.core.investigation.evidence import (
@@ -18,7 +17,7 @@ from wacampaign.core.reading import read
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Capability
-from wacampaign.store.templates import Templates
+from wacampaign.store.templates import Templates, whole
 
 #: Campaigns that are looked at beside the one in question: the most the database hands out.
 CAMPAIGNS_READ: Final = 300
@@ -84,7 +83,7 @@ class CampaignEvidence(Capability):
 
     async def templates(self, number_id: str | None = None) -> list[KnownTemplate]:
         """The templates of one number, or of all; gone ones included."""
-        return [_whole(template) for template in await Templates(self._store).of(number_id)]
+        return [whole(template) for template in await Templates(self._store).of(number_id)]
 
 
 def _never_null(campaign: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,9 +117,3 @@ def _folded(given: Iterable[Mapping[str, Any]], *by: str) -> Iterator[tuple[Any,
         found.setdefault(tuple(one[name] for name in by), {})[one["outcome"]] = one["n"]
     for key, n in found.items():
         yield *key, n.get("failed", 0), n.get("sent", 0)
-
-
-def _whole(known: KnownTemplate) -> KnownTemplate:
-    """Components that another writer damaged are none, and what nobody called gone is there."""
-    components = known.components if isinstance(known.components, list) else ()
-    return replace(known, components=components, is_active=known.is_active is not False)

@@ -17,6 +17,7 @@ from wacampaign.core.preflight.row_checks import RowRules
 from wacampaign.core.reading import read
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.store.store import Capability
+from wacampaign.store.templates import known_template, whole
 
 #: Rows of one call: some 0.4 s, of the 8 s that REST allows.
 PAGE_ROWS: Final = 20_000
@@ -154,17 +155,11 @@ def _number(given: Mapping[str, Any]) -> KnownNumber:
 
 
 def _template(given: Mapping[str, Any]) -> KnownTemplate:
-    components = given["components"]
-    return read(
-        KnownTemplate,
+    template = known_template(
         given,
         id=given["meta_id"] or "",
         number_id=given["number"],
-        language=given["language"] or "",
-        status=given["status"] or "",
-        category=given["category"] or "",
-        components=components if isinstance(components, list) else (),
-        is_active=given["is_active"] is not False,
         is_quarantined=given["is_quarantined"] is True,
         last_synced=given["synced_at"],
     )
+    return whole(template)

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from wacampaign.core.reading import read
 from wacampaign.core.templates import KnownTemplate, Template
 from wacampaign.store.store import Capability
 
@@ -18,7 +19,7 @@ class Templates(Capability):
         Their components are as they are, perhaps damaged.
         """
         rows = await self._store.call_list("templates", number_id=number_id)
-        return [_known(row) for row in rows]
+        return [known_template(row, id="", quality=row["quality_score"]) for row in rows]
 
     async def put(self, number_id: str, templates: Sequence[Template], actor: str) -> None:
         """These are all that Meta has for the number; those that are not among them are gone."""
@@ -30,21 +31,16 @@ class Templates(Capability):
         )
 
 
-def _known(row: Mapping[str, Any]) -> KnownTemplate:
-    return KnownTemplate(
-        id="",
-        name=row["name"],
-        language=row["language"] or "",
-        status=row["status"] or "",
-        category=row["category"] or "",
-        components=row["components"],
-        parameter_format=row["parameter_format"],
-        quality=row["quality_score"],
-        number_id=row["number_id"],
-        phone_number_id=row["phone_number_id"],
-        is_active=row["is_active"],
-        last_synced=row["last_synced"],
-    )
+def known_template(row: Mapping[str, Any], **named: Any) -> KnownTemplate:
+    """As the database has it; `named`: the fields that are not in `row` under their names."""
+    texts = {name: row[name] or "" for name in ("language", "status", "category")}
+    return read(KnownTemplate, row, **texts, **named)
+
+
+def whole(known: KnownTemplate) -> KnownTemplate:
+    """Components that another writer damaged are none, and what nobody called gone is there."""
+    components = known.components if isinstance(known.components, list) else ()
+    return replace(known, components=components, is_active=known.is_active is not False)
 
 
 def _row(template: Template) -> dict[str, Any]:
