@@ -220,7 +220,7 @@ async def whole_protocol(store: Store) -> None:
     """A small campaign from the number to the audit, with every function that programs call."""
     number = await add_number(store)
     campaign = await add_campaign(store, number, 40)
-    assert (await Campaigns(store).find("test campaign"))[0]["id"] == campaign
+    assert (await Campaigns(store).find("test campaign"))[0].id == campaign
     await store.call("filled", campaign_id=campaign, actor="test")
     me, dead = uuid4(), uuid4()
     for worker in (me, dead):
@@ -268,7 +268,7 @@ async def whole_protocol(store: Store) -> None:
     assert (await Campaigns(store).audit(campaign))["ok"]
     kinds = {e["kind"] for e in await store.call("events_of", campaign_id=campaign, limit=100)}
     assert {"created", "started", "paused", "resumed", "recovered", "completed"} <= kinds
-    assert (await Campaigns(store).recent(5))[0]["id"] == campaign
+    assert (await Campaigns(store).recent(5))[0].id == campaign
     (failure,) = await FailedRows(store).by_code(campaign)
     assert (failure["code"], failure["count"], failure["accepted"]) == (131026, 1, 0)
     assert len(await FailedRows(store).page(campaign, 131026)) == 1

@@ -25,7 +25,7 @@ async def audit_campaigns(
     """
     ids = await resolve_campaigns(store, names)
     if ids is None:
-        ids = [campaign["id"] for campaign in await Campaigns(store).recent(NEWEST)]
+        ids = [campaign.id for campaign in await Campaigns(store).recent(NEWEST)]
     audits = await _recounted(store, ids)
     unsure = [audit.id for audit in audits if audit.in_doubt or audit.unowned]
     if await settle_what_is_known(store, home, unsure, tell):

@@ -23,13 +23,10 @@ async def resolve_campaign(store: Store, text: str) -> CampaignName:
     """
     wanted = cell(text)
     beginning = wanted.lower()
-    named = [
-        CampaignName(c["id"], c["name"], c["status"]) for c in await Campaigns(store).find(wanted)
-    ]
     # Looked at again here: an id's beginning may hold no wildcard of the database.
     meant = [
         campaign
-        for campaign in named
+        for campaign in await Campaigns(store).find(wanted)
         if campaign.name == wanted
         or (len(wanted) >= ID_BEGINNING_MIN and campaign.id.startswith(beginning))
     ]

@@ -56,7 +56,7 @@ async def look(store: Store, number: str, templates: Sequence[str], name: str) -
     """The number and templates that are meant. Raises what finding and choosing them raises."""
     sender = await find_number(store, number)
     choice = choose_templates(await Templates(store).of(sender.id), sender, templates)
-    namesakes = sum(campaign["name"] == name for campaign in await Campaigns(store).find(name))
+    namesakes = sum(campaign.name == name for campaign in await Campaigns(store).find(name))
     return Source(sender, choice, namesakes)
 
 

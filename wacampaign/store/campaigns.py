@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
+from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Stats, read_stats
+from wacampaign.core.reading import read
 from wacampaign.store.store import Capability
 
 
@@ -46,13 +48,14 @@ class Campaigns(Capability):
         """All rows are written: the campaign may be started."""
         await self._store.call("filled", campaign_id=str(campaign_id), actor=actor)
 
-    async def find(self, text: str) -> list[dict[str, Any]]:
+    async def find(self, text: str) -> list[CampaignName]:
         """Campaigns that `text` may mean: id, beginning of an id, or exact name."""
-        return await self._store.call_list("find", text=text)
+        return [read(CampaignName, one) for one in await self._store.call_list("find", text=text)]
 
-    async def recent(self, limit: int) -> list[dict[str, Any]]:
-        """The newest campaigns (id, name, status), whatever their state."""
-        return await self._store.call_list("recent", limit=limit)
+    async def recent(self, limit: int) -> list[CampaignName]:
+        """The newest campaigns, whatever their state."""
+        answer = await self._store.call_list("recent", limit=limit)
+        return [read(CampaignName, one) for one in answer]
 
     async def stats(
         self, campaign_ids: Sequence[str] | None = None, *, show_numbers: bool = False

@@ -5,6 +5,7 @@ from typing import Any, TypedDict, Unpack
 
 from wacampaign.core.cells import solid
 from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.reading import read
 from wacampaign.store.store import Capability
 
 
@@ -43,16 +44,14 @@ class Numbers(Capability):
 
 
 def _known(row: Mapping[str, Any]) -> KnownNumber:
-    return KnownNumber(
-        id=row["id"],
+    return read(
+        KnownNumber,
+        row,
         phone_number_id=solid(row["phone_number_id"] or "") or None,
         waba_id=solid(row["waba_id"] or "") or None,
         digits=row["number"],
         display_name=row["display_name"] or row["verified_name"],
-        is_active=row["is_active"],
         rate_configured=float(row["max_send_rate_per_sec"]),
         rate_now=float(row["rate"]),
         quality=row["quality_rating"],
-        has_token=row["has_token"],
-        templates=row["templates"],
     )

@@ -26,28 +26,28 @@ class StuckCampaigns(Capability):
 
     async def settle_by_messages(self, campaign_id: str, actor: str) -> int:
         """Rows that the backend's `messages` prove to have been accepted become `sent`."""
-        settled = 0
-        while True:
-            answer = await self._store.call(
-                "settle_by_messages", campaign_id=campaign_id, actor=actor, limit=STEP_ROWS
-            )
-            settled += int(answer["sent"])
-            if answer["sent"] == 0:
-                return settled
+        return (await self._steps("settle_by_messages", campaign_id, actor, "sent"))["sent"]
 
     async def mend_rows(self, campaign_id: str, actor: str) -> dict[str, int]:
         """Puts right what keeps rows from being taken, and the totals that the backend shows.
 
         Returns the rows that were `accepted` already, `pending`, or are `in_doubt` from now on.
         """
-        done = {"accepted": 0, "pending": 0, "in_doubt": 0}
+        changed = "accepted", "pending", "in_doubt"
+        return await self._steps("mend_rows", campaign_id, actor, *changed)
+
+    async def _steps(
+        self, function: str, campaign_id: str, actor: str, *changed: str
+    ) -> dict[str, int]:
+        """Calls it until a step changes nothing; how many rows were changed, by these names."""
+        done = dict.fromkeys(changed, 0)
         while True:
             answer = await self._store.call(
-                "mend_rows", campaign_id=campaign_id, actor=actor, limit=STEP_ROWS
+                function, campaign_id=campaign_id, actor=actor, limit=STEP_ROWS
             )
-            for name in done:
-                done[name] += int(answer[name])
-            if not any(answer[name] for name in done):
+            for name in changed:
+                done[name] += answer[name]
+            if not any(answer[name] for name in changed):
                 return done
 
     async def restart(

@@ -169,11 +169,5 @@ class WorkQueue:
         """Tokens and templates of numbers."""
         answer = await self._store.call_list("sending", number_ids=list(number_ids))
         return [
-            SendingNumber(
-                n["id"],
-                n["phone_number_id"],
-                n["access_token"],
-                {t["name"]: t for t in n["templates"]},
-            )
-            for n in answer
+            read(SendingNumber, n, templates={t["name"]: t for t in n["templates"]}) for n in answer
         ]
