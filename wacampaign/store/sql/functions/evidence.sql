@@ -8,12 +8,9 @@
 create or replace function public.wacampaign_evidence_lanes(p_campaign_id uuid, p_code int)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp as $$
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'number', l.whatsapp_number_id, 'template', l.template_name, 'rows', l.n, 'sent', l.sent,
-        'failed', l.failed, 'code_failed', l.code_failed
-    ) order by l.n desc, l.template_name), '[]'::jsonb)
+    select coalesce(jsonb_agg(to_jsonb(l) order by l.rows desc, l.template), '[]'::jsonb)
     from (
-        select whatsapp_number_id, template_name, sum(n) as n,
+        select whatsapp_number_id as number, template_name as template, sum(n) as rows,
                coalesce(sum(n) filter (where status = 'sent'), 0) as sent,
                coalesce(sum(n) filter (where status = 'failed'), 0) as failed,
                coalesce(sum(n) filter (where status = 'failed' and error_code = p_code), 0)
@@ -136,12 +133,10 @@ create or replace function public.wacampaign_evidence_failed(
     p_campaign_id uuid, p_code int, p_after uuid default null, p_limit int default 1000)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'id', r.id, 'number', r.whatsapp_number_id, 'template', r.template_name,
-        'phone', r.phone, 'payload', r.payload, 'text', r.error_message,
-        'at', public.wacampaign_utc(r.updated_at)
-    ) order by r.id), '[]'::jsonb)
-    from public.wacampaign_failed_page(p_campaign_id, p_code, p_after, p_limit) as r
+    select coalesce(jsonb_agg(to_jsonb(r) order by r.id), '[]'::jsonb)
+    from (select id, whatsapp_number_id as number, template_name as template, phone, payload,
+                 error_message as text, public.wacampaign_utc(updated_at) as at
+          from public.wacampaign_failed_page(p_campaign_id, p_code, p_after, p_limit)) as r
 $$;
 
 -- Some rows that were sent, with their payloads; at most 1,000.
@@ -152,13 +147,11 @@ set search_path = public, extensions, pg_temp set jit = off set plan_cache_mode 
 as $$
 begin
     return (
-        select coalesce(jsonb_agg(jsonb_build_object(
-            'id', r.id, 'number', r.whatsapp_number_id, 'template', r.template_name,
-            'phone', r.phone, 'payload', r.payload, 'text', null,
-            'at', public.wacampaign_utc(coalesce(r.sent_at, r.updated_at)))), '[]'::jsonb)
+        select coalesce(jsonb_agg(to_jsonb(r)), '[]'::jsonb)
         from (
-            select q.id, q.whatsapp_number_id, q.template_name, q.phone, q.payload, q.sent_at,
-                   q.updated_at
+            select q.id, q.whatsapp_number_id as number, q.template_name as template, q.phone,
+                   q.payload, null as text,
+                   public.wacampaign_utc(coalesce(q.sent_at, q.updated_at)) as at
             from public.send_queue q
             where q.campaign_id = p_campaign_id and q.status = 'sent'
             limit least(p_limit, 1000)

@@ -64,12 +64,9 @@ set search_path = public, extensions, pg_temp set jit = off as $$
         'waba_id', public.wacampaign_solid(n.waba_id),
         'access_token', nullif(public.wacampaign_solid(n.access_token), ''),
         'templates', (
-            select coalesce(jsonb_agg(jsonb_build_object(
-                'name', t.name, 'language', t.language, 'status', t.status,
-                'category', t.category, 'components', t.components,
-                'parameter_format', t.parameter_format)), '[]'::jsonb)
-            from public.templates t
-            where t.whatsapp_number_id = n.id)
+            select coalesce(jsonb_agg(to_jsonb(t)), '[]'::jsonb)
+            from (select name, language, status, category, components, parameter_format
+                  from public.templates where whatsapp_number_id = n.id) as t)
     )), '[]'::jsonb)
     from public.whatsapp_numbers n
     where n.id = any (p_number_ids)

@@ -53,16 +53,15 @@ begin
                 from public.whatsapp_numbers w
                 where w.id in (select id from numbers)),
             'known', (
-                select coalesce(jsonb_agg(jsonb_build_object(
-                    'number', t.whatsapp_number_id, 'name', t.name, 'language', t.language,
-                    'status', t.status, 'category', t.category, 'components', t.components,
-                    'parameter_format', t.parameter_format, 'meta_id', t.meta_template_id,
-                    'is_active', t.is_active, 'is_quarantined', t.is_quarantined,
-                    'synced_at', public.wacampaign_utc(t.last_synced))), '[]'::jsonb)
-                from public.templates t
-                where t.whatsapp_number_id in (select id from numbers)
-                  and (t.name in (select template from lanes)
-                       or t.name = any (v_campaign.template_names))),
+                select coalesce(jsonb_agg(to_jsonb(k)), '[]'::jsonb)
+                from (select t.whatsapp_number_id as number, t.name, t.language, t.status,
+                             t.category, t.components, t.parameter_format,
+                             t.meta_template_id as meta_id, t.is_active, t.is_quarantined,
+                             public.wacampaign_utc(t.last_synced) as synced_at
+                      from public.templates t
+                      where t.whatsapp_number_id in (select id from numbers)
+                        and (t.name in (select template from lanes)
+                             or t.name = any (v_campaign.template_names))) as k),
             'holds', (
                 select coalesce(jsonb_agg(jsonb_build_object(
                     'scope', h.scope, 'template', h.template_name, 'reason', h.reason,

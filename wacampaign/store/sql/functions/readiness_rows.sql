@@ -125,8 +125,7 @@ begin
                 from shown s join page p on p.n = s.first),
             'grouped', (select coalesce(sum(n), 0) from shown),
             'media', (
-                select coalesce(jsonb_agg(jsonb_build_object('value', f.value, 'n', f.n)
-                                          order by f.n desc, f.value), '[]'::jsonb)
+                select coalesce(jsonb_agg(to_jsonb(f) order by f.n desc, f.value), '[]'::jsonb)
                 from (select left(value, 2000) as value, n from files
                       order by n desc, value limit 100) as f),
             'media_count', (select count(*) from files),

@@ -5,9 +5,7 @@ create or replace function public.wacampaign_repair_lanes(p_campaign_id uuid)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
     select public.wacampaign_campaign(p_campaign_id, false);
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'number_id', l.number_id, 'template', l.template, 'ready', l.ready,
-        'failed', l.failed, 'pending', l.pending,
+    select coalesce(jsonb_agg(to_jsonb(l) || jsonb_build_object(
         'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
         'waba_id', public.wacampaign_solid(w.waba_id),
         'language', t.language, 'components', t.components,

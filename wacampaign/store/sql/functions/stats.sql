@@ -51,9 +51,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                     from public.wacampaign_pace p
                     where p.campaign_id = k.id and p.at > clock_timestamp() - interval '1 minute'),
                 'errors', (
-                    select coalesce(jsonb_agg(jsonb_build_object('code', e.code, 'count', e.n)
-                                              order by e.n desc, e.code), '[]'::jsonb)
-                    from (select c.error_code as code, sum(c.n) as n
+                    select coalesce(jsonb_agg(to_jsonb(e) order by e.count desc, e.code), '[]'::jsonb)
+                    from (select c.error_code as code, sum(c.n) as count
                           from public.wacampaign_counts c
                           where c.campaign_id = k.id and c.error_code <> 0 and c.n > 0
                             and c.status <> 'sent'

@@ -10,10 +10,9 @@ begin
         'at', clock_timestamp(),
         'live_workers', (select count(*) from public.wacampaign_workers w
                          where public.wacampaign_is_alive(w.id)),
-        'last_worker', (select jsonb_build_object('host', w.host, 'pid', w.pid,
-                                                  'last_beat_at', w.last_beat_at,
-                                                  'stopped_at', w.stopped_at)
-                        from public.wacampaign_workers w order by w.last_beat_at desc limit 1),
+        'last_worker', (select to_jsonb(w) from (
+                            select host, pid, last_beat_at, stopped_at
+                            from public.wacampaign_workers order by last_beat_at desc limit 1) as w),
         'campaigns', (
             select coalesce(jsonb_agg(jsonb_build_object(
                 'id', k.id, 'name', k.name, 'status', k.status, 'pause_reason', k.pause_reason,
@@ -111,10 +110,9 @@ set search_path = public, extensions, pg_temp set jit = off set enable_seqscan =
 set plan_cache_mode = force_custom_plan as $$
 begin
     return (
-        select coalesce(jsonb_agg(jsonb_build_object(
-            'id', r.id, 'phone', r.phone, 'template', r.template_name)), '[]'::jsonb)
+        select coalesce(jsonb_agg(to_jsonb(r)), '[]'::jsonb)
         from (
-            (select q.id, q.phone, q.template_name from public.send_queue q
+            (select q.id, q.phone, q.template_name as template from public.send_queue q
              where p_what = 'ready' and q.campaign_id = p_campaign_id and q.status = 'ready'
                and q.next_retry_at is null and q.whatsapp_message_id is null
              limit least(p_limit, 1000))
