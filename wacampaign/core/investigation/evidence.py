@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.cells import cell
 from wacampaign.core.investigation.model import Pace, Probe
 from wacampaign.core.media.report import MediaReport
@@ -34,12 +35,9 @@ class LaneOutcomes:
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignFacts:
+class CampaignFacts(CampaignName):
     """A campaign with its lanes."""
 
-    id: str
-    name: str
-    status: str
     #: Id of the number in the database, as the campaign has it.
     number: str
     templates: tuple[str, ...]

@@ -53,7 +53,7 @@ def options_for(evidence: Evidence, cause: str | None) -> tuple[Option, ...]:
 
 
 def _media(evidence: Evidence) -> list[Option]:
-    fix = f"wacampaign fix-media {evidence.campaign.id[:8]}"
+    fix = f"wacampaign fix-media {evidence.campaign.short_id}"
     return [
         Option(
             "A",
@@ -87,7 +87,7 @@ def _template(evidence: Evidence, cause: str | None) -> Option:
         title = "take over the template as Meta has it, then compare again"
         return Option("B", title, command, "the copy in the database may be old")
     if cause in ("template_mismatch", "variables_illegal"):
-        short = evidence.campaign.id[:8]
+        short = evidence.campaign.short_id
         command = f"wacampaign failures {short} --code {evidence.code} --csv failed.csv"
     title, why = _TEMPLATE_STEPS.get(cause or "", _TEMPLATE_ANEW)
     return Option("B", title, command, why)
@@ -104,7 +104,7 @@ def _number(evidence: Evidence) -> Option:
     ready = next((n for n in others if names and _has_approved(evidence, n.id, names)), None)
     if ready is not None and not no_header_media(evidence):
         title = f"send from number {ready.phone_number_id}, which has the approved template"
-        fix = f"wacampaign fix-media {evidence.campaign.id[:8]} --number {ready.phone_number_id}"
+        fix = f"wacampaign fix-media {evidence.campaign.short_id} --number {ready.phone_number_id}"
         why = "spares the failing number; recipients see another sender"
         return Option("C", title, f"{fix} --upload{_code(evidence)}", why)
     if not others:

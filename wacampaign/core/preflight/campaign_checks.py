@@ -11,7 +11,7 @@ from wacampaign.core.words import local_time, rows
 
 def campaign_lines(facts: Readiness, people: People) -> Iterator[Line]:
     """Whether it may start, and whether everybody is in its queue, once."""
-    short = facts.id[:8]
+    short = facts.short_id
     yield _state(facts)
     if facts.missing:
         yield fail(
@@ -37,7 +37,7 @@ def campaign_lines(facts: Readiness, people: People) -> Iterator[Line]:
 
 
 def _state(facts: Readiness) -> Line:
-    short = facts.id[:8]
+    short = facts.short_id
     if facts.status in ("completed", "failed"):
         ended = "cancelled or failed" if facts.status == "failed" else "completed"
         return fail(
@@ -61,7 +61,7 @@ def _recipients(people: People, short: str) -> Line:
 
 def standing_lines(facts: Readiness) -> Iterator[Line]:
     """Holds, workers, schedule, and the time it will take."""
-    short = facts.id[:8]
+    short = facts.short_id
     for hold in facts.holds:
         what = f"template {hold.template}" if hold.template else "the number"
         until = f" until {local_time(hold.until)}" if hold.until else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Hold
 from wacampaign.core.media.report import MediaReport
 from wacampaign.core.numbers import KnownNumber, Number
@@ -22,12 +23,9 @@ class UnsentLane:
 
 
 @dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(CampaignName):
     """A campaign and what stands around it."""
 
-    id: str
-    name: str
-    status: str
     pause_reason: str | None
     templates: tuple[str, ...]
     total: int

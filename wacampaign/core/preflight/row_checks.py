@@ -54,7 +54,7 @@ class _Fault:
 
 def row_lines(facts: Readiness, surveys: Sequence[LaneSurvey]) -> Iterator[Line]:
     """The variables of all rows that would be sent."""
-    fix = f"correct the list, wacampaign cancel {facts.id[:8]}, and create it again"
+    fix = f"correct the list, wacampaign cancel {facts.short_id}, and create it again"
     faults: dict[str, _Fault] = {}
     seen = bad = unseen = 0
     for survey in surveys:
