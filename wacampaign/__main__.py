@@ -15,7 +15,10 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
-    app(prog_name="wacampaign")
+    try:
+        app(prog_name="wacampaign")
+    finally:
+        gc.freeze()  # nor is there a use for it in what ends with the process
 
 
 def open_closed_streams() -> None:
