@@ -73,7 +73,7 @@ class World:
     async def groups(self, campaign_id: str, *_: Any) -> Groups:
         hosts = self.own_hosts if campaign_id == "c2" else self.healthy_hosts
         at = "2025-11-10T15:46:00Z"
-        return Groups(self.failed, self.sent, 0, hosts, (), 0, (), (), at, at, None, None)
+        return Groups(self.failed, self.sent, hosts, (), (), (), at, at, None, None)
 
     def _rows(self, payloads: Sequence[Any]) -> list[Row]:
         return [Row(str(i), "n2", "t2", "9990", p, None, None) for i, p in enumerate(payloads)]
