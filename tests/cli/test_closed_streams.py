@@ -17,16 +17,11 @@ from tests.cli.every_command import lines, set_the_stage
 _DRIVER = """
 import json, os, sys, tempfile
 
-# Imported once, not in each of the processes.
-import aiohttp, httpx, phonenumbers, psycopg_pool, rich.console, rich.progress, uvloop
-
+from tests.forked import import_all
 from wacampaign.cli.app import app
-from wacampaign.media import opening
 from wacampaign.meta import client
-from wacampaign.store import schema
-from wacampaign.store import opening as store_opening
-from wacampaign.worker import run
 
+import_all()
 client.BACK_OFF_S = 0.01
 how, command_lines = sys.argv[1], json.load(sys.stdin)
 

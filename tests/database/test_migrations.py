@@ -217,7 +217,7 @@ def test_a_big_table_is_not_rewritten(empty_database: str, connect: Connect) -> 
         "insert into send_queue (campaign_id, whatsapp_number_id, template_name, phone, payload,"
         " status, retry_count, created_at, updated_at)"
         " select %s, %s, 'hello', '9990' || g, '{}', 'ready', 0, now(), now()"
-        " from generate_series(1, 200000) g",
+        " from generate_series(1, 20000) g",
         (CAMPAIGNS["running"], NUMBER),
     )
 
@@ -231,21 +231,20 @@ def test_a_big_table_is_not_rewritten(empty_database: str, connect: Connect) -> 
     migrate(empty_database)
     assert file() == before
     assert kept(connection) == counted(connection)
-    assert sum(kept(connection).values()) == 200_500
+    assert sum(kept(connection).values()) == 20_500
 
 
 def test_a_migration_that_is_cut_leaves_no_trace(empty_database: str, connect: Connect) -> None:
     connection = connect(empty_database)
     make_backend(connection)
-    before = snapshot(connection)
-    for cut in range(len(migrations())):
-        with pytest.raises(psycopg.errors.DivisionByZero), connection.transaction():
-            for _, sql in migrations()[: cut + 1]:
-                connection.execute(sql.encode())
-            connection.execute("select 1 / 0")
-        assert snapshot(connection) == before
+    before = last = snapshot(connection)
     for _, sql in migrations():
+        with pytest.raises(psycopg.errors.DivisionByZero), connection.transaction():
+            connection.execute(sql.encode())
+            connection.execute("select 1 / 0")
+        assert snapshot(connection) == last
         connection.execute(sql.encode())
+        last = snapshot(connection)
     assert snapshot(connection, like=before) == before
     assert kept(connection) == counted(connection)
 

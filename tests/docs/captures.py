@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +19,7 @@ from typing import NamedTuple
 
 from tests.docs.pages import pages
 from tests.docs.scenes import SCENES
+from tests.forked import Forked
 from tests.servers import PostgresServer, postgres_server
 from tests.worker.rig import Rig
 from wacampaign.sandbox.process import SandboxProcess
@@ -118,17 +117,16 @@ def _run_again(rig: Rig, text: str) -> str:
             continue
         words = shlex.split(line[2:])
         assert words[0] == "wacampaign", line
-        done = subprocess.run(
-            [sys.executable, "-m", "wacampaign", *words[1:]],
-            env=rig.environment | {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONUTF8": "1"},
-            cwd=rig.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
-        printed.append(f"{line}\n{done.stdout.rstrip()}\n")
+        with (rig.home / "printed").open("w+b") as out:
+            ended = Forked(
+                words[1:],
+                env=rig.environment | {"COLUMNS": "80", "NO_COLOR": "1"},
+                cwd=rig.home,
+                out=out,
+            )
+            ended.wait(120)
+            out.seek(0)
+            printed.append(f"{line}\n{out.read().decode().rstrip()}\n")
     return "".join(printed)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number
+from tests.forked import Forked
 from tests.servers import wait_until
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.campaigns import Campaigns
@@ -22,6 +23,7 @@ from wacampaign.store.store import Store
 WABA = "2000000001"
 TOKEN = "test-token"
 Answer = TypeVar("Answer")
+Worker = subprocess.Popen[bytes] | Forked
 
 
 class Rig:
@@ -41,7 +43,7 @@ class Rig:
             # For programs of the tests; the worker's folder is another.
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.workers: list[Worker] = []
         self.logs: list[Path] = []
         self._runner = asyncio.Runner()
         self._store = Store(PostgresTransport(database))
@@ -100,16 +102,15 @@ class Rig:
         *arguments: str,
         module: str | None = None,
         preexec_limit: int | None = None,
-        program: tuple[str, ...] = ("-m", "wacampaign"),
+        program: tuple[str, ...] | None = None,
         **environment: str,
-    ) -> subprocess.Popen[bytes]:
+    ) -> Worker:
         """`wacampaign run-worker` as a process of its own; its log is kept.
 
         `module`: another program of the tests instead, which makes its own worker.
-        `program`: what Python runs instead of wacampaign, with the same arguments.
+        `program`: what Python runs, with the same arguments; without it the worker is forked.
         `preexec_limit`: bytes beyond which no file of the process may grow.
         """
-        started = (*program, "run-worker") if module is None else ("-m", module)
 
         def limit() -> None:
             assert preexec_limit is not None
@@ -119,30 +120,50 @@ class Rig:
         log = self.home / f"worker-{len(self.workers)}.log"
         self.logs.append(log)
         with log.open("wb") as out:
-            worker = subprocess.Popen(
-                [sys.executable, *started, *arguments],
-                env=self.environment | environment,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                cwd=self.home,
-                preexec_fn=None if preexec_limit is None else limit,
-            )
+            worker: Worker
+            if program is preexec_limit is None:
+                words = ["run-worker", *arguments] if module is None else arguments
+                worker = Forked(
+                    words,
+                    module=module or "wacampaign",
+                    env=self.environment | environment,
+                    cwd=self.home,
+                    out=out,
+                )
+            else:
+                started = program or ("-m", "wacampaign")
+                worker = subprocess.Popen(
+                    [sys.executable, *started, "run-worker", *arguments],
+                    env=self.environment | environment,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.home,
+                    preexec_fn=None if preexec_limit is None else limit,
+                )
         self.workers.append(worker)
         return worker
 
-    def log_of(self, worker: subprocess.Popen[bytes]) -> str:
+    def log_of(self, worker: Worker) -> str:
         return self.logs[self.workers.index(worker)].read_text()
 
-    def wait_started(self, worker: subprocess.Popen[bytes]) -> None:
+    def wait_started(self, worker: Worker) -> None:
         """Waits until the worker has registered (and so has its signal handlers)."""
         wait_until(lambda: "event=started" in self.log_of(worker), 20, "the worker has started")
 
-    def finished(self, worker: subprocess.Popen[bytes], seconds: float = 60) -> int:
+    def finished(self, worker: Worker, seconds: float = 60) -> int:
         """Waits for the worker's end and returns its exit code."""
         try:
             return worker.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the worker still runs:\n{self.log_of(worker)[-3000:]}") from None
+
+    def stop(self, *workers: Worker) -> list[int]:
+        """A person stops workers, not before they have signal handlers; their exit codes."""
+        for worker in workers:
+            self.wait_started(worker)
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        return [self.finished(worker) for worker in workers]
 
     def accepted(self) -> int:
         return int(self.sandbox.control.totals()["accepted"])

@@ -84,8 +84,7 @@ def test_a_worker_that_stood_still_sends_nothing_twice(rig: Rig, sql: Connection
 
     wait_until(done, 40, "all sent or in doubt")
     for worker in (zombie, other):
-        worker.send_signal(signal.SIGTERM)
-        assert rig.finished(worker) == 0
+        assert rig.stop(worker) == [0]
     assert rig.sandbox.control.repeated() == []
     assert rig.audit(campaign)["ok"]
     # What the zombie had on the wire, it told as evidence when it woke.
@@ -100,8 +99,7 @@ def test_an_api_that_refuses_connections_uses_up_no_retry(rig: Rig, sql: Connect
         port = taken.getsockname()[1]
         worker = rig.start_worker(WHATSAPP_API_URL=f"http://127.0.0.1:{port}")
         wait_until(lambda: "event=api_unreachable" in rig.log_of(worker), what="it says so")
-        worker.send_signal(signal.SIGTERM)
-        assert rig.finished(worker) == 0
+        assert rig.stop(worker) == [0]
     counts = rig.stats(campaign)["counts"]
     assert counts["failed"] == counts["in_doubt"] == 0
     assert sql.execute("select max(retry_count) from send_queue").fetchone() == (0,)

@@ -71,8 +71,7 @@ def test_a_home_that_is_copied_while_its_worker_lives(rig: Rig) -> None:
     rig.wait_accepted(500, 60)
     all_answered(rig, campaign)
     for worker in (first, second):
-        worker.send_signal(signal.SIGTERM)
-        assert rig.finished(worker) == 0
+        assert rig.stop(worker) == [0]
     for worker in (first, second):
         log = rig.log_of(worker)
         assert "event=claim_lost" not in log
@@ -97,8 +96,7 @@ def test_the_copy_of_a_dead_workers_journal_proves_acceptances_only(
     rig.wait_started(second)
     assert "proves_only=acceptances" in rig.log_of(second)
     assert "unsent=0" in rig.log_of(second)
-    second.send_signal(signal.SIGTERM)
-    assert rig.finished(second) == 0
+    assert rig.stop(second) == [0]
     held = rig.stats(campaign)["counts"]["in_doubt"]
     assert held > 0
     assert journals(rig.home)
@@ -131,8 +129,7 @@ def test_a_home_put_back_from_a_backup_after_its_workers_death(
     silent_for_a_minute(sql)
     last = rig.start_worker()
     all_answered(rig, campaign)
-    last.send_signal(signal.SIGTERM)
-    assert rig.finished(last) == 0
+    assert rig.stop(last) == [0]
     counts = rig.stats(campaign)["counts"]
     assert counts["in_doubt"] > 0
     assert counts["sent"] + counts["in_doubt"] == ROWS
@@ -175,8 +172,7 @@ def test_a_journal_that_is_damaged_before_it_is_read(
         silent_for_a_minute(sql)
     last = rig.start_worker()
     all_answered(rig, campaign)
-    last.send_signal(signal.SIGTERM)
-    assert rig.finished(last) == 0
+    assert rig.stop(last) == [0]
     only = "acceptances" if damage is no_head else "answers"
     assert f"proves_only={only}" in rig.log_of(last)
     counts = rig.stats(campaign)["counts"]

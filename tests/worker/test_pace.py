@@ -58,9 +58,7 @@ def check(rig: Rig, campaign: str, rows: int) -> None:
 
 def finish(rig: Rig, campaign: str, rows: int, workers: list[subprocess.Popen[bytes]]) -> None:
     wait_until(lambda: rig.stats(campaign)["status"] == "completed", 60, "all sent")
-    for worker in workers:
-        worker.send_signal(signal.SIGTERM)
-    assert [rig.finished(worker) for worker in workers] == [0] * len(workers)
+    assert rig.stop(*workers) == [0] * len(workers)
     check(rig, campaign, rows)
 
 

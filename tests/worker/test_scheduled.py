@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -102,9 +101,7 @@ def test_what_is_due_is_started_or_paused_once_by_one_of_two_workers(
     told = sql.execute("select message from notifications where title like '%%not started%%'")
     assert told.fetchall() == [(reason,)]
     assert rig.accepted() == 30
-    for worker in workers:
-        worker.send_signal(signal.SIGTERM)
-    assert [rig.finished(worker) for worker in workers] == [0, 0]
+    assert rig.stop(*workers) == [0, 0]
     logs = "".join(map(rig.log_of, workers))
     assert logs.count("event=scheduled_start ") == 1
     assert logs.count("event=scheduled_start_failed ") == 1
@@ -119,8 +116,7 @@ def test_a_worker_for_other_campaigns_starts_none(rig: Rig, sql: SQL) -> None:
     worker = rig.start_worker(mine)
     wait_until(lambda: state(sql, mine)[0] == "completed", 30, "its own is sent")
     assert state(sql, other)[0] == "scheduled"
-    worker.send_signal(signal.SIGTERM)
-    assert rig.finished(worker) == 0
+    assert rig.stop(worker) == [0]
 
 
 def test_a_campaign_whose_preflight_raises_keeps_no_other_from_starting(

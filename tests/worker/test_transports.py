@@ -56,8 +56,7 @@ def test_an_idle_worker_wakes_when_a_campaign_starts(rig: Rig, rest_url: str) ->
         rig.ask(begin)
         rig.wait_accepted(before + 1, 15)
         rig.ask(lambda store: Campaigns(store).set_status(campaign, "pause", "test"))
-        worker.send_signal(signal.SIGTERM)
-        assert rig.finished(worker) == 0
+        assert rig.stop(worker) == [0]
         if environment:
             break
         wait_until(lambda: rig.stats(campaign)["status"] == "paused", what="paused")

@@ -10,7 +10,10 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
+
+import phonenumbers
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 #: Digits. E.164 allows 15 in all; below 8 there are no numbers with a country code that WhatsApp
 #: has accounts for.
@@ -55,22 +58,14 @@ class NumberingPlan:
         return trunk is None or trunk.end() == start
 
 
-@cache
-def _library() -> Any:
-    """`phonenumbers`, imported by the first phone: it takes 60 ms, and most commands read none."""
-    import phonenumbers
-
-    return phonenumbers
-
-
 @cache  # at most one entry for each calling code
 def _plan_of_code(code: int) -> NumberingPlan:
     mobile: set[int] = set()
     fixed: set[int] = set()
-    regions = _library().COUNTRY_CODE_TO_REGION_CODE[code]
+    regions = COUNTRY_CODE_TO_REGION_CODE[code]
     main = None
     for region in regions:
-        found = _library().PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+        found = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
         if found is None:
             continue
         main = main or found
@@ -94,7 +89,7 @@ class _PlansByStart(dict[str, NumberingPlan | None]):
         plan = None
         if start.isascii() and start.isdigit():  # any other text is no key, and is not kept
             for size in (1, 2, 3):
-                if int(start[:size]) in _library().COUNTRY_CODE_TO_REGION_CODE and start[0] != "0":
+                if int(start[:size]) in COUNTRY_CODE_TO_REGION_CODE and start[0] != "0":
                     plan = _plan_of_code(int(start[:size]))
                     break
             self[start] = plan
@@ -112,7 +107,7 @@ def calling_code(digits: str) -> str | None:
 
 def is_region(region: str) -> bool:
     """Whether `region` is an ISO 3166 two-letter code that has phone numbers, such as IN."""
-    return region in _library().SUPPORTED_REGIONS
+    return region in phonenumbers.SUPPORTED_REGIONS
 
 
 def looks_like_phone(text: str) -> bool:
@@ -180,12 +175,11 @@ def _complete(digits: str) -> str:
 
 
 def _parsed(text: str, region: str | None, plan: NumberingPlan) -> str:
-    library = _library()
     try:
-        number = library.parse(text, region)
-    except library.NumberParseException:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
         raise BadPhone("not written as a phone number") from None
-    national = library.national_significant_number(number)
+    national = phonenumbers.national_significant_number(number)
     complete = f"{number.country_code}{national}"
     if len(national) in plan.lengths and DIGITS_MIN <= len(complete) <= DIGITS_MAX:
         return complete
@@ -214,8 +208,7 @@ def _with_region(digits: str, region: str, home: NumberingPlan) -> str:
     foreign = _PLANS[digits[:3]]
     if foreign is None or len(digits) < DIGITS_MIN or not foreign.fits(digits):
         return national
-    library = _library()
-    if library.is_valid_number(library.parse("+" + national, None)):
+    if phonenumbers.is_valid_number(phonenumbers.parse("+" + national, None)):
         return national
     return digits
 
@@ -233,7 +226,7 @@ def phone_reader(default_region: str | None = None) -> Callable[[str], str]:
     """
     if default_region is not None and not is_region(default_region):
         raise ValueError(f"{default_region} is no two-letter country code")
-    home_code = _library().country_code_for_region(default_region) if default_region else 0
+    home_code = phonenumbers.country_code_for_region(default_region) if default_region else 0
     home = _plan_of_code(home_code) if default_region else None
     ambiguous = home.mobile_lengths if home else frozenset[int]()
     plans = _PLANS

@@ -13,7 +13,6 @@ from typing import Final, Literal, cast
 from urllib.parse import urlsplit
 
 from wacampaign.core.cells import cell, solid
-from wacampaign.core.phones import BadPhone, normalize_phone
 from wacampaign.database_address import read_database_address
 
 StoreName = Literal["postgres", "supabase", "embedded"]
@@ -113,6 +112,9 @@ def read_version(text: str) -> str:
 
 
 def read_phone(text: str) -> str:
+    # Imported here: it takes 60 ms, and few commands have a test phone to read.
+    from wacampaign.core.phones import BadPhone, normalize_phone
+
     try:
         return normalize_phone(text)
     except BadPhone as bad:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis.stateful import invariant
 
 from tests.store.machine.way_out import WayOut
+from tests.store.machine.world import Row
 
 #: The database's figures of a campaign, and what the rows say of it.
 FIGURES = """
@@ -31,10 +32,18 @@ class Invariants(WayOut):
         self.reopened: dict[str, int] = {}
         #: Row → campaign, of all rows that there ever were.
         self.home: dict[str, str] = {}
+        #: The rows at the last look.
+        self.seen: dict[str, Row] = {}
 
     @invariant()
+    def all_holds(self) -> None:
+        self.seen = self.states()
+        self.nothing_is_sent_twice()
+        self.what_was_told_is_kept()
+        self.counts_are_right()
+
     def nothing_is_sent_twice(self) -> None:
-        states = self.states()
+        states = self.seen
         for row, wamids in self.accepted.items():
             allowed = self.resent.get(row, 1)
             assert len(wamids) <= allowed, f"row {row} was accepted {len(wamids)} times"
@@ -54,12 +63,11 @@ class Invariants(WayOut):
                 known = self.accepted.get(row, [])
                 assert state.wamid in known or (state.wamid is None and row in self.said_sent)
 
-    @invariant()
     def what_was_told_is_kept(self) -> None:
         """Each message id that the database took is its row's, or stands in an event."""
         in_events = self.message_ids("select detail ->> 'wamid' from wacampaign_events")
         in_messages = self.message_ids("select whatsapp_message_id from messages")
-        states = self.states()
+        states = self.seen
         for row, wamids in self.told.items():
             known = {states[row].wamid} if row in states else in_messages
             assert wamids <= known | in_events, f"row {row} has lost an id of {wamids}"
@@ -67,14 +75,10 @@ class Invariants(WayOut):
     def message_ids(self, query: str) -> set[str | None]:
         return {wamid for (wamid,) in self.sql.execute(query.encode())}
 
-    def nobody_else_leaves_orphans(self, before: set[str]) -> None:
+    def nobody_else_leaves_orphans(self) -> None:
         """Rows in nobody's hands: only another program makes them."""
-        assert self.orphans() <= before
+        assert orphans(self.states()) <= orphans(self.seen)
 
-    def orphans(self) -> set[str]:
-        return {row for row, state in self.states().items() if state.orphan}
-
-    @invariant()
     def counts_are_right(self) -> None:
         drift = self.sql.execute(
             "select * from (select campaign_id, status, sum(n) as n from wacampaign_counts "
@@ -83,6 +87,7 @@ class Invariants(WayOut):
             "as real using (campaign_id, status) where kept.n is distinct from real.n"
         ).fetchall()
         assert drift == []
+        self.home.update((row, state.campaign) for row, state in self.seen.items())
         for campaign in self.campaigns:
             self.figures_agree(campaign)
 
@@ -90,7 +95,7 @@ class Invariants(WayOut):
         found = self.sql.execute(FIGURES.encode(), {"id": campaign}).fetchone()
         assert found is not None
         counts, audit, unowned, completions, in_doubt, contacts = found
-        rows = [state for state in self.states().values() if state.campaign == campaign]
+        rows = [state for state in self.seen.values() if state.campaign == campaign]
         assert min(counts.values()) >= 0
         assert sum(counts.values()) == len(rows) == audit["rows"]
         assert counts["in_doubt"] == audit["in_doubt"] == in_doubt
@@ -106,7 +111,6 @@ class Invariants(WayOut):
         assert audit["lost"] == audit["deleted"] + left_behind
         # Nothing is double without one, and nothing is called so that is not.
         duplicates = audit["twice_by_row"] + unowned
-        self.home.update((row, state.campaign) for row, state in self.states().items())
         own = [row for row, home in self.home.items() if home == campaign]
         assert duplicates == 0 or any(
             row in self.resent or len(self.accepted.get(row, ())) > 1 for row in own
@@ -125,3 +129,7 @@ class Invariants(WayOut):
             assert left == 0
         times = events + self.completed_by_others.get(campaign, 0)
         assert times == self.reopened.get(campaign, 0) + (status == "completed")
+
+
+def orphans(states: dict[str, Row]) -> set[str]:
+    return {row for row, state in states.items() if state.orphan}
