@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import certifi
 import psycopg
 import pytest
 from hypothesis import settings
@@ -68,9 +70,16 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Each HTTP client reads whom to trust: 40 ms for Mozilla's 140 authorities, 1 ms for one.
     os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("an_authority.pem"))
+    certifi.where = lambda: os.environ["SSL_CERT_FILE"]
     # Ctrl-C is for them, too, and a shell's background job does not hear it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests are no garbage: each look for some need not go through them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

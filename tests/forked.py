@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import certifi
+
 #: Bytes of a request: the environment is most of it.
 _REQUEST = 1 << 17
 #: Bytes of a number that is told: a process may end before its id was read.
@@ -164,6 +166,7 @@ def import_all() -> None:
         importlib.import_module(name)
     for name in ("rich.console", "rich.live", "rich.progress", "rich.table"):
         importlib.import_module(name)
+    certifi.where = lambda: os.environ["SSL_CERT_FILE"]
     gc.freeze()
 
 

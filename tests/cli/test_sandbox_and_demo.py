@@ -152,7 +152,7 @@ def test_a_demo_interrupted_at_its_first_line_has_its_last_words(
 def test_an_interrupted_demo_leaves_nothing(
     folder: Path, moment: str, number: signal.Signals, code: int
 ) -> None:
-    with started("demo", "--campaign-size", "20000", folder=folder) as process:
+    with started("demo", "--campaign-size", "8000", folder=folder) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if moment in line:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 
-def _own_connections() -> set[tuple[int, str]]:
-    return {(one.fd, str(one.laddr)) for one in psutil.Process().net_connections("inet")}
+def _own_sockets() -> set[tuple[int, int]]:
+    """Descriptor and what it leads to, of each socket of this process."""
+    found = set()
+    for path in Path("/dev/fd").iterdir():
+        with suppress(OSError):  # the one that lists them
+            status = os.fstat(int(path.name))
+            if stat.S_ISSOCK(status.st_mode):
+                found.add((int(path.name), status.st_ino))
+    return found
+
+
+def _own_connections() -> set[int]:
+    """Descriptors of those that lead to another machine. Takes as long as many a test here."""
+    return {one.fd for one in psutil.Process().net_connections("inet")}
 
 
 def _own_processes() -> set[int]:
@@ -33,10 +48,11 @@ def nothing_is_left(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    connections = _own_connections()
+    before = _own_sockets()
     yield
     assert list(temporary.iterdir()) == []
-    assert _own_connections() <= connections
+    opened = {descriptor for descriptor, _ in _own_sockets() - before}
+    assert not opened or not opened & _own_connections()
     assert _own_processes() <= others_processes
 
 

@@ -8,6 +8,7 @@ import ipaddress
 import ssl
 from collections.abc import Sequence
 
+import certifi
 import pytest
 import trustme
 from hypothesis import given, settings
@@ -132,7 +133,9 @@ def test_no_tls_at_all() -> None:
     assert visit(f"https://{NAME}:PORT/")[0].trouble == "unreachable"
 
 
-def test_the_trust_of_the_machine_is_the_default() -> None:
+def test_the_trust_of_the_machine_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certifi.where", certifi.core.where)  # the tests have a short list
+
     async def work() -> ssl.SSLContext:
         async with open_validator(Settings(), None) as validator:
             stranger = validator._stranger

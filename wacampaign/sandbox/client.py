@@ -32,7 +32,8 @@ class SandboxControl:
             base_url=f"{url}/_sandbox/",
             timeout=_TIMEOUT_S,
             trust_env=False,
-            verify=tls if tls is not None else True,
+            # A context that trusts nobody: to read Mozilla's list takes 30 ms.
+            verify=tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
 
     def close(self) -> None:
