@@ -175,6 +175,10 @@ def test_a_transaction_that_is_open_while_the_counts_are_filled_counts_once(
     assert kept(sql) == counted(sql)
 
 
+def locks(connection: Connection) -> list[Any]:
+    return connection.execute("select pid from pg_locks where locktype = 'advisory'").fetchall()
+
+
 def test_cut_at_any_step_it_goes_on_from_there(empty_database: str, connect: Connect) -> None:
     connection = connect(empty_database)
     make_backend(connection)
@@ -188,6 +192,7 @@ def test_cut_at_any_step_it_goes_on_from_there(empty_database: str, connect: Con
 
         with pytest.raises(CutError):
             schema.migrate(empty_database, advance)
+        assert locks(connection) == []  # the next one need not wait for this one's connection
         # Others write in between, whatever stands by then.
         connection.execute("update send_queue set status = 'ready' where status = 'failed'")
         connection.execute("update send_queue set status = 'failed' where status = 'ready'")

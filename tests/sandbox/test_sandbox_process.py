@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ import psutil
 import pytest
 import trustme
 
+from tests.servers import wait_until
 from wacampaign.problems import Misconfigured
 from wacampaign.sandbox.demo import DEMO_PHONE_NUMBER_ID, DEMO_TOKEN
 from wacampaign.sandbox.process import SandboxNotStarted, SandboxProcess
@@ -141,3 +145,21 @@ def test_in_process(message: Build) -> None:
                 await SandboxServer(SandboxOptions(port=port)).start()
 
     asyncio.run(play())
+
+
+def test_it_tells_when_it_stood_still(sandbox_process: SandboxProcess) -> None:
+    before = time.time()
+    os.kill(sandbox_process.pid, signal.SIGSTOP)
+    stopped = psutil.Process(sandbox_process.pid)
+    wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED, what="it stands still")
+    since = time.time()
+    wait_until(lambda: time.time() > since + 0.1)
+    until = time.time()
+    os.kill(sandbox_process.pid, signal.SIGCONT)
+    wait_until(
+        lambda: any(
+            before - 1 < start <= since and until <= end
+            for start, end in sandbox_process.control.stalls()
+        ),
+        what="it has told",
+    )

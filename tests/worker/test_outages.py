@@ -90,8 +90,11 @@ def without_connections(server: PostgresServer) -> Iterator[None]:
     """All connections are somebody else's."""
     with ExitStack() as taken:
         first = taken.enter_context(psycopg.connect(server.url("postgres"), autocommit=True))
+        # A connection that is being made shows late, and would last: looked at several times.
+        looks = 0
 
         def full() -> bool:
+            nonlocal looks
             first.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where datname like 't\\_%' and backend_type = 'client backend'"
@@ -101,8 +104,12 @@ def without_connections(server: PostgresServer) -> Iterator[None]:
                     taken.enter_context(psycopg.connect(server.url("postgres")))
             except psycopg.OperationalError:
                 pass
-            query = "select count(*) from pg_stat_activity where datname like 't\\_%'"
-            return first.execute(query).fetchone() == (0,)
+            query = (
+                "select count(*) from pg_stat_activity where backend_type = 'client backend'"
+                " and (datname is null or datname like 't\\_%')"
+            )
+            looks = looks + 1 if first.execute(query).fetchone() == (0,) else 0
+            return looks == 5
 
         wait_until(full, what="no connection is left")
         yield
@@ -207,9 +214,11 @@ class Rehearsal:
                 assert {rig.finished(worker, 30) for worker in (stays, leaves)} == {1}
             else:
                 signs = self.signs(stays)
-                wait_until(lambda: signs() >= SIGNS // 2, 20, "its loop turns")
+                with self.told(stays):
+                    wait_until(lambda: signs() >= SIGNS // 2, 20, "its loop turns")
                 self.end(leaves)
-                wait_until(lambda: signs() >= SIGNS, 20, "its loop goes on turning")
+                with self.told(stays):
+                    wait_until(lambda: signs() >= SIGNS, 20, "its loop goes on turning")
         if ends_worker:
             stays = self.start()
 
@@ -222,10 +231,8 @@ class Rehearsal:
             counts = rig.stats(campaign)["counts"]
             return bool(counts["sent"] + counts["in_doubt"] + counts["failed"] == ROWS)
 
-        try:
+        with self.told(stays):
             wait_until(done, 40, "all sent or in doubt")
-        except AssertionError:
-            raise AssertionError(f"{rig.stats(campaign)}\n{rig.log_of(stays)[-3000:]}") from None
         self.end(stays)
         assert "event=stands_still" not in rig.log_of(stays)
         counts = rig.stats(campaign)["counts"]
@@ -235,6 +242,14 @@ class Rehearsal:
         assert counts["sent"] <= totals["accepted"] <= counts["sent"] + counts["in_doubt"]
         audit = rig.audit(campaign)
         assert (audit["ok"], audit["rows"], audit["lost"]) == (True, ROWS, 0)
+
+    @contextmanager
+    def told(self, worker: subprocess.Popen[bytes]) -> Iterator[None]:
+        """With the end of the worker's log, where something else is not as it should be."""
+        try:
+            yield
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.rig.log_of(worker)[-3000:]}") from None
 
     def end(self, worker: subprocess.Popen[bytes]) -> None:
         """A signal is heard and ends it, whatever is away."""

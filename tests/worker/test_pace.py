@@ -1,7 +1,8 @@
 """The rate is an invariant: no second, however it is laid, sees more than 5 % over the limit.
 
 Counted where the API counts. An API that gets no core for 100 ms finds what came meanwhile in one
-heap, so these tests run one by one, and before the others where those want a core, too.
+heap: it tells when it stood still, and what came then is not held against the second that begins
+so. These tests run one by one, and before the others where those want a core, too.
 """
 
 from __future__ import annotations
@@ -31,17 +32,29 @@ Connection = psycopg.Connection[Any]
 RATE = 80
 #: What the invariant allows in any second: 5 % over.
 MOST = 84
+#: Seconds after a stall in which the API counts what it found.
+HEAP = 0.005
 
 
-def most_in_a_second(times: list[float]) -> int:
-    """The fullest second of all, wherever it begins."""
-    times = sorted(times)
+def most_in_a_second(times: list[float], stalls: list[tuple[float, float]]) -> int:
+    """The fullest second of all, wherever it begins.
+
+    Of a second that begins at the end of one of the API's `stalls`, without as many messages as
+    may have come in that, before.
+    """
+    times, stalls = sorted(times), sorted(stalls)
     most = first = 0
     for last, at in enumerate(times):
         while times[first] <= at - 1.0:
             first += 1
-        most = max(most, last - first + 1)
+        beginning = times[first]
+        before = [beginning - start for start, end in stalls if start < beginning < end + HEAP]
+        most = max(most, last - first + 1 - int(RATE * max(before, default=0.0)))
     return most
+
+
+def fullest_second(rig: Rig) -> int:
+    return most_in_a_second(arrivals(rig), rig.sandbox.control.stalls())
 
 
 def arrivals(rig: Rig) -> list[float]:
@@ -53,7 +66,7 @@ def check(rig: Rig, campaign: str, rows: int) -> None:
     assert rig.stats(campaign)["counts"]["sent"] == rows
     assert rig.accepted() == rows
     assert rig.sandbox.control.repeated() == []
-    assert most_in_a_second(arrivals(rig)) <= MOST
+    assert fullest_second(rig) <= MOST
 
 
 def finish(rig: Rig, campaign: str, rows: int, workers: list[subprocess.Popen[bytes]]) -> None:
@@ -139,7 +152,7 @@ def test_a_number_whose_requests_all_hang_slows_no_other(rig: Rig) -> None:
     worker.wait()
     times = sorted(arrivals(rig))
     assert len(times) == 640
-    assert most_in_a_second(times) <= MOST
+    assert fullest_second(rig) <= MOST
     # After the ramp no pause of seconds: not at the start, when the others begin to hang, and not
     # when they are found to hang.
     assert max(b - a for a, b in itertools.pairwise(times[5:])) < 2.0

@@ -153,6 +153,10 @@ class SandboxControl:
             yield from _items(answer)
             after = answer["next"]
 
+    def stalls(self) -> list[tuple[float, float]]:
+        """When the sandbox stood still since it started: from, to, in Unix seconds."""
+        return [(start, end) for start, end in self._call("GET", "stalls")["items"]]
+
     def rates(self) -> dict[str, Any]:
         """Per number: `max_in_any_second` (sliding) and `seconds` ([Unix second, accepted])."""
         return self._call("GET", "rates")

@@ -11,6 +11,7 @@ from wacampaign.sandbox.graph import json_reply
 from wacampaign.sandbox.http1 import Reply, Request
 from wacampaign.sandbox.referee import COUNT_BY, CountBy
 from wacampaign.sandbox.simulation import Simulation
+from wacampaign.sandbox.stalls import Stalls
 from wacampaign.sandbox.webhooks import Webhooks
 
 #: Items in an answer unless `limit` says otherwise.
@@ -20,9 +21,10 @@ DEFAULT_LIMIT = 1000
 class ControlEndpoints:
     """Answers the control API. Wrong input is answered with 400 and `{"error": text}`."""
 
-    def __init__(self, simulation: Simulation, webhooks: Webhooks) -> None:
+    def __init__(self, simulation: Simulation, webhooks: Webhooks, stalls: Stalls) -> None:
         self._simulation = simulation
         self._webhooks = webhooks
+        self._stalls = stalls
 
     def answer(self, request: Request, path: list[str]) -> Reply:
         """Answer a request for `path` (its parts after `_sandbox`)."""
@@ -119,6 +121,8 @@ class ControlEndpoints:
                 rates = simulation.referee.rates
                 number_id = query.get("phone_number_id")
                 return {id_: r.shown() for id_, r in rates.items() if number_id in (None, id_)}
+            case "GET stalls":
+                return {"items": list(self._stalls.spans)}
             case "POST reset":
                 if body.get("everything"):
                     simulation.reset_everything()

@@ -22,6 +22,7 @@ from wacampaign.sandbox.graph import GraphEndpoints, as_reply
 from wacampaign.sandbox.http1 import HttpConnection, Reply, Request
 from wacampaign.sandbox.messages import MessageEndpoint
 from wacampaign.sandbox.simulation import Simulation
+from wacampaign.sandbox.stalls import Stalls
 from wacampaign.sandbox.webhooks import Webhooks
 
 _VERSION = re.compile(r"v[0-9]+\.[0-9]+")
@@ -56,7 +57,9 @@ class SandboxServer:
         self.webhooks.settings.change(self._options.webhook)
         self._messages = MessageEndpoint(self.simulation, self.webhooks)
         self._graph = GraphEndpoints(self.simulation)
-        self._control = ControlEndpoints(self.simulation, self.webhooks)
+        self._stalls = Stalls()
+        self._control = ControlEndpoints(self.simulation, self.webhooks, self._stalls)
+        self._watch: asyncio.Task[None] | None = None
         self._connections: set[HttpConnection] = set()
         self._server: asyncio.Server | None = None
         #: Base URL without a trailing slash, once started.
@@ -84,12 +87,15 @@ class SandboxServer:
                 f"the sandbox cannot listen on {options.host}:{options.port}: {exc}",
                 "choose another port, or 0 for a free one",
             ) from exc
+        self._watch = asyncio.create_task(self._stalls.watch())
         port = self._server.sockets[0].getsockname()[1]
         host = f"[{options.host}]" if ":" in options.host else options.host
         self.url = f"{scheme}://{host}:{port}"
 
     async def __aexit__(self, *_: object) -> None:
         await self.webhooks.close()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._server is not None:
             self._server.close()
             for connection in tuple(self._connections):

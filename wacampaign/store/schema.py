@@ -50,8 +50,13 @@ def migrate(url: str, advance: Advance | None = None) -> list[Deviation]:
     with _connected(url) as connection:
         if not _locked(connection):
             raise Busy("another migration is running on this database", "wacampaign db check")
-        _apply(connection, advance)
-        return differences(connection)
+        try:
+            _apply(connection, advance)
+            return differences(connection)
+        finally:
+            # Here, as the server hears of a connection's end a moment later than the next call.
+            if not connection.broken:
+                connection.execute("select pg_advisory_unlock(%s)", (LOCK_KEY,))
 
 
 def prepare_embedded(settings: Settings) -> None:
