@@ -13,7 +13,8 @@ import typer
 from typer.testing import CliRunner
 
 from wacampaign import __version__
-from wacampaign.cli.app import app
+from wacampaign.cli import loading
+from wacampaign.cli.app import _Wacampaign, app
 from wacampaign.cli.program import Program
 from wacampaign.problems import Refused, Unreachable
 
@@ -57,6 +58,19 @@ print([name for name in sys.modules if name.startswith("wacampaign.cli.commands.
     assert int(loaded.split()[0]) > 20
     assert loaded.endswith(" []")
     assert commands == "[]"
+
+
+def test_no_class_of_a_commands_module_is_made_a_second_time_for_its_parameters() -> None:
+    """A value would be of the other one, and compare unequal. Its class belongs to options.py."""
+    for line in _Wacampaign.listed:
+        module, _, attribute = line.place.partition(":")
+        outline = loading._outline(module, attribute)
+        own = {
+            value
+            for value in outline.values()
+            if isinstance(value, type) and value.__module__ == outline["__name__"]
+        }
+        assert own <= {outline.get("COMMAND_CLASS")}, line
 
 
 def test_version_and_help() -> None:

@@ -138,7 +138,7 @@ def _bound(statement: ast.stmt) -> set[str]:
 def _parsed(module_name: str) -> tuple[str, ast.Module]:
     """A command's module: its path, and its text as a tree."""
     source = resources.files(_PACKAGE) / f"{module_name}.py"
-    return str(source), ast.parse(source.read_text(encoding="utf-8"))
+    return str(source), ast.parse(source.read_text(encoding="utf-8"), str(source))
 
 
 def _summary(line: Listed, room: int) -> str:

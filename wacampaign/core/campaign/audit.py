@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.name import Named
 from wacampaign.core.campaign.other_writers import ForeignWrite, deleted, kept_back
 from wacampaign.core.words import rows
@@ -97,7 +98,7 @@ def audit_verdict(audits: Sequence[Audit]) -> str:
         return "there is no campaign to audit"
     bad = sum(1 for audit in audits if not audit.ok)
     doubt = sum(audit.in_doubt for audit in audits)
-    note = f"; attention: {doubt:,} in doubt" if doubt else ""
+    note = f"; attention: {in_doubt.note(doubt)}" if doubt else ""
     if bad:
         return f"NOT OK: {bad} of {len(audits)} campaigns have a finding{note}"
     return f"ok: {rows(sum(audit.rows for audit in audits))}, none lost, none sent twice{note}"

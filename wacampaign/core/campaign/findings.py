@@ -200,15 +200,11 @@ def _errors(campaign: Campaign) -> Iterator[Finding]:
 def _doubt(campaign: Campaign) -> Iterator[Finding]:
     counts = campaign.counts
     if counts.in_doubt:
-        note = in_doubt.note(counts.in_doubt)
-        text = f"{note}: may or may not have been sent; no machine sends them again"
+        text = in_doubt.meaning(counts.in_doubt)
         yield Finding(_K.IN_DOUBT, text, f"wacampaign audit {campaign.short_id}")
         left = counts.undone or campaign.never_enqueued
         if campaign.status == "running" and not left and not campaign.live_workers:
-            text = (
-                "nothing else is left: ten minutes after the last of them a worker, or this"
-                f' command, completes it with the note "{note}"'
-            )
+            text = in_doubt.completes_soon(counts.in_doubt)
             yield Finding(_K.ONLY_DOUBT_LEFT, text, f"wacampaign restart-stuck {campaign.short_id}")
 
 

@@ -1,4 +1,4 @@
-"""What queue-stats, monitor, audit and restart-stuck say of rows in doubt."""
+"""What queue-stats and monitor say of rows in doubt, and the note that every command counts by."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ COUNT_NOTE: Final = "never sent again by a machine"
 def note(n: int) -> str:
     """`4 in doubt`."""
     return f"{n:,} in doubt"
+
+
+def meaning(n: int) -> str:
+    """What being in doubt means, below the counts and beside the next command."""
+    return f"{note(n)}: may or may not have been sent; no machine sends them again"
+
+
+def completes_soon(n: int) -> str:
+    """Where rows in doubt are all that is left, and no worker is alive."""
+    return (
+        "nothing else is left: ten minutes after the last of them a worker, or this"
+        f' command, completes it with the note "{note(n)}"'
+    )
 
 
 def attention(campaign: Campaign) -> str | None:

@@ -303,7 +303,7 @@ class _Case:
             self._stuck.resolve = "assume_sent"
         else:
             why = "its campaign was cancelled" if cancelled else "nobody knows if they were sent"
-            self._keep(f"{n:,} in doubt are held: {why}")
+            self._keep(f"{note(n)} are held: {why}")
 
     def _totals(self) -> None:
         campaign = self._campaign

@@ -36,7 +36,10 @@ class ErrorTable:
 @cache
 def error_table() -> ErrorTable:
     """The table of this program."""
-    return read_table(resources.files(__package__).joinpath("codes.toml").read_text("utf-8"))
+    try:
+        return read_table(resources.files(__package__).joinpath("codes.toml").read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"core/errors/codes.toml: {error}") from error
 
 
 def read_table(text: str) -> ErrorTable:
@@ -60,10 +63,14 @@ def read_table(text: str) -> ErrorTable:
         no_code = _entry(-1, fallback["no_code"], words)
     with _naming("old_codes"):
         old_codes = {int(old): new for old, new in groups.pop("old_codes").items()}
-    by_group = {name: tuple(_group(name, group, words)) for name, group in groups.items()}
+    by_group: dict[str, tuple[ErrorEntry, ...]] = {}
+    for name, group in groups.items():
+        by_group[name] = tuple(_group(name, group, words)) if isinstance(group, dict) else ()
+        if not by_group[name]:
+            raise ValueError(f"{name}: no code stands in it")
     entries: dict[int, ErrorEntry] = {}
-    for name, group in by_group.items():
-        for entry in group:
+    for name, of_group in by_group.items():
+        for entry in of_group:
             if entry.code in entries:
                 raise ValueError(f"{name}.{entry.code}: the code stands twice")
             entries[entry.code] = entry
@@ -82,6 +89,8 @@ def _group(name: str, group: dict[str, Any], words: dict[str, str]) -> Iterator[
             with _naming(f"{name}.{codes}"):
                 for part in codes.split():
                     first, _, last = part.partition("-")
+                    if int(last or first) < int(first):
+                        raise ValueError("the range is empty")
                     for code in range(int(first), int(last or first) + 1):
                         yield _entry(code, common | said, words)
 
@@ -93,7 +102,7 @@ def _entry(code: int, said: dict[str, Any], words: dict[str, str]) -> ErrorEntry
             types = _TYPES[key]
             if issubclass(types[0], StrEnum):
                 fields[key] = types[0](value)
-            elif type(value) in types:
+            elif type(value) in types and value != "" and not (type(value) is int and value < 0):
                 fields[key] = value
             else:
                 raise ValueError(f"{key} cannot be {value!r}")
