@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
@@ -60,6 +61,7 @@ class Campaigns(Invariants):
             self.close()
 
 
+@pytest.mark.timeout(600)  # as long as a busy machine takes; it asserts nothing about time
 def test_any_order_of_events(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as sql:
         for statement in FOREIGN_KEYS:

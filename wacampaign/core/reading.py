@@ -43,5 +43,6 @@ def _value_of(hint: Any) -> Callable[[Any], Any]:
         return lambda given: given
     inner = _value_of(parts[0])
     if (many := _MANY.get(get_origin(hint))) is not None:
-        return lambda given: many(map(inner, given))
+        # What is no list was damaged by another writer: whoever uses it says so.
+        return lambda given: many(map(inner, given)) if isinstance(given, list) else given
     return lambda given: None if given is None else inner(given)
