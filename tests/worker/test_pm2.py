@@ -136,7 +136,7 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
     assert first["status"] == "online"
     pm2("save")
 
-    rig.wait_accepted(100, 90)
+    rig.wait_accepted(100)
     pm2("stop", APP)
     assert (pm2.app()["status"], gone(first["pid"])) == ("stopped", True)
     assert "reason=SIGINT" in pm2.log()
