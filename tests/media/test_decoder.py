@@ -26,6 +26,14 @@ from wacampaign.media.fetching import PublicStranger
 Runner = Callable[[Coroutine[Any, Any, Any]], Any]
 #: A decoder that comes to no end.
 FOREVER = "import time; time.sleep(60)"
+#: One that has written four times its answer's limit before anybody reads, where its output is a
+#: pipe of Linux's (uvloop gives it a socket).
+FLOOD = (
+    "import contextlib, fcntl\n"
+    "with contextlib.suppress(AttributeError, OSError):\n"
+    "    fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 2**20)\n"
+    "while True: print('x' * 65536)"
+)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -67,6 +75,7 @@ PACKAGE = str(Path(inspect_file.__file__).parents[2])
         (python("print('[1]')"), 20, "ended with 0"),
         (python('print(\'{"tracks": [{"colour": 1}]}\')'), 20, "ended with 0"),
         (python("while True: print('x' * 65536)"), 20, "ended with -9"),
+        (python(FLOOD), 20, "ended with -9"),
         (python(FOREVER), 0.2, "no result after 0.2 s"),
         (python(f"import os; os.close(1); {FOREVER}"), 0.2, "no result after 0.2 s"),
         (("/no/such/program",), 20, "No such file"),

@@ -85,7 +85,9 @@ class ProcessReader:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
-                await process.wait()
+                # Not `wait`: asyncio's waits for the pipe's end, too, which it does not see behind
+                # more output than it takes unread.
+                await process.communicate()
         return output, process.returncode
 
 
