@@ -19,12 +19,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import certifi
 
+_starting = threading.Lock()
 #: Bytes of a request: the environment is most of it.
 _REQUEST = 1 << 17
 #: Bytes of a number that is told: a process may end before its id was read.
@@ -49,7 +51,9 @@ class Forked:
         request = {"words": self.args, "env": dict(env), "cwd": str(cwd)}
         self._told, tell = os.pipe()
         try:
-            socket.send_fds(_parent(), [json.dumps(request).encode()], [out.fileno(), tell])
+            with _starting:  # several threads at once would start several, and keep one
+                parent = _parent()
+            socket.send_fds(parent, [json.dumps(request).encode()], [out.fileno(), tell])
         finally:
             os.close(tell)
         self.pid = self._next()
