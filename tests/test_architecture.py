@@ -27,6 +27,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "core": {},
     "problems": {},
     "spreadsheet": {},
+    "store_name": {},
     "home": {"problems": "a folder that cannot be written is told with its setting"},
     "logs": {
         "core": "secrets are masked and lines are one line by the core's rules",
@@ -37,6 +38,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "core": "values are pasted cells; secrets are masked in messages",
         "database_address": "the database's address is checked when it is read",
         "problems": "a wrong setting is told by name",
+        "store_name": "one of the settings",
     },
     "store": {
         "core": "answers become the core's types",
@@ -110,6 +112,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "sandbox": "wacampaign sandbox",
         "settings": "read from the flags",
         "store": "opened for one command, and the schema's commands",
+        "store_name": "one of the options; the settings take 60 ms to import",
         "worker": "wacampaign run-worker",
     },
     "__main__": {"cli": "the program"},

@@ -1,11 +1,11 @@
 """Arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
-StoreName = Literal["postgres", "supabase", "embedded"]
+from wacampaign.store_name import StoreName
 
 _CAMPAIGN_HELP = "Id, the beginning of an id (6 characters or more), or exact name."
 

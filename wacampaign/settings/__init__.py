@@ -19,7 +19,6 @@ from wacampaign.database_address import read_database_address
 from wacampaign.problems import Misconfigured
 from wacampaign.settings.values import (
     VERSION,
-    StoreName,
     hidden,
     key_kind,
     read_database_url,
@@ -36,6 +35,7 @@ from wacampaign.settings.values import (
     shown_database_url,
     shown_urls,
 )
+from wacampaign.store_name import StoreName
 
 DEFAULT_API_URL: Final = "https://graph.facebook.com"
 DEFAULT_API_VERSION: Final = "v25.0"

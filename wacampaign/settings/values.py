@@ -9,13 +9,12 @@ import binascii
 import json
 import re
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, cast, get_args
 from urllib.parse import urlsplit
 
 from wacampaign.core.cells import cell, solid
 from wacampaign.database_address import read_database_address
-
-StoreName = Literal["postgres", "supabase", "embedded"]
+from wacampaign.store_name import StoreName
 
 #: Minutes; a week. More is a mistyped unit.
 IN_DOUBT_MINUTES_MAX: Final = 7 * 24 * 60.0
@@ -23,7 +22,7 @@ VERSION: Final = re.compile(r"v\d{1,3}\.\d{1,2}")
 
 
 def read_store(text: str) -> StoreName:
-    if text.lower() not in ("postgres", "supabase", "embedded"):
+    if text.lower() not in get_args(StoreName):
         raise ValueError("must be postgres, supabase or embedded")
     return cast(StoreName, text.lower())
 

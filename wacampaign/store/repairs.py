@@ -12,7 +12,7 @@ from wacampaign.store.store import Capability
 #: Rows a step: less than a second, while workers wait for the campaign; REST allows 8 s.
 REPAIR_STEP: Final = 10_000
 #: Seconds without a step after which a repair counts as dead (as in the database).
-DEAD_SECONDS: Final = 60
+REPAIR_DEAD_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +283,6 @@ def _raise_if_busy(answer: Mapping[str, Any]) -> None:
         raise Busy(
             f"{answer['actor']} {doing} the repair {repair_name(answer['id'])} ({answer['what']})"
             f" of this campaign; its last step was {answer['seconds']:.0f} s ago",
-            f"wait until it has ended, or {DEAD_SECONDS} s after its last step if it was"
+            f"wait until it has ended, or {REPAIR_DEAD_SECONDS} s after its last step if it was"
             " interrupted",
         )

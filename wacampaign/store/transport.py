@@ -1,13 +1,15 @@
-"""A way to the database: call one SQL function, wait for work."""
+"""The ways to the database: what each must do, and which there are."""
 
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypedDict, Unpack
+
+from wacampaign.settings import Settings
 
 #: Longest sleep between two looks for work, in seconds, when nothing wakes the worker.
 IDLE_POLL_SECONDS: Final = 5.0
 
 
 class Transport(Protocol):
-    """What psycopg and supabase-py both give. All methods are safe to use concurrently."""
+    """Calls one SQL function, and waits for work. All methods are safe to use concurrently."""
 
     #: `postgres`, `supabase` or `embedded`.
     name: str
@@ -26,3 +28,32 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Gives the connections back."""
+
+
+class Limits(TypedDict, total=False):
+    """Seconds of one attempt, where the transport's own are not right."""
+
+    connect_seconds: float
+    call_seconds: float
+
+
+def open_transport(settings: Settings, **limits: Unpack[Limits]) -> Transport:
+    """The transport for WACAMPAIGN_STORE. Raises `Misconfigured` when its settings are missing."""
+    match settings.require_store():
+        case "postgres":
+            # Each imported where it is needed: psycopg takes 70 ms, httpx 20.
+            from wacampaign.store.postgres import PostgresTransport
+
+            assert settings.database_url is not None
+            return PostgresTransport(settings.database_url, **limits)
+        case "supabase":
+            from wacampaign.store.rest import RestTransport
+
+            assert settings.supabase_url is not None
+            assert settings.supabase_key is not None
+            return RestTransport(settings.supabase_url, settings.supabase_key, **limits)
+        case "embedded":
+            from wacampaign.store.embedded import start_embedded
+            from wacampaign.store.postgres import PostgresTransport
+
+            return PostgresTransport(start_embedded(settings.home), name="embedded", **limits)

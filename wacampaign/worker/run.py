@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from wacampaign.core.engine.deadlines import Deadlines
-from wacampaign.core.engine.events import Events
 from wacampaign.core.engine.in_flight import LIMIT_IN_FLIGHT, InFlight
 from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.core.engine.processor import Processor
@@ -18,16 +17,17 @@ from wacampaign.meta.send import MessageSender
 from wacampaign.operations.known_outcomes import recover_while_working
 from wacampaign.problems import Unreachable
 from wacampaign.settings import Settings
-from wacampaign.store.opening import Limits, open_store
+from wacampaign.store.opening import open_store
 from wacampaign.store.store import PATIENCE_SECONDS, Store
+from wacampaign.store.transport import Limits
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
-from wacampaign.worker.event_lines import EventLines
 from wacampaign.worker.heartbeat import Heartbeat
 from wacampaign.worker.process_manager import Pm2Channel
 from wacampaign.worker.registration import Registration
 from wacampaign.worker.scheduled import ScheduledStarts
 from wacampaign.worker.stopping import STOPPED_EARLY, Stopping
+from wacampaign.worker.subscribers import events_of
 from wacampaign.worker.watchdog import Watchdog
 
 #: Seconds that the connections may take to close at the end.
@@ -50,7 +50,7 @@ class Worker:
         self._until_idle = until_idle
         self._deadlines = deadlines or Deadlines()
         self._id: UUID = uuid4()
-        self._log = Events(EventLines(self._id))
+        self._log = events_of(self._id)
         self.in_flight = InFlight(LIMIT_IN_FLIGHT)
         self.stopping = Stopping(self._log, self.in_flight)
 

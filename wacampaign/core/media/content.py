@@ -14,6 +14,7 @@ from wacampaign.core.media.images import jpeg_of, png_of
 from wacampaign.core.media.ports import Container, ContainerReader
 from wacampaign.core.media.report import MediaFinding, Severity
 from wacampaign.core.media.sniffing import type_of
+from wacampaign.core.template.header_kinds import HEADER_KINDS, kind_taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ async def judge_file(
     inside = [f.evidence for f in findings if f.code.endswith("_sound")]
     findings = [f for f in findings if not f.code.endswith("_sound")]
     fails = any(f.severity is Severity.FAIL for f in findings)
-    if not fails and mime_type in rules.ACCEPTED[kind]:
+    if not fails and mime_type in HEADER_KINDS[kind].accepted:
         code = {"image": "image_sound", "video": "video_sound"}.get(kind, "document_sound")
         facts = [rules.NAMES[mime_type], rules.shown_size(size), *inside]
         findings.append(finding(code, ", ".join(facts)))
@@ -77,7 +78,7 @@ def _read(path: Path, kind: str, name: str, declared_size: int, whole: bool) -> 
             return Judged((finding("empty", "0 bytes"),), 0, None, None)
         mime_type = type_of(file, name)
         findings = [*_outside(kind, mime_type, shown, name)]
-        if not whole or size > rules.LIMITS[kind]:
+        if not whole or size > HEADER_KINDS[kind].limit:
             return Judged(tuple(findings), shown, mime_type, None)
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -89,12 +90,12 @@ def _read(path: Path, kind: str, name: str, declared_size: int, whole: bool) -> 
 
 
 def _outside(kind: str, mime_type: str, size: int, name: str) -> Iterator[MediaFinding]:
-    limit = rules.LIMITS[kind]
+    limit = HEADER_KINDS[kind].limit
     amount = f"{rules.shown_size(size)}, the limit for {kind} is {rules.shown_size(limit)}"
     yield finding("too_large" if size > limit else "size_fits", amount)
-    if mime_type not in rules.ACCEPTED[kind]:
-        other = next((k for k, types in rules.ACCEPTED.items() if mime_type in types), None)
-        taken = ", ".join(sorted(rules.NAMES[accepted] for accepted in rules.ACCEPTED[kind]))
+    if mime_type not in HEADER_KINDS[kind].accepted:
+        other = kind_taking(mime_type)
+        taken = ", ".join(sorted(rules.NAMES[accepted] for accepted in HEADER_KINDS[kind].accepted))
         if other is not None:
             yield finding("wrong_kind", f"{mime_type} is a {other}, the header takes a {kind}")
         else:

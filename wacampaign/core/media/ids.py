@@ -6,6 +6,7 @@ from wacampaign.core.media import rules
 from wacampaign.core.media.codes import finding
 from wacampaign.core.media.ports import LookupFailed, MediaIds, MediaObject, UploadedAt
 from wacampaign.core.media.report import MediaFinding
+from wacampaign.core.template.header_kinds import HEADER_KINDS, kind_taking
 
 
 async def look_at_id(
@@ -57,12 +58,11 @@ async def _age(media_id: str, uploaded_at: UploadedAt | None, now: datetime) -> 
 def _content(media: MediaObject, kind: str) -> list[MediaFinding]:
     findings: list[MediaFinding] = []
     declared = rules.plain_type(media.mime_type)
-    if declared and declared not in rules.ACCEPTED[kind]:
-        other = next((k for k, types in rules.ACCEPTED.items() if declared in types), None)
-        code = "not_accepted" if other is None else "wrong_kind"
+    if declared and declared not in HEADER_KINDS[kind].accepted:
+        code = "not_accepted" if kind_taking(declared) is None else "wrong_kind"
         findings.append(finding(code, f"{declared}, the header takes a {kind}"))
     if media.file_size is not None:
-        limit = rules.LIMITS[kind]
+        limit = HEADER_KINDS[kind].limit
         size = f"{rules.shown_size(media.file_size)}, the limit is {rules.shown_size(limit)}"
         findings.append(finding("too_large" if media.file_size > limit else "size_fits", size))
     return findings

@@ -1,39 +1,13 @@
-"""Meta's rules for header media: types, sizes, names. Source: supported media types (2026-09)."""
+"""Meta's rules for header media of any kind. Source: supported media types (2026-09)."""
 
 from collections.abc import Mapping
 from typing import Final
 
-_MEGABYTE: Final = 1024 * 1024
-
-#: Bytes, by kind of header.
-LIMITS: Final[Mapping[str, int]] = {
-    "image": 5 * _MEGABYTE,
-    "video": 16 * _MEGABYTE,
-    "document": 100 * _MEGABYTE,
-}
-
-#: Seconds for a whole fetch. Meta's own patience is not documented; these are our guess. A
-#: document may be six times as large as a video.
-DEADLINES_S: Final[Mapping[str, float]] = {"image": 20.0, "video": 20.0, "document": 60.0}
+from wacampaign.core.template.header_kinds import DOC, DOCX, MEGABYTE, PPT, PPTX, XLS, XLSX
 
 #: Seconds from which a fetch counts as slow. Meta's own limit is not documented; this is our
 #: guess, which is why the finding is a warning only.
 SLOW_S: Final = 5.0
-
-_OFFICE: Final = "application/vnd.openxmlformats-officedocument."
-DOCX: Final = _OFFICE + "wordprocessingml.document"
-XLSX: Final = _OFFICE + "spreadsheetml.sheet"
-PPTX: Final = _OFFICE + "presentationml.presentation"
-DOC: Final = "application/msword"
-XLS: Final = "application/vnd.ms-excel"
-PPT: Final = "application/vnd.ms-powerpoint"
-
-#: MIME types that Meta takes, by kind of header.
-ACCEPTED: Final[Mapping[str, frozenset[str]]] = {
-    "image": frozenset({"image/jpeg", "image/png"}),
-    "video": frozenset({"video/mp4", "video/3gpp"}),
-    "document": frozenset({"text/plain", "application/pdf", DOC, DOCX, XLS, XLSX, PPT, PPTX}),
-}
 
 #: What a name's extension says. Others (`.php`, `.bin`) say nothing.
 EXTENSIONS: Final[Mapping[str, str]] = {
@@ -128,6 +102,6 @@ def shown_size(size: int) -> str:
     """`112 KB`, `16.2 MB`."""
     if size < 1024:
         return f"{size} bytes"
-    if size < _MEGABYTE:
+    if size < MEGABYTE:
         return f"{size / 1024:.0f} KB"
-    return f"{size / _MEGABYTE:.1f} MB"
+    return f"{size / MEGABYTE:.1f} MB"

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from wacampaign.core.media.rules import DOC, DOCX, EXTENSIONS, PPT, PPTX, XLS, XLSX
+from wacampaign.core.media.rules import EXTENSIONS
+from wacampaign.core.template.header_kinds import DOC, DOCX, PPT, PPTX, XLS, XLSX
 
 #: Bytes that are looked at.
 HEAD: Final = 4096

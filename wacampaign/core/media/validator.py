@@ -22,6 +22,7 @@ from wacampaign.core.media.ids import look_at_id
 from wacampaign.core.media.links import look_at_link, split_link
 from wacampaign.core.media.ports import ContainerReader, MediaIds, Stranger, UploadedAt
 from wacampaign.core.media.report import MediaFinding, MediaReport, Where
+from wacampaign.core.template.header_kinds import HEADER_KINDS
 from wacampaign.core.template.values import header_samples, is_link
 
 
@@ -43,7 +44,7 @@ def needs_of(
     """The needs of a template's components as Meta returns them; None: no media header."""
     for part in components:
         kind = str(part.get("format", "")).lower()
-        if str(part.get("type", "")).upper() != "HEADER" or kind not in rules.LIMITS:
+        if str(part.get("type", "")).upper() != "HEADER" or kind not in HEADER_KINDS:
             continue
         sample = cell(next(header_samples((part,)), ""))
         return HeaderNeeds(kind, sample if is_link(sample) else None, phone_number_id)
@@ -65,15 +66,17 @@ class MediaValidator:
         *,
         uploaded_at: UploadedAt | None = None,
         slow_s: float = rules.SLOW_S,
-        deadlines_s: Mapping[str, float] = rules.DEADLINES_S,
+        deadlines_s: Mapping[str, float] | None = None,
     ) -> None:
-        """`slow_s` and `deadlines_s` (by kind) are seconds of a whole fetch."""
+        """`slow_s` and `deadlines_s` (by kind, for tests) are seconds of a whole fetch."""
         self._stranger = stranger
         self._reader = reader
         self._ids = ids
         self._uploaded_at = uploaded_at
         self._slow_s = slow_s
-        self._deadlines_s = deadlines_s
+        self._deadlines_s = deadlines_s or {
+            name: kind.deadline_s for name, kind in HEADER_KINDS.items()
+        }
 
     async def validate(self, media: str | Path, needs: HeaderNeeds) -> MediaReport:
         """Judges a link, an id or a file on this machine (as Path)."""
@@ -119,7 +122,7 @@ class MediaValidator:
         keep: bool,
     ) -> tuple[MediaReport, bytes | None]:
         kind = needs.kind
-        limit = rules.LIMITS[kind]
+        limit = HEADER_KINDS[kind].limit
         content: bytes | None = None
         judged: Judged | None = None
         with tempfile.TemporaryDirectory(prefix="wacampaign-media-") as folder:

@@ -10,6 +10,7 @@ from wacampaign.core.template.difference import (
     shown,
     value_differences,
 )
+from wacampaign.core.template.header_kinds import HEADER_KINDS
 from wacampaign.core.template.shape import Shape, Slot
 from wacampaign.core.template.values import header_samples, is_url
 
@@ -50,7 +51,7 @@ def sent_differences(
         else:
             parts.setdefault(kind, []).extend(parameters)
     header, body = parts.get("header"), parts.get("body", [])
-    stray = next((p for p in body if p.get("type") in ("image", "video", "document")), None)
+    stray = next((p for p in body if str(p.get("type")) in HEADER_KINDS), None)
     lead = body[0] if len(body) == len(shape.body) + 1 else None
     if stray is not None or (lead is not None and _is_sample(lead, components)):
         stray_value = shown(_value(stray or lead or {}))
@@ -127,7 +128,7 @@ def _texts(place: str, given: Sequence[Any], slots: Sequence[Slot]) -> Iterator[
             )
         kind = str(parameter.get("type", "text"))
         if kind not in ("text", "currency", "date_time"):
-            if kind not in ("image", "video", "document"):  # told as shifted
+            if kind not in HEADER_KINDS:  # told as shifted
                 yield Difference(
                     "wrong_kind", slot.label, f"{slot.label} is sent as {kind}", "text", kind
                 )

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-_VARIABLE: Final = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+from wacampaign.core.template.header_kinds import HEADER_KINDS
 
-#: Header formats whose parameter is a medium, and the parameter's type.
-_MEDIA: Final = {"IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document"}
+_VARIABLE: Final = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 
 #: Components that need more than a row's variables can say.
 _UNSUPPORTED_COMPONENTS: Final = frozenset({"CAROUSEL", "LIMITED_TIME_OFFER"})
@@ -168,11 +167,12 @@ def _header(part: Mapping[str, Any], named: bool) -> Slot | None:
         if len(slots) > 1:
             raise UnusableTemplate("a text header can have one variable only; sync the templates")
         return slots[0] if slots else None
-    media = _MEDIA.get(header_format)
-    if media is None:
+    media = header_format.lower()
+    if media not in HEADER_KINDS:
+        *kinds, last = ("TEXT", *(kind.upper() for kind in HEADER_KINDS))
         raise UnusableTemplate(
-            f"templates with a {header_format} header cannot be sent: only TEXT, IMAGE, VIDEO "
-            "and DOCUMENT headers can"
+            f"templates with a {header_format} header cannot be sent: only {', '.join(kinds)} "
+            f"and {last} headers can"
         )
     return Slot("media", media, f"header {media}")
 

@@ -61,7 +61,7 @@ begin
            coalesce(bool_and(w.id = p_worker_id), true)
     into v_alive, v_alone
     from public.wacampaign_workers w
-    where w.stopped_at is null and w.last_beat_at > v_began - interval '30 seconds';
+    where w.stopped_at is null and w.last_beat_at > v_began - public.wacampaign_dead_after();
     if not v_alone then
         v_lead := greatest(v_lead, make_interval(secs => p_beside_ms / 1000.0));
     end if;

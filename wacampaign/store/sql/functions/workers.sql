@@ -37,8 +37,15 @@ begin
 end
 $$;
 
--- A worker is alive while it has not stopped and has beaten within 30 s: three beats of 10 s
--- may be missed (a hosted database stalls for seconds now and then).
+-- How long a worker that says nothing is taken to live: three beats of 10 s may be missed (a hosted
+-- database stalls for seconds now and then). The worker's own: core/engine/deadlines.py.
+create or replace function public.wacampaign_dead_after()
+returns interval language sql immutable
+set search_path = public, extensions, pg_temp as $$
+    select interval '30 seconds'
+$$;
+
+-- A worker is alive while it has not stopped and has beaten within wacampaign_dead_after().
 create or replace function public.wacampaign_is_alive(p_worker_id uuid)
 returns bool language sql stable
 set search_path = public, extensions, pg_temp as $$
@@ -46,7 +53,7 @@ set search_path = public, extensions, pg_temp as $$
         select 1 from public.wacampaign_workers w
         where w.id = p_worker_id
           and w.stopped_at is null
-          and w.last_beat_at > clock_timestamp() - interval '30 seconds'
+          and w.last_beat_at > clock_timestamp() - public.wacampaign_dead_after()
     )
 $$;
 

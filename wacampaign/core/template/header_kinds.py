@@ -1,0 +1,48 @@
+"""The kinds of header media: their names, and what Meta takes for each.
+
+Source: Meta's reference of template components (December 2025) and supported media types (2026-09).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+MEGABYTE: Final = 1024 * 1024
+
+_OFFICE: Final = "application/vnd.openxmlformats-officedocument."
+DOCX: Final = _OFFICE + "wordprocessingml.document"
+XLSX: Final = _OFFICE + "spreadsheetml.sheet"
+PPTX: Final = _OFFICE + "presentationml.presentation"
+DOC: Final = "application/msword"
+XLS: Final = "application/vnd.ms-excel"
+PPT: Final = "application/vnd.ms-powerpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderKind:
+    """What holds for one kind of medium."""
+
+    #: Bytes that a medium may have.
+    limit: int
+    #: Seconds for a whole fetch. Meta's own patience is not documented; these are our guess.
+    deadline_s: float
+    #: MIME types that Meta takes.
+    accepted: frozenset[str]
+
+
+#: By the type of a message's parameter; a template's `format` is the same name in capitals.
+HEADER_KINDS: Final[Mapping[str, HeaderKind]] = {
+    "image": HeaderKind(5 * MEGABYTE, 20.0, frozenset({"image/jpeg", "image/png"})),
+    "video": HeaderKind(16 * MEGABYTE, 20.0, frozenset({"video/mp4", "video/3gpp"})),
+    # It may be six times as large as a video.
+    "document": HeaderKind(
+        100 * MEGABYTE,
+        60.0,
+        frozenset({"text/plain", "application/pdf", DOC, DOCX, XLS, XLSX, PPT, PPTX}),
+    ),
+}
+
+
+def kind_taking(mime_type: str) -> str | None:
+    """The kind of header that takes such a file; None: none does."""
+    return next((name for name, kind in HEADER_KINDS.items() if mime_type in kind.accepted), None)
