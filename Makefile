@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 # Processes that run tests side by side: many tests wait, so two cores serve four of them.
 TESTERS ?= 4
 # What measures a pace gets a core whenever it asks for one, before all that runs beside it.
+PACE := tests/worker/test_pace.py
 PATIENTLY := nice -n 5
 
 .PHONY: run test check tests pace format bench setup clean help
@@ -34,10 +35,10 @@ check: $(STAMP) ## format, lint, types
 	$(PATIENTLY) $(BIN)/mypy
 
 tests: $(STAMP) tests/node/node_modules/.installed
-	$(PATIENTLY) $(BIN)/python -m pytest -n $(TESTERS) --dist worksteal -m "not alone"
+	$(PATIENTLY) $(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --ignore $(PACE)
 
 pace: $(STAMP) tests/node/node_modules/.installed
-	$(BIN)/python -m pytest -p no:cacheprovider -m alone
+	$(BIN)/python -m pytest -p no:cacheprovider $(PACE)
 
 format: $(STAMP) ## format and fix what can be fixed
 	$(BIN)/ruff format .

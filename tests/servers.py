@@ -17,8 +17,8 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -42,11 +42,13 @@ def wait_until(condition: Callable[[], object], seconds: float = 20.0, what: str
         time.sleep(min(max(waited / 20, 0.01), 0.1))
 
 
-@dataclass(frozen=True)
 class PostgresServer:
     """One server for a whole test session; databases are copied from a migrated template."""
 
-    socket_dir: str
+    def __init__(self, socket_dir: str) -> None:
+        self.socket_dir = socket_dir
+        #: Kept: each test has two statements here, and a connection costs half of one.
+        self._kept: psycopg.Connection[Any] | None = None
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.socket_dir}"
@@ -62,8 +64,9 @@ class PostgresServer:
         self._run(f"drop database if exists {conninfo_to_dict(url)['dbname']} with (force)")
 
     def _run(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement.encode())
+        if self._kept is None or self._kept.closed:
+            self._kept = psycopg.connect(self.url("postgres"), autocommit=True)
+        self._kept.execute(statement.encode())
 
 
 #: Bytes that a server's folder may come to need: databases are dropped after each test.

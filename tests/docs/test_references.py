@@ -10,6 +10,7 @@ from wacampaign import settings
 from wacampaign.cli.program import DEBUG_SETTING
 from wacampaign.core.errors.table import error_table
 from wacampaign.core.investigation.hypotheses import HYPOTHESES
+from wacampaign.core.preflight import checks
 
 REFERENCE = DOCS / "reference"
 
@@ -56,20 +57,33 @@ def test_every_hypothesis_is_explained() -> None:
     assert tuple(row[0] for row in table_rows(section(page, "3. Read the verdicts"))) == HYPOTHESES
 
 
-def test_every_line_of_a_preflight_is_explained() -> None:
+#: A line of a preflight, made.
+LINE = re.compile(r"\b(?:Line|ok|warn|fail|skipped)\(\s*\"(\w+)\"")
+
+
+def _checks_made() -> dict[str, set[str]]:
+    modules = (ROOT / "wacampaign" / "core" / "preflight").glob("*_checks.py")
+    return {module.stem: set(LINE.findall(module.read_text("utf-8"))) for module in modules}
+
+
+def _test_message_checks() -> set[str]:
+    return set(LINE.findall((ROOT / "wacampaign/operations/test_message.py").read_text("utf-8")))
+
+
+def test_the_checks_of_a_preflight_are_listed_where_they_are_put_together() -> None:
+    listed = {
+        module: set(names.split(", "))
+        for module, names in re.findall(r"^- `(\w+)`: (.+)$", checks.__doc__ or "", re.MULTILINE)
+    }
+    assert listed == _checks_made()
+
+
+def test_every_check_of_a_preflight_is_explained() -> None:
     page = (DOCS / "how-to" / "check-before-it-starts.md").read_text("utf-8")
-    rows = section(page, "What it looks at").splitlines()
     explained = {
-        id_
-        for row in rows
+        name
+        for row in section(page, "What it looks at").splitlines()
         if row.startswith("| `")
-        for id_ in re.findall(r"`(\w+)`", row.split("|")[1])
+        for name in re.findall(r"`(\w+)`", row.split("|")[1])
     }
-    made = {
-        id_
-        for folder in ("core/preflight", "senders")
-        for module in (ROOT / "wacampaign" / folder).glob("*.py")
-        for id_ in re.findall(r"\bLine\(\s*\"(\w+)\"", module.read_text("utf-8"))
-    }
-    assert made
-    assert made <= explained
+    assert explained == set.union(*_checks_made().values(), _test_message_checks())

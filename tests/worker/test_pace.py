@@ -26,7 +26,6 @@ from tests.worker.rig import Rig
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.workers import Workers
 
-pytestmark = pytest.mark.alone
 Connection = psycopg.Connection[Any]
 
 RATE = 80

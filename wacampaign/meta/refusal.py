@@ -4,14 +4,13 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wacampaign.core.errors import ErrorEntry, Handling, known
+from wacampaign.core.outcomes import Scope
 from wacampaign.problems import AccessRefused, Busy, Problem, Unreachable
 
-#: Token missing, expired or without the permission (whatsapp-cloud-api, 1.3). 3 comes as HTTP
-#: 500, so the code goes before the status. 200 to 299 are permissions as well.
-_ACCESS_CODES: Final = frozenset({0, 3, 10, 102, 104, 190, 131005})
-
-#: Call limits of the management side: application, user, page, WABA, generic.
-_LIMIT_CODES: Final = frozenset({4, 17, 32, 613, 80007, 80008})
+#: Call limits of the management side that answer no message: user, page, WABA. The others are
+#: in the table of errors.
+_LIMIT_CODES: Final = frozenset({17, 32, 80008})
 
 #: Characters of Meta's text that are shown.
 _TEXT_LENGTH: Final = 500
@@ -35,7 +34,19 @@ class Refusal:
     def refuses_access(self) -> bool:
         if self.code is None:
             return self.status == 401
-        return self.code in _ACCESS_CODES or 200 <= self.code <= 299
+        # The code goes before the status: 3 comes as HTTP 500.
+        return self._entry is not None and self._entry.refuses_access
+
+    @property
+    def limits_calls(self) -> bool:
+        if self.code in _LIMIT_CODES or self.status == 429:
+            return True
+        limit = (Handling.SLOW_NUMBER, Scope.ACCOUNT)
+        return self._entry is not None and (self._entry.handling, self._entry.scope) == limit
+
+    @property
+    def _entry(self) -> ErrorEntry | None:
+        return None if self.code is None else known(self.code)
 
     @property
     def worth_retrying(self) -> bool:
@@ -54,7 +65,7 @@ class Refusal:
             return AccessRefused(
                 message, "check META_ACCESS_TOKEN, its expiry and its permissions in Meta Business"
             )
-        if self.code in _LIMIT_CODES or self.status == 429:
+        if self.limits_calls:
             return Busy(message, "wait some minutes: Meta limits such calls per hour")
         if self.status >= 500 or self.is_transient:
             return Unreachable(message, "try again; see metastatus.com/whatsapp-business-api")

@@ -27,6 +27,7 @@ from yarl import URL
 
 from wacampaign import __version__
 from wacampaign.core.engine.credentials import TOKEN
+from wacampaign.core.engine.deadlines import USUAL_DEADLINES
 from wacampaign.core.engine.ports import HttpAnswer, MaybeSent, NotSent, Unconnected, Withheld
 from wacampaign.meta.endpoint import api_root, tls_context
 
@@ -85,8 +86,8 @@ class MessageSender:
         base_url: str,
         version: str,
         *,
-        timeout_s: float = 30,
-        connect_timeout_s: float = 5,
+        timeout_s: float = USUAL_DEADLINES.api_answer,
+        connect_timeout_s: float = USUAL_DEADLINES.api_connect,
         ca_file: str | None = None,
     ) -> None:
         self._root = URL(api_root(base_url, version), encoded=True)

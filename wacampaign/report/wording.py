@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from wacampaign.core.campaign import in_doubt
 from wacampaign.core.investigation.model import Likelihood
 from wacampaign.report.document import Highlight, Piece
 from wacampaign.report.pace import moment
@@ -48,7 +49,7 @@ COUNTS: Final = {
     "ready": "may go now",
     "retry_later": "wait for their next try",
     "processing": "taken by a live worker",
-    "in_doubt": "may or may not have been sent; never sent again by itself",
+    "in_doubt": f"{in_doubt.UNSURE}; never sent again by itself",
     "sent": "accepted by Meta",
     "failed": "refused, or given up",
 }

@@ -22,8 +22,9 @@ VERSION: Final = re.compile(r"v\d{1,3}\.\d{1,2}")
 
 
 def read_store(text: str) -> StoreName:
-    if text.lower() not in get_args(StoreName):
-        raise ValueError("must be postgres, supabase or embedded")
+    *names, last = get_args(StoreName)
+    if text.lower() not in (*names, last):
+        raise ValueError(f"must be {', '.join(names)} or {last}")
     return cast(StoreName, text.lower())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from wacampaign.core.engine.deadlines import Deadlines
+from wacampaign.core.engine.deadlines import USUAL_DEADLINES, Deadlines
 from wacampaign.core.engine.in_flight import LIMIT_IN_FLIGHT, InFlight
 from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.core.engine.processor import Processor
@@ -30,9 +30,6 @@ from wacampaign.worker.stopping import STOPPED_EARLY, Stopping
 from wacampaign.worker.subscribers import events_of
 from wacampaign.worker.watchdog import Watchdog
 
-#: Seconds that the connections may take to close at the end.
-CLOSE_SECONDS = 1.0
-
 
 class Worker:
     """Runs until a signal, PM2's word, or (with `until_idle`) the end of the work."""
@@ -43,12 +40,12 @@ class Worker:
         *,
         campaign_ids: Sequence[str] | None = None,
         until_idle: bool = False,
-        deadlines: Deadlines | None = None,
+        deadlines: Deadlines = USUAL_DEADLINES,
     ) -> None:
         self._settings = settings
         self._campaign_ids = campaign_ids
         self._until_idle = until_idle
-        self._deadlines = deadlines or Deadlines()
+        self._deadlines = deadlines
         self._id: UUID = uuid4()
         self._log = events_of(self._id)
         self.in_flight = InFlight(LIMIT_IN_FLIGHT)
@@ -140,7 +137,7 @@ class Worker:
             if journal is not None:
                 journal.close(settled=settled)
             closing = asyncio.gather(store.close(), beats.close(), return_exceptions=True)
-            await asyncio.wait((closing,), timeout=CLOSE_SECONDS)
+            await asyncio.wait((closing,), timeout=self._deadlines.close)
             watchdog.stop()
 
     def _open_store(self, patience_seconds: float = PATIENCE_SECONDS) -> Store:

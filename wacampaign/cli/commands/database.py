@@ -131,12 +131,14 @@ def check(as_json: AsJson = False, env_file: EnvFile = None, store: StoreFlag = 
     """
     settings = read_settings(env_file, store)
     name = settings.require_store()
-    if name == "supabase":
-        found, looked = with_store(settings, differences_over_rest), "version, counts"
-    else:
-        found = schema.check(_direct_url(settings))
-        looked = "tables, columns, indexes, triggers, functions, grants, counts"
-    fix = "wacampaign db sql" if name == "supabase" else "wacampaign db migrate"
+    match name:
+        case "supabase":
+            found, looked = with_store(settings, differences_over_rest), "version, counts"
+            fix = "wacampaign db sql"
+        case "postgres" | "embedded":
+            found = schema.check(_direct_url(settings))
+            looked = "tables, columns, indexes, triggers, functions, grants, counts"
+            fix = "wacampaign db migrate"
     if as_json:
         print_json(
             {

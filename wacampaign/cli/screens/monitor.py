@@ -8,6 +8,7 @@ from typing import Final
 from rich.text import Text
 
 from wacampaign.cli.screens.queue_stats import NONE_TO_SHOW, ended, styled_status
+from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.state import Campaign, Stats
 from wacampaign.core.errors import lookup
@@ -20,7 +21,7 @@ WIDE: Final = 120
 _CLOCK_FROM: Final = 60
 #: Columns of the queue's half on a narrow terminal.
 _HALF: Final = 36
-_LABELS: Final = {"retry_later": "retry later", "in_doubt": "in doubt", "sent": "accepted"}
+_LABELS: Final = {"retry_later": "retry later", "in_doubt": in_doubt.NAME, "sent": "accepted"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _SENTENCES: Final = {
     "unowned": "{n} messages were accepted beyond one a row: no row owns them",
     "ids_shared": "{rows} carry the message id of another row: accepted once, not twice",
     "count_drift": "the kept counts differ from the rows by {n}",
-    "in_doubt": "attention: {n} in doubt: may or may not have been sent",
+    "in_doubt": f"attention: {{n}} {in_doubt.NAME}: {in_doubt.UNSURE}",
     "assumed_sent": "attention: {n} of the accepted are assumed, as a person decided",
     "resent": "attention: {n} in doubt were sent once more, as a person decided",
     "without_id": "attention: {n} of the accepted have no message id to prove it",

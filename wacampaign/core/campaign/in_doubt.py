@@ -1,4 +1,4 @@
-"""What queue-stats and monitor say of rows in doubt, and the note that every command counts by."""
+"""What is said of rows in doubt: by monitor and queue-stats, and in what others share with them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ if TYPE_CHECKING:  # the settings need the minutes alone
 #: unless set otherwise.
 IN_DOUBT_MINUTES: Final = 10.0
 
+#: The state's name.
+NAME: Final = "in doubt"
+#: What it means.
+UNSURE: Final = "may or may not have been sent"
 #: Beside the count.
 COUNT_NOTE: Final = "never sent again by a machine"
 
 
 def note(n: int) -> str:
     """`4 in doubt`."""
-    return f"{n:,} in doubt"
+    return f"{n:,} {NAME}"
 
 
 def meaning(n: int) -> str:
     """What being in doubt means, below the counts and beside the next command."""
-    return f"{note(n)}: may or may not have been sent; no machine sends them again"
+    return f"{note(n)}: {UNSURE}; no machine sends them again"
 
 
 def completes_soon(n: int) -> str:
     """Where rows in doubt are all that is left, and no worker is alive."""
     return (
-        "nothing else is left: ten minutes after the last of them a worker, or this"
-        f' command, completes it with the note "{note(n)}"'
+        f"nothing else is left: {IN_DOUBT_MINUTES:g} minutes (or WACAMPAIGN_IN_DOUBT_MINUTES) after"
+        f' the last of them a worker, or this command, completes it with the note "{note(n)}"'
     )
 
 

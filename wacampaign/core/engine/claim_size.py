@@ -9,6 +9,7 @@ from collections import deque
 from typing import Final
 
 from wacampaign.core.engine.boot_clock import boot_seconds
+from wacampaign.core.engine.deadlines import DEAD_SECONDS
 from wacampaign.core.engine.in_flight import InFlight
 from wacampaign.core.engine.number_pace import ALONE_SECONDS, ALONE_TOLERANCE
 from wacampaign.core.engine.ports import ClaimAnswer
@@ -20,8 +21,8 @@ AHEAD_MS: Final = 1_000
 #: median; a database that has become slow does, from the third claim on.
 REMEMBERED: Final = 5
 #: Seconds without a claim after which this worker counts as new again: other workers may soon take
-#: it for dead (they do so after 30 s).
-SILENT_SECONDS: Final = 25.0
+#: it for dead (they do so five seconds later).
+SILENT_SECONDS: Final = DEAD_SECONDS - 5.0
 #: Seconds that are added to what claim and fence take: this process may get its turn late.
 SPARE_SECONDS: Final = 0.02
 #: Longest lead in seconds. Nobody gets the slots before it, so other workers wait meanwhile.

@@ -17,8 +17,8 @@ DEAD_SECONDS: Final = 30
 class Deadlines:
     """All in seconds. Tests shorten them; an installation has these.
 
-    The end of a worker is `drain` + `last_write` + `goodbye` + 2 at most, together below PM2's
-    kill_timeout of 30 s in our configuration.
+    The end of a worker is `drain` + `last_write` + `goodbye` + `close` + 1 at most, together below
+    PM2's kill_timeout of 30 s in our configuration.
     """
 
     #: For a connection to the Cloud API: name, TCP and TLS together.
@@ -33,7 +33,7 @@ class Deadlines:
     #: Between two heartbeats, and for one of them.
     beat: float = 10.0
     #: Without a beat that reached the database: from then on nothing more is claimed.
-    silent: float = 20.0
+    silent: float = DEAD_SECONDS - 10.0
     #: That the event loop may stand before the process is ended: by then the database calls this
     #: worker dead and others have its rows, so nothing is lost with it (ADR 0016).
     stall: float = DEAD_SECONDS
@@ -44,3 +44,9 @@ class Deadlines:
     last_write: float = 5.0
     #: For the last word to the database; unheard, the worker counts as dead `DEAD_SECONDS` later.
     goodbye: float = 2.0
+    #: For connections to close.
+    close: float = 1.0
+
+
+#: Those of an installation.
+USUAL_DEADLINES: Final = Deadlines()

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from wacampaign.core.engine.deadlines import DEAD_SECONDS
 from wacampaign.core.engine.ports import ClaimedRow
 
 #: Seconds for which a claim's fence holds, from when the database was asked. The database takes the
-#: question for a heartbeat as well, and calls no worker dead within 30 s of one: so at the end 15 s
-#: are left in which no other worker can have taken the rows.
-FENCE_SECONDS: Final = 15.0
+#: question for a heartbeat as well, and calls no worker dead within `DEAD_SECONDS` of one: so at
+#: the end half of them are left in which no other worker can have taken the rows.
+FENCE_SECONDS: Final = DEAD_SECONDS / 2
 
 
 @dataclass(slots=True)

@@ -77,7 +77,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     "fails_and_pauses_template": {**_PAUSES_TEMPLATE, "burns_row": True, "wait_ms": 0},
     "pauses_number": {**_PAUSES, "handling": Handling.PAUSE_NUMBER, "scope": Scope.NUMBER},
     "pauses_account": _PAUSES_ACCOUNT,
-    "pauses_token": {**_PAUSES_ACCOUNT, "scope": Scope.TOKEN},
+    "pauses_token": {**_PAUSES_ACCOUNT, "scope": Scope.TOKEN, "refuses_access": True},
     "retries": {**_RETRIES, "hold_seconds": OUTAGE_HOLD_S},
     # Held until a person resumes, as nobody knows the cause beforehand.
     "retries_and_pauses": {**_RETRIES, "look_first": True},

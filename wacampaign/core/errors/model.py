@@ -87,6 +87,8 @@ class ErrorEntry:
     wait_ms: int = 0
     #: Whether nobody knows the cause beforehand: `next_step` begins with the search for it.
     look_first: bool = False
+    #: Whether the token is missing, expired or without the permission, whatever was asked for.
+    refuses_access: bool = False
 
     @property
     def heading(self) -> str:

@@ -61,7 +61,7 @@ async def judge_file(
     fails = any(f.severity is Severity.FAIL for f in findings)
     if not fails and mime_type in HEADER_KINDS[kind].accepted:
         code = {"image": "image_sound", "video": "video_sound"}.get(kind, "document_sound")
-        facts = [rules.NAMES[mime_type], rules.shown_size(size), *inside]
+        facts = [HEADER_KINDS[kind].accepted[mime_type], rules.shown_size(size), *inside]
         findings.append(finding(code, ", ".join(facts)))
     return Judged(tuple(findings), size, mime_type, read.sha256)
 
@@ -95,7 +95,7 @@ def _outside(kind: str, mime_type: str, size: int, name: str) -> Iterator[MediaF
     yield finding("too_large" if size > limit else "size_fits", amount)
     if mime_type not in HEADER_KINDS[kind].accepted:
         other = kind_taking(mime_type)
-        taken = ", ".join(sorted(rules.NAMES[accepted] for accepted in HEADER_KINDS[kind].accepted))
+        taken = ", ".join(sorted(HEADER_KINDS[kind].accepted.values()))
         if other is not None:
             yield finding("wrong_kind", f"{mime_type} is a {other}, the header takes a {kind}")
         else:

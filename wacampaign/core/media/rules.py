@@ -45,22 +45,6 @@ EXTENSIONS: Final[Mapping[str, str]] = {
     ".htm": "text/html",
 }
 
-#: Names of types for people.
-NAMES: Final[Mapping[str, str]] = {
-    "image/jpeg": "JPEG",
-    "image/png": "PNG",
-    "video/mp4": "MP4",
-    "video/3gpp": "3GPP",
-    "application/pdf": "PDF",
-    "text/plain": "text",
-    DOC: "Word",
-    DOCX: "Word",
-    XLS: "Excel",
-    XLSX: "Excel",
-    PPT: "PowerPoint",
-    PPTX: "PowerPoint",
-}
-
 #: Other names of the same types, as servers write them.
 _ALIASES: Final[Mapping[str, str]] = {
     "image/jpg": "image/jpeg",

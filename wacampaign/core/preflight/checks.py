@@ -1,4 +1,13 @@
-"""All checks of a preflight together, in the order in which they are read."""
+"""The checks of a preflight, in the order in which they are read. Each is looked at in its module:
+
+- `campaign_checks`: contacts, campaign, recipients, holds, workers, schedule, duration
+- `template_checks`: template, language, category
+- `row_checks`: variables
+- `media_checks`: media
+- `sender_checks`: number, token, quality, throughput, messaging_limit, health
+
+`test_send` and `test_status` come after them, when asked for: `operations/test_message.py`.
+"""
 
 from collections.abc import Mapping, Sequence
 

@@ -19,9 +19,7 @@ class Check(StrEnum):
 class Line:
     """One thing that was looked at."""
 
-    #: `campaign`, `contacts`, `variables`, `recipients`, `template`, `category`, `language`,
-    #: `media`, `token`, `number`, `quality`, `throughput`, `messaging_limit`, `health`, `holds`,
-    #: `workers`, `schedule`, `duration`, `test_send`, `test_status`. Several lines may share one.
+    #: The check's name, one of those listed in `checks.py`. Several lines may share one.
     id: str
     verdict: Check
     #: For people, masked.

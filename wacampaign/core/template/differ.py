@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from wacampaign.core.media.rules import EXTENSIONS
 from wacampaign.core.template.difference import (
     Difference,
     body_length_difference,
@@ -16,6 +17,7 @@ from wacampaign.core.template.difference import (
     shown,
     value_differences,
 )
+from wacampaign.core.template.header_kinds import kind_taking
 from wacampaign.core.template.sent_differ import sent_differences, sent_language, sent_template
 from wacampaign.core.template.shape import Shape, Slot, UnusableTemplate, shape_of
 from wacampaign.core.template.values import (
@@ -29,7 +31,10 @@ from wacampaign.core.template.values import (
 
 #: An address of a file that a header takes.
 _MEDIA_FILE: Final = re.compile(
-    r"^https?://[^\s?#]+\.(?:mp4|3gpp?|jpe?g|png|pdf)(?:[?#]|$)", re.IGNORECASE
+    r"^https?://[^\s?#]+(?:{})(?:[?#]|$)".format(
+        "|".join(re.escape(end) for end, mime_type in EXTENSIONS.items() if kind_taking(mime_type))
+    ),
+    re.IGNORECASE,
 )
 
 

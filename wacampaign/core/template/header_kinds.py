@@ -26,19 +26,28 @@ class HeaderKind:
     limit: int
     #: Seconds for a whole fetch. Meta's own patience is not documented; these are our guess.
     deadline_s: float
-    #: MIME types that Meta takes.
-    accepted: frozenset[str]
+    #: MIME types that Meta takes, and their names for people.
+    accepted: Mapping[str, str]
 
 
 #: By the type of a message's parameter; a template's `format` is the same name in capitals.
 HEADER_KINDS: Final[Mapping[str, HeaderKind]] = {
-    "image": HeaderKind(5 * MEGABYTE, 20.0, frozenset({"image/jpeg", "image/png"})),
-    "video": HeaderKind(16 * MEGABYTE, 20.0, frozenset({"video/mp4", "video/3gpp"})),
+    "image": HeaderKind(5 * MEGABYTE, 20.0, {"image/jpeg": "JPEG", "image/png": "PNG"}),
+    "video": HeaderKind(16 * MEGABYTE, 20.0, {"video/mp4": "MP4", "video/3gpp": "3GPP"}),
     # It may be six times as large as a video.
     "document": HeaderKind(
         100 * MEGABYTE,
         60.0,
-        frozenset({"text/plain", "application/pdf", DOC, DOCX, XLS, XLSX, PPT, PPTX}),
+        {
+            "text/plain": "text",
+            "application/pdf": "PDF",
+            DOC: "Word",
+            DOCX: "Word",
+            XLS: "Excel",
+            XLSX: "Excel",
+            PPT: "PowerPoint",
+            PPTX: "PowerPoint",
+        },
     ),
 }
 

@@ -1,6 +1,6 @@
 -- What became of accepted messages, as the statuses that webhooks told say: rows of
--- message_status_logs. Nobody writes them into send_queue, so this is all that they change. (A program
--- that writes a row's status itself meets guard.sql.)
+-- message_status_logs. Nobody writes them into send_queue, so they change these counts alone, which
+-- shown_totals.sql shows in campaigns. (A program that writes a row's status itself meets guard.sql.)
 
 -- One step of counting what became of one campaign's messages, at most p_limit log rows. Delivered
 -- are distinct message ids with delivered or read, read those with read, replied distinct phones
