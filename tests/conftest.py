@@ -24,7 +24,7 @@ from tests.servers import (
     RestServer,
     installed_postgres_server,
     postgres_server,
-    wait_until,
+    reset_sandbox,
 )
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.postgres import PostgresTransport
@@ -198,8 +198,5 @@ def sandbox_process() -> Iterator[SandboxProcess]:
 @pytest.fixture
 def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
     """A sandbox in its first state."""
-    control = sandbox_process.control
-    # What a test before had on its way does not count for this one.
-    wait_until(lambda: control.totals()["in_flight"] == 0, 10, "the sandbox has answered")
-    control.reset(everything=True)
+    reset_sandbox(sandbox_process)
     return sandbox_process

@@ -24,6 +24,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store import schema, schema_steps
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
@@ -64,8 +65,11 @@ class PostgresServer:
         self._run(f"drop database if exists {conninfo_to_dict(url)['dbname']} with (force)")
 
     def _run(self, statement: str) -> None:
-        if self._kept is None or self._kept.closed:
-            self._kept = psycopg.connect(self.url("postgres"), autocommit=True)
+        if self._kept is not None:
+            with suppress(psycopg.OperationalError):  # a test may end all connections
+                self._kept.execute(statement.encode())
+                return
+        self._kept = psycopg.connect(self.url("postgres"), autocommit=True)
         self._kept.execute(statement.encode())
 
 
@@ -395,6 +399,12 @@ def tcp_address(database_url: str) -> Iterator[str]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+
+def reset_sandbox(sandbox: SandboxProcess) -> None:
+    """Puts it into its first state; what is on its way to it does not count afterwards."""
+    wait_until(lambda: sandbox.control.totals()["in_flight"] == 0, 10, "the sandbox has answered")
+    sandbox.control.reset(everything=True)
 
 
 def node() -> str:

@@ -13,14 +13,16 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from tests.docs.pages import pages
 from tests.docs.scenes import SCENES
 from tests.forked import Forked
-from tests.servers import PostgresServer, postgres_server
+from tests.servers import PostgresServer, postgres_server, reset_sandbox
 from tests.worker.rig import Rig
 from wacampaign.sandbox.process import SandboxProcess
 
@@ -95,19 +97,28 @@ def play(page: Path, postgres: PostgresServer) -> Iterator[Capture]:
         (scene, [text for _, text in group], postgres.new_database())
         for scene, group in groupby(blocks, key=lambda block: block[0])
     ]
-    with ThreadPoolExecutor(3) as pool:
-        for captures in pool.map(lambda one: _play_scene(*one), plays):
+    beside = min(3, len(plays))
+    with ExitStack() as stack, ThreadPoolExecutor(beside) as pool:
+        free: SimpleQueue[SandboxProcess] = SimpleQueue()
+        for _ in range(beside):
+            free.put(stack.enter_context(SandboxProcess()))
+        for captures in pool.map(lambda one: _play_scene(*one, free), plays):
             yield from captures
 
 
-def _play_scene(scene: str, blocks: list[str], database: str) -> list[Capture]:
-    with tempfile.TemporaryDirectory(prefix="wa-") as home, SandboxProcess() as sandbox:
+def _play_scene(
+    scene: str, blocks: list[str], database: str, free: SimpleQueue[SandboxProcess]
+) -> list[Capture]:
+    sandbox = free.get()
+    with tempfile.TemporaryDirectory(prefix="wa-") as home:
         rig = Rig(database, sandbox, Path(home))
         try:
             SCENES[scene](rig)
             return [Capture(scene, text, _run_again(rig, text)) for text in blocks]
         finally:
             rig.close()
+            reset_sandbox(sandbox)
+            free.put(sandbox)
 
 
 def _run_again(rig: Rig, text: str) -> str:
