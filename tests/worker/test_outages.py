@@ -21,7 +21,14 @@ import psycopg
 import pytest
 import trustme
 
-from tests.servers import SECRET_KEY, PostgresServer, lite_server, postgres_server, wait_until
+from tests.servers import (
+    SECRET_KEY,
+    PostgresServer,
+    RestServer,
+    lite_server,
+    postgres_server,
+    wait_until,
+)
 from tests.unsteady import Mode, UnsteadyWay, unsteady_http, unsteady_postgres
 from tests.worker.rig import Rig
 from tests.worker.short_worker import SHORT
@@ -128,7 +135,7 @@ def project_stopped(it: Rehearsal) -> Iterator[None]:
 
 @contextmanager
 def connections_used_up(it: Rehearsal) -> Iterator[None]:
-    if it.rest is None:
+    if it.environment.get("WACAMPAIGN_STORE") != "supabase":
         with without_connections(it.server):
             yield
         return
@@ -150,23 +157,29 @@ def failing(way: UnsteadyWay, mode: Mode) -> Iterator[None]:
 class Rehearsal:
     """A rig, the ways to its database and API, and what its workers need to take them."""
 
-    def __init__(self, rig: Rig, server: PostgresServer, stack: ExitStack) -> None:
+    def __init__(
+        self, rig: Rig, server: PostgresServer, stack: ExitStack, shared_rest: RestServer | None
+    ) -> None:
         self.rig = rig
         self.server = server
         self._stack = stack
         self.environment: dict[str, str] = {}
         self.to_database: UnsteadyWay
         self.to_api: UnsteadyWay
-        #: What ends the server of REST, if there is one, and its port.
+        #: The server of REST where it goes on, and else what ends it, and its port.
+        self.shared_rest = shared_rest
         self.rest: ExitStack | None = None
         self.rest_port = 0
 
     def open(self, transport: str, tls: tuple[ssl.SSLContext, ssl.SSLContext] | None) -> None:
         database = self.rig.database
         if transport == "supabase":
-            self.rest = self._stack.enter_context(ExitStack())
-            rest = self.rest.enter_context(lite_server(database))
-            self.rest_port = int(rest.rpartition(":")[2])
+            if self.shared_rest is None:
+                self.rest = self._stack.enter_context(ExitStack())
+                rest = self.rest.enter_context(lite_server(database))
+                self.rest_port = int(rest.rpartition(":")[2])
+            else:
+                rest = self.shared_rest.address_of(database)
             url, self.to_database = self._stack.enter_context(unsteady_http(rest))
             self.environment |= {
                 "WACAMPAIGN_STORE": "supabase",
@@ -187,14 +200,17 @@ class Rehearsal:
         """How often it said since now that it cannot beat, or did beat."""
         seen: set[Any] = set()
         failed = self.rig.log_of(worker).count("event=heartbeat_failed")
+        query = "select last_beat_at from wacampaign_workers where pid = %s"
+        sql: psycopg.Connection[Any] | None = None
 
         def count() -> int:
+            nonlocal sql
             # The server itself may be what is away.
-            with (
-                contextlib.suppress(psycopg.Error),
-                psycopg.connect(self.rig.database, connect_timeout=2) as sql,
-            ):
-                query = "select last_beat_at from wacampaign_workers where pid = %s"
+            with contextlib.suppress(psycopg.Error):
+                if sql is None or sql.closed:
+                    sql = self._stack.enter_context(
+                        psycopg.connect(self.rig.database, connect_timeout=2, autocommit=True)
+                    )
                 seen.update(sql.execute(query, (worker.pid,)).fetchall())
             return len(seen) + self.rig.log_of(worker).count("event=heartbeat_failed") - failed
 
@@ -224,14 +240,11 @@ class Rehearsal:
 
         def done() -> bool:
             # Answers that never came hold the number for a while: as if that had passed.
-            with psycopg.connect(rig.database) as sql:
-                sql.execute(
-                    "update wacampaign_holds set held_until = now() where held_until > now()"
-                )
+            sql.execute("update wacampaign_holds set held_until = now() where held_until > now()")
             counts = rig.stats(campaign)["counts"]
             return bool(counts["sent"] + counts["in_doubt"] + counts["failed"] == ROWS)
 
-        with self.told(stays):
+        with self.told(stays), psycopg.connect(rig.database, autocommit=True) as sql:
             wait_until(done, 40, "all sent or in doubt")
         self.end(stays)
         assert "event=stands_still" not in rig.log_of(stays)
@@ -266,15 +279,24 @@ class Rehearsal:
 
 @pytest.fixture
 def rehearsal(
-    server: PostgresServer, sandbox: SandboxProcess, tmp_path: Path
+    request: pytest.FixtureRequest, sandbox: SandboxProcess, tmp_path: Path
 ) -> Iterator[Rehearsal]:
+    played = request.node.callspec.params
+    shared_rest: RestServer | None = None
+    if played.get("transport") == "supabase" and played["outage"] != "stopped":
+        server = request.getfixturevalue("embedded_postgres")
+        shared_rest = request.getfixturevalue("rest_servers")(server)
+    else:
+        server = request.getfixturevalue("server")
+    database = (shared_rest or server).new_database()
     with ExitStack() as stack:
         sandbox.control.settings(latency_ms=20)
-        rig = Rig(server.new_database(), sandbox, tmp_path)
+        rig = Rig(database, sandbox, tmp_path)
         try:
-            yield Rehearsal(rig, server, stack)
+            yield Rehearsal(rig, server, stack, shared_rest)
         finally:
             rig.close()
+    server.drop_database(database)
 
 
 DATABASE_OUTAGES: dict[str, Callable[[Rehearsal], Outage]] = {
