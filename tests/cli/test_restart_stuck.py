@@ -12,6 +12,7 @@ import pytest
 from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli.commands import restart_stuck
+from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES
 from wacampaign.core.engine.ports import ClaimedRow
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.journal.writing import WorkerJournal
@@ -275,6 +276,8 @@ def test_doubts_alone_are_completed_without_a_worker(
         f'completes it with the note "4 in doubt"\n    → wacampaign restart-stuck {short_id}'
         in (stats)
     )
+    wait = f"{IN_DOUBT_MINUTES:g} minutes (or WACAMPAIGN_IN_DOUBT_MINUTES)"
+    assert f"nothing else is left: {wait}" in " ".join(stats.split())
 
     sql.execute("update send_queue set in_doubt_since = now() - interval '11 minutes'")
     done = wacampaign("restart-stuck", short_id, "--yes")

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from wacampaign.core.media.rules import EXTENSIONS
 from wacampaign.core.template.differ import differ
+from wacampaign.core.template.header_kinds import HEADER_KINDS, kind_taking
 
 SAMPLE = "https://scontent.whatsapp.net/v/t61.29466-34/film_n.mp4"
 LINK = "https://files.example.com/film.mp4"
@@ -104,6 +106,17 @@ def test_a_template_whose_format_contradicts_its_text() -> None:
 def test_media_may_be_given_either_way() -> None:
     by_id, by_link = row("746289441234567", "Asha", "20"), row(LINK, "Asha", "20")
     assert codes(by_id, VIDEO) == codes(by_link, VIDEO) == []
+
+
+@pytest.mark.parametrize("kind", HEADER_KINDS)
+def test_a_file_of_any_kind_that_a_header_takes_is_a_medium(kind: str) -> None:
+    """What the sample pushed aside is known by its ending, as many as Meta takes."""
+    taken = [end for end, mime_type in EXTENSIONS.items() if kind_taking(mime_type) == kind]
+    assert taken
+    header = [{**VIDEO[0], "format": kind.upper()}, *VIDEO[1:]]
+    for end in taken:
+        payload = row(SAMPLE, f"https://files.example.com/a{end}?signature=1", "Asha")
+        assert codes(payload, header) == ["shifted"], end
 
 
 def test_language() -> None:

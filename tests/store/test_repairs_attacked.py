@@ -17,7 +17,7 @@ from tests.store.test_failures import fail, run
 from tests.store.test_repairs import DIRECT, NEW, OLD, begin, repair, seed, snapshot, total, undo
 from wacampaign.problems import Busy, Refused
 from wacampaign.store.campaigns import Campaigns
-from wacampaign.store.repairs import Repairs, Targets
+from wacampaign.store.repairs import Begun, Repairs, Targets
 from wacampaign.store.store import Store
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
@@ -183,17 +183,17 @@ def test_two_operators_do_not_mix(open_test_store: OpenStore, sql: Connection) -
         campaign, number = await seed(store, sql)
         repairs, before = Repairs(store), snapshot(sql)
 
-        async def operator(name: str, media: str) -> int:
-            begun = await begin(
+        async def operator(name: str, media: str) -> Begun:
+            return await begin(
                 repairs, campaign, number, media=media, actor=name, command=f"media {media}"
             )
-            return await repair(repairs, begun, limit=5)
 
         outcomes = await asyncio.gather(
             operator("a@h", "77"), operator("b@h", "88"), return_exceptions=True
         )
-        assert sorted(type(one) for one in outcomes if not isinstance(one, int)) == [Busy]
-        assert [one for one in outcomes if isinstance(one, int)] == [34]
+        assert sorted(type(one) for one in outcomes if not isinstance(one, Begun)) == [Busy]
+        (won,) = (one for one in outcomes if isinstance(one, Begun))
+        assert await repair(repairs, won, limit=5) == 34
         media = sql.execute(
             "select payload ->> 'var1', count(*) from send_queue where payload ->> 'var1'"
             " in ('77', '88') group by 1"
