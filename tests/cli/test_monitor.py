@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import pty
 import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from typing import Any
 
@@ -245,17 +245,28 @@ def test_once(wacampaign: Wacampaign, seeded: Seeded) -> None:
 @pytest.mark.usefixtures("seeded")
 @pytest.mark.parametrize("mode", ["--plain", "--json"])
 def test_it_ends_with_the_campaign(
-    wacampaign: Wacampaign, sql: psycopg.Connection[Any], mode: str
+    wacampaign: Wacampaign,
+    sql: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
 ) -> None:
-    def finish() -> None:
-        sql.execute("update send_queue set status = 'sent'")
-        as_found(sql, "update campaigns set status = 'completed', end_time = now()")
+    looks = 0
+    look = Feed.tick
 
-    timer = threading.Timer(1.5, finish)
-    timer.start()
+    async def counted(one: Feed) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 4:
+            sql.execute("update send_queue set status = 'sent'")
+            as_found(sql, "update campaigns set status = 'completed', end_time = now()")
+        await look(one)
+
+    monkeypatch.setattr(Feed, "tick", counted)
+    # However slowly the database answers, it is asked again after half a second.
+    monkeypatch.setattr(monitor_feed, "SLOW_SECONDS", math.inf)
     done = wacampaign("monitor", "market_1", mode, "--interval", "0.5")
-    timer.join()
     assert done.exit_code == 0
+    assert looks == 4
     lines = done.stdout.splitlines()
     assert len(lines) > 2
     if mode == "--json":
