@@ -18,6 +18,7 @@ from tests.campaigns import add_number, run_on
 from tests.cli.conftest import Wacampaign
 from tests.servers import SECRET_KEY, wait_until
 from wacampaign.cli.app import app
+from wacampaign.operations.enqueue import BATCH_ROWS
 from wacampaign.store.store import Store
 
 SQL = psycopg.Connection[Any]
@@ -219,9 +220,24 @@ def test_repeats_and_a_region(wacampaign: Wacampaign, sql: SQL) -> None:
     ]
 
 
+@pytest.fixture
+def held_up(sql: SQL) -> str:
+    """From the second batch on whoever writes contacts waits, until this is executed."""
+    sql.execute(
+        "create function hold_up() returns trigger language plpgsql as $$ begin"
+        " if exists (select from public.send_queue) then perform pg_advisory_xact_lock_shared(7);"
+        " end if; return null; end $$;"
+        "create trigger hold_up before insert on send_queue execute function hold_up();"
+        "select pg_advisory_lock(7)"
+    )
+    return "select pg_advisory_unlock(7)"
+
+
 @pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_in_the_middle(environment: dict[str, str], sql: SQL, times: int) -> None:
-    csv = write(people(150_000))
+def test_ctrl_c_in_the_middle(
+    environment: dict[str, str], sql: SQL, held_up: str, times: int
+) -> None:
+    csv = write(people(3 * BATCH_ROWS))
     process = subprocess.Popen(
         [sys.executable, "-m", "wacampaign", *command(csv, "--yes")],
         env=os.environ | environment,
@@ -230,14 +246,20 @@ def test_ctrl_c_in_the_middle(environment: dict[str, str], sql: SQL, times: int)
         text=True,
     )
     assert process.stderr is not None
+    waits = (
+        "select 1 from pg_locks l join pg_database d on d.oid = l.database"
+        " where d.datname = current_database() and locktype = 'advisory' and not granted"
+    )
     with process.stderr as stderr:
-        wait_until(lambda: sql.execute("select 1 from wacampaign_counts limit 1").fetchone(), 60)
+        wait_until(lambda: sql.execute(waits.encode()).fetchone(), 60, "the second batch waits")
         process.send_signal(signal.SIGINT)
+        # What it says at once; only then is it known to wait for the rows on their way.
+        assert stderr.readline() == "\n"
+        assert stderr.readline().startswith("stopping")
         if times == 2:
-            # What it says at once; only then is it known to wait for the rows on their way.
-            assert stderr.readline() == "\n"
-            assert stderr.readline().startswith("stopping")
             process.send_signal(signal.SIGINT)
+        else:
+            sql.execute(held_up.encode())
         told = stderr.read()
     assert process.wait(20) == 130
     (campaign_id,) = sql.execute("select id::text from campaigns").fetchone() or ("",)
@@ -246,5 +268,7 @@ def test_ctrl_c_in_the_middle(environment: dict[str, str], sql: SQL, times: int)
     assert "Traceback" not in told
     (status, reason) = sql.execute("select status, pause_reason from campaigns").fetchone() or ("",)
     assert (status, reason) == ("paused", "its contacts are being written")
-    (written,) = sql.execute("select count(*) from send_queue").fetchone() or (0,)
-    assert 0 < written < 150_000
+    # The rows on their way were waited for once, and given up at the second time.
+    written = (3 - times) * BATCH_ROWS
+    assert sql.execute("select count(*) from send_queue").fetchone() == (written,)
+    assert f"({written:,} of {3 * BATCH_ROWS:,} contacts written)" in told
