@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -112,6 +113,8 @@ def test_the_advice_encodes_a_password() -> None:
 SECRET = st.text("QXZJ0179@#/%:?& $!*+=~|[]{}^<>;,äß", min_size=8, max_size=24).filter(
     lambda text: text == text.strip() and len(set(text)) > 3
 )
+#: A letter or digit of a secret → another one, which is a port where that one is.
+OTHERS = str.maketrans("QXZJ0179äß", "XQJZ1097ßä")
 
 
 def parts(secret: str) -> Iterator[str]:
@@ -154,7 +157,9 @@ def outputs(url: str) -> str:
                 tell(problem)
     finally:
         logging.getLogger().removeHandler(handler)
-    return "\n".join([*said, printed.getvalue(), log.getvalue()])
+    # The moment of a line may be any digits.
+    lines = re.sub(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ", "", log.getvalue(), flags=re.MULTILINE)
+    return "\n".join([*said, printed.getvalue(), lines])
 
 
 @settings(max_examples=120)
@@ -162,13 +167,24 @@ def outputs(url: str) -> str:
 @example(secret="0179/QX:ZJ", encoded=False)
 @example(secret="QXZJ%Q@ZX7", encoded=False)
 @example(secret="17901/0179", encoded=False)
+@example(secret="QX***@ZJ17", encoded=True)
+@example(secret="QZ1:9/X07:190", encoded=True)
 @given(secret=SECRET, encoded=st.booleans())
 def test_no_part_of_a_database_password_is_in_any_output(secret: str, encoded: bool) -> None:
-    written = quote(secret, safe="") if encoded else secret
-    # A host that no name server is asked for, and a port where nothing listens.
-    text = outputs(f"postgresql://postgres:{written}@127.0.0.1:9/postgres")
+    text = outputs(address_with(secret, encoded))
     assert "127.0.0.1" in text or "DATABASE_URL" in text
-    assert [part for part in parts(secret) if part in text] == []
+    found = [part for part in parts(secret) if part in text]
+    if found:
+        # The program's own words have `***@` and `:190`: with another password, too.
+        own = outputs(address_with(secret.translate(OTHERS), encoded))
+        found = [part for part in found if part not in own]
+    assert found == []
+
+
+def address_with(secret: str, encoded: bool) -> str:
+    """Of a host that no name server is asked for, and a port where nothing listens."""
+    written = quote(secret, safe="") if encoded else secret
+    return f"postgresql://postgres:{written}@127.0.0.1:9/postgres"
 
 
 def test_a_secret_is_masked_in_a_text_that_does_not_name_it(tmp_path: Path) -> None:
