@@ -140,9 +140,11 @@ def test_nothing_of_the_command_line_goes_another_way() -> None:
     package = Path(__file__).parent.parent.parent / "wacampaign" / "cli"
     other = re.compile(r"(?<![\w.])print\(|std(?:out|err)\.write|\bConsole\(|\becho\(")
     own = {"output.py", "gate.py", "app.py", "reference.py"}
+    modules = sorted(package.rglob("*.py"))
+    assert {"commands", "screens"} <= {path.parent.name for path in modules}
     assert [
-        f"{path.name}:{n}"
-        for path in sorted(package.glob("*.py"))
+        f"{path.relative_to(package)}:{n}"
+        for path in modules
         if path.name not in own
         for n, line in enumerate(path.read_text().splitlines(), 1)
         if other.search(line)
