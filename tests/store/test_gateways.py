@@ -154,6 +154,12 @@ def postgrest(code: str, message: str) -> dict[str, Any]:
         (530, "error code: 1016", Unreachable, "leads nowhere", "SUPABASE_URL"),
         (540, PAGE, Unreachable, "paused", "restore"),
         (544, kong("Timeout"), Unreachable, "in time", ""),
+        # A code of the gateway's own is none of PostgREST's: the status tells.
+        (500, postgrest("SUP", "tuple concurrently updated"), Unreachable, "tuple", ""),
+        (503, postgrest("BOOT_ERROR", "did not start"), Unreachable, "503 did not start", ""),
+        (500, postgrest("ERROR", "upstream"), Unreachable, "upstream", ""),
+        (429, postgrest("over_request_rate_limit", "slow down"), Busy, "slow down", ""),
+        (401, postgrest("no_authorization", "who?"), AccessRefused, "refused the key", ""),
         # A success that is none.
         (200, PAGE, Unreachable, "a page “One & moment”", "SUPABASE_URL"),
         (200, '{"version": "2026', Unreachable, "in the database's place", "SUPABASE_URL"),

@@ -37,6 +37,9 @@ GRACE_SECONDS: Final = 1.0
 #: Characters of a foreign answer that are shown.
 SHOWN_CHARS: Final = 200
 
+#: A code of PostgREST or PostgreSQL, by the classes that those have (PostgreSQL, appendix A).
+_CODE: Final = re.compile(r"PGRST\w+|(?:\d[\dA-Z]|F0|HV|P0|PT|XX)[\dA-Z]{3}")
+
 #: The last answer of this task: supabase-py's errors do not say the HTTP status.
 _answered: ContextVar[httpx.Response | None] = ContextVar("_answered", default=None)
 
@@ -190,10 +193,9 @@ def _api_problem(
         return problem_from_state(str(code or ""), message or "no message", hint)
     if response.is_redirect:
         return _redirected(response)
-    # Three digits are the status that supabase-py puts there; SQLSTATEs have five.
-    of_postgrest = code is not None and not (code.isdecimal() and len(code) == 3)
-    if of_postgrest:
-        return problem_from_state(str(code), message or "no message", hint)
+    if code is not None and _CODE.fullmatch(code):
+        return problem_from_state(code, message or "no message", hint)
+    # A gateway's own code, or the status that supabase-py puts there.
     said = message if _is_json_object(response) and message else _shown(response)
     if hint and response.status_code in (401, 403):
         said = f"{said} ({hint})"
