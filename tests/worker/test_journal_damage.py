@@ -83,13 +83,18 @@ def files(home: Path) -> list[Path]:
     return sorted(journal_folder(home).glob("*.journal"))
 
 
+def filled(home: Path) -> list[Path]:
+    """Those of which something is left: a first damage may have cut off all of a file."""
+    return [path for path in files(home) if path.stat().st_size]
+
+
 def change(path: Path, new: bytes) -> None:
     """Writes over a file in place: its inode stays, and so does its time, nearly."""
     path.write_bytes(new)
 
 
 def flip(home: Path, dice: random.Random) -> None:
-    path = dice.choice(files(home))
+    path = dice.choice(filled(home))
     data = bytearray(path.read_bytes())
     for _ in range(dice.randrange(1, 4)):
         data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
@@ -97,7 +102,7 @@ def flip(home: Path, dice: random.Random) -> None:
 
 
 def cut(home: Path, dice: random.Random) -> None:
-    path = dice.choice(files(home))
+    path = dice.choice(filled(home))
     data = path.read_bytes()
     start = dice.randrange(len(data))
     end = dice.choice([len(data), min(len(data), start + dice.randrange(1, 300))])
@@ -119,7 +124,7 @@ def lines_of(path: Path) -> list[bytes]:
 
 
 def swap_lines(home: Path, dice: random.Random) -> None:
-    path = dice.choice(files(home))
+    path = dice.choice(filled(home))
     lines = lines_of(path)
     i, j = dice.randrange(len(lines)), dice.randrange(len(lines))
     lines[i], lines[j] = lines[j], lines[i]
@@ -127,14 +132,14 @@ def swap_lines(home: Path, dice: random.Random) -> None:
 
 
 def double_a_line(home: Path, dice: random.Random) -> None:
-    path = dice.choice(files(home))
+    path = dice.choice(filled(home))
     lines = lines_of(path)
     lines.insert(dice.randrange(len(lines) + 1), dice.choice(lines))
     change(path, b"".join(lines))
 
 
 def drop_a_line(home: Path, dice: random.Random) -> None:
-    path = dice.choice(files(home))
+    path = dice.choice(filled(home))
     lines = lines_of(path)
     del lines[dice.randrange(len(lines))]
     change(path, b"".join(lines))
@@ -180,7 +185,7 @@ def test_no_damage_makes_a_journal_say_what_is_not_true(
         home = Path(folder)
         written = Written(home, dice, dice.randrange(1, 12))
         damage(home, dice)
-        if files(home):
+        if filled(home):
             more(home, dice)
         for dead in dead_journals(home):
             dead.read()
