@@ -16,6 +16,10 @@ import trustme
 ACCEPTED = b'{"messaging_product":"whatsapp","messages":[{"id":"wamid.TEST"}]}'
 
 
+#: Connections that may wait to be accepted: of more, each repeats itself a second later, and again.
+BACKLOG = 1024
+
+
 @dataclass
 class Arrived:
     """One complete request."""
@@ -89,7 +93,7 @@ async def serving(
             tasks.discard(task)
             writer.close()
 
-    listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls, backlog=BACKLOG)
     server.port = listener.sockets[0].getsockname()[1]
     server.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{server.port}"
     try:

@@ -9,10 +9,11 @@ import socket
 import ssl
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
+from aiohttp.client_proto import ResponseHandler
 
 from wacampaign.core.engine.ports import HttpAnswer, MaybeSent, NotSent, Unconnected, Withheld
 from wacampaign.meta.send import (
@@ -41,6 +42,18 @@ TOKEN = "sandbox-token"
 async def post(server: FaultServer, body: bytes = b"{}", **settings: object) -> HttpAnswer:
     async with MessageSender(server.base_url, "v25.0", **settings) as sender:  # type: ignore[arg-type]
         return await sender.post(NUMBER, TOKEN, body)
+
+
+def idle(sender: MessageSender) -> list[ResponseHandler]:
+    """The connections that wait for the next post."""
+    assert sender._connector is not None
+    return [one for waiting in sender._connector._conns.values() for one, _ in waiting]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what comes over the network; `run` has the limit."""
+    while not condition():  # noqa: ASYNC110 - no event tells it
+        await asyncio.sleep(0.005)
 
 
 async def obliging(
@@ -169,8 +182,7 @@ def test_no_request_waits_for_anothers_connection(run: Run) -> None:
             MessageSender(server.base_url, "v25.0", connect_timeout_s=10) as sender,
         ):
             hanging = [asyncio.create_task(sender.post("1", TOKEN, b"%d" % n)) for n in range(450)]
-            while len(server.arrived) < 450:  # noqa: ASYNC110 - no event tells it
-                await asyncio.sleep(0.01)
+            await until(lambda: len(server.arrived) == 450)
             assert await sender.post("2", TOKEN, b"other") == HttpAnswer(200, b"other")
             for task in hanging:
                 task.cancel()
@@ -223,7 +235,7 @@ def test_an_answer_that_never_has_a_body(run: Run, status: str) -> None:
     async def work() -> None:
         async with (
             serving(behaviour) as server,
-            MessageSender(server.base_url, "v25.0", timeout_s=1) as sender,
+            MessageSender(server.base_url, "v25.0") as sender,
         ):
             for n in range(2):
                 got = await sender.post(NUMBER, TOKEN, b"%d" % n)
@@ -606,7 +618,7 @@ def test_closed_between_requests_goes_over_a_new_connection(run: Run) -> None:
         ):
             for n in range(3):
                 assert (await sender.post(NUMBER, TOKEN, b"%d" % n))[0] == 200
-                await asyncio.sleep(0.05)
+                await until(lambda: not any(one.is_connected() for one in idle(sender)))
             assert server.bodies == [b"0", b"1", b"2"]
             assert server.connections == 3
 
@@ -630,12 +642,15 @@ def test_idle_connection_is_let_go_first(run: Run, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_answer_nobody_asked_for_is_not_taken_for_ones_own(run: Run) -> None:
+    taken = asyncio.Event()
+
     async def behaviour(server, reader, writer):  # type: ignore[no-untyped-def]
         while True:
             request = await server.read(reader)
             writer.write(answer(request.body))
-            await asyncio.sleep(0.05)
-            writer.write(answer(b"not yours", "408 Request Timeout"))
+            if not taken.is_set():
+                await taken.wait()
+                writer.write(answer(b"not yours", "408 Request Timeout"))
 
     async def work() -> None:
         async with (
@@ -643,7 +658,9 @@ def test_an_answer_nobody_asked_for_is_not_taken_for_ones_own(run: Run) -> None:
             MessageSender(server.base_url, "v25.0") as sender,
         ):
             assert await sender.post(NUMBER, TOKEN, b"1") == HttpAnswer(200, b"1")
-            await asyncio.sleep(0.15)
+            [connection] = idle(sender)
+            taken.set()
+            await until(lambda: connection.should_close)
             with pytest.raises(NotSent):
                 await sender.post(NUMBER, TOKEN, b"2")
             assert await sender.post(NUMBER, TOKEN, b"3") == HttpAnswer(200, b"3")
