@@ -52,7 +52,7 @@ def raised_by(*answers: bytes) -> tuple[Problem, int]:
 
     async def work() -> tuple[Problem, int]:
         async with serving(script(*answers)) as server:
-            async with CloudApi(server.base_url, "v25.0", TOKEN, timeout_s=0.3) as client:
+            async with CloudApi(server.base_url, "v25.0", TOKEN) as client:
                 with pytest.raises(Problem) as raised:
                     await client.number(NUMBER)
             assert TOKEN not in "".join(traceback.format_exception(raised.value))
