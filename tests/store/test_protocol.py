@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from tests.campaigns import (
     worker,
 )
 from wacampaign.core.engine.boot_clock import boot_seconds
-from wacampaign.core.engine.ports import KnownOutcome, Settlement
+from wacampaign.core.engine.ports import ClaimAnswer, KnownOutcome, Settlement
 from wacampaign.core.outcomes import Outcome, Scope, Verdict
 from wacampaign.problems import NoSuchCampaign, Refused
 from wacampaign.store.campaigns import Campaigns
@@ -30,6 +31,17 @@ from wacampaign.store.workers import Workers
 
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
+
+
+async def placed(
+    queue: WorkQueue, worker: UUID, limit: int, *, claim_id: UUID | None = None, **when: int
+) -> ClaimAnswer:
+    """A claim, asked for again until a quick call has told where the database's clock stands."""
+    claim_id = claim_id or uuid4()
+    while True:
+        answer = await queue.claim(worker, claim_id, limit, **when)
+        if not any(math.isinf(row.due) for row in answer.rows):
+            return answer
 
 
 def test_ramp_then_full_rate_then_completed_once(open_test_store: OpenStore) -> None:
@@ -230,11 +242,13 @@ def test_two_workers_share_one_numbers_rate(open_test_store: OpenStore, sql: Con
         campaign = await add_campaign(store, number, 300)
         me, other = await worker(store), await worker(store)
         await past_ramp(store, me, campaign)
-        mine = await WorkQueue(store).claim(me, uuid4(), 500)
-        theirs = await WorkQueue(store).claim(other, uuid4(), 500)
-        assert 20 < len(mine.rows) <= 40  # one second ahead, less what the ramp used
+        # Slots of half a second, so that few come while this machine does something else.
+        sql.execute("update whatsapp_numbers set max_send_rate_per_sec = 2")
+        mine = await WorkQueue(store).claim(me, uuid4(), 500, ahead_ms=20_000)
+        theirs = await WorkQueue(store).claim(other, uuid4(), 500, ahead_ms=20_000)
+        assert 20 < len(mine.rows) <= 40  # twenty seconds ahead, less what the ramp used
         assert len(theirs.rows) < 40
-        # Every slot of the number is handed out once: 25 ms lie between any two, whoever has them.
+        # Every slot of the number is handed out once: 500 ms lie between any two, whoever has them.
         gaps = [
             gap
             for (gap,) in sql.execute(
@@ -243,7 +257,7 @@ def test_two_workers_share_one_numbers_rate(open_test_store: OpenStore, sql: Con
             )
             if gap is not None
         ]
-        assert min(gaps) > 0.0249
+        assert min(gaps) > 0.4999
 
     run(open_test_store, scenario)
 
@@ -254,14 +268,14 @@ def test_a_slot_that_passed_stays_in_the_past(open_test_store: OpenStore, sql: C
     async def scenario(store: Store) -> None:
         number = await add_number(store, rate=100)
         campaign = await add_campaign(store, number, 100)
-        me, claim_id = await worker(store), uuid4()
+        me, claim_id, queue = await worker(store), uuid4(), WorkQueue(store)
         await past_ramp(store, me, campaign)
-        await WorkQueue(store).claim(me, claim_id, 10)
+        await queue.claim(me, claim_id, 10)
         sql.execute(
             "update send_queue set lease_until = lease_until - interval '5 s' where claim_id = %s",
             [claim_id],
         )
-        again = await WorkQueue(store).claim(me, claim_id, 10)
+        again = await placed(queue, me, 10, claim_id=claim_id)
         slots = [row.due for row in again.rows]
         assert max(slots) < boot_seconds() - 3
         assert max(slots) - min(slots) > 0.08
@@ -275,15 +289,16 @@ def test_a_new_worker_leaves_time_to_those_who_thought_they_were_alone(
     async def scenario(store: Store) -> None:
         number = await add_number(store, rate=100)
         campaign = await add_campaign(store, number, 100)
-        me = await worker(store)
+        me, queue = await worker(store), WorkQueue(store)
         await past_ramp(store, me, campaign)
-        first = await WorkQueue(store).claim(me, uuid4(), 1, beside_ms=2_000)
+        first = await placed(queue, me, 1, beside_ms=2_000)
         assert first.alone_at is not None
         assert first.rows[0].due < boot_seconds() + 1
         new = await worker(store)
-        second = await WorkQueue(store).claim(new, uuid4(), 1, ahead_ms=3_000, beside_ms=2_000)
+        asked = boot_seconds()
+        second = await placed(queue, new, 1, ahead_ms=3_000, beside_ms=2_000)
         assert second.alone_at is None
-        assert second.rows[0].due > boot_seconds() + 1
+        assert second.rows[0].due > asked + 1
         assert (await WorkQueue(store).claim(me, uuid4(), 1, ahead_ms=4_000)).alone_at is None
 
     run(open_test_store, scenario)
@@ -316,8 +331,15 @@ def test_throttling_slows_the_number_and_uses_up_no_retry(
         assert first >= 1
         # The recovery, step by step: a twentieth of the configured rate every five seconds.
         sql.execute("update wacampaign_buckets set rate_changed_at = now() - interval '11 seconds'")
+        steps = (
+            "select floor(extract(epoch from clock_timestamp() - rate_changed_at) / 5)::int"
+            " from wacampaign_buckets"
+        )
+        (least,) = sql.execute(steps).fetchone() or (0,)
         number_now = (await store.call("numbers"))[0]
-        assert number_now["rate"] == 80
+        (most,) = sql.execute(steps).fetchone() or (0,)
+        assert least >= 2
+        assert 70 + 5 * least <= number_now["rate"] <= 70 + 5 * most
         sql.execute(
             "update wacampaign_buckets set rate_changed_at = now() - interval '2 minutes', "
             "next_slot_at = now()"
@@ -458,7 +480,7 @@ def test_a_retry_backs_off_and_ends(open_test_store: OpenStore, sql: Connection)
             claim = await WorkQueue(store).claim(me, uuid4(), 10)
             await WorkQueue(store).settle(me, [Settlement(claim.rows[0], again)])
             row = sql.execute(
-                "select status, retry_count, extract(epoch from next_retry_at - now())::float "
+                "select status, retry_count, extract(epoch from next_retry_at - updated_at)::float "
                 "from send_queue"
             ).fetchone()
             assert row is not None
@@ -467,8 +489,8 @@ def test_a_retry_backs_off_and_ends(open_test_store: OpenStore, sql: Connection)
                 "update send_queue set next_retry_at = now() where next_retry_at is not null"
             )
         assert [(w[0], w[1]) for w in waits] == [("ready", 1), ("ready", 2), ("failed", 2)]
-        assert 7 < waits[0][2] < 13
-        assert 14 < waits[1][2] < 26
+        assert 7.5 <= waits[0][2] <= 12.5
+        assert 15 <= waits[1][2] <= 25
 
     run(open_test_store, scenario)
 
