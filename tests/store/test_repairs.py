@@ -37,7 +37,7 @@ SNAPSHOT = (
     " next_retry_at, whatsapp_number_id::text, whatsapp_message_id from send_queue order by id"
 )
 
-# One process that repairs in small steps, to be killed in the middle.
+# One process that repairs in small steps, a line of its input for each, to be killed in the middle.
 REPAIR = """
 import asyncio, sys, uuid
 from wacampaign.store.postgres import PostgresTransport
@@ -48,8 +48,8 @@ async def main():
     repairs = Repairs(Store(PostgresTransport(url)))
     begun = await repairs.begin(uuid.uuid4(), campaign, kind="media_id", what="w", command="c",
         code=None, actor="a@h", targets=Targets([("hello", number, new)]))
-    async for step in repairs.steps(begun.id, limit=10):
-        print(step, flush=True)
+    async for _ in repairs.steps(begun.id, limit=10):
+        sys.stdin.readline()
 asyncio.run(main())
 """
 
@@ -124,7 +124,7 @@ async def undo(repairs: Repairs, repair_id: str) -> int:
 
 def start_repair(database: str, campaign: str, number: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", REPAIR, database, campaign, number, NEW], stdout=subprocess.PIPE
+        [sys.executable, "-c", REPAIR, database, campaign, number, NEW], stdin=subprocess.PIPE
     )
 
 
@@ -260,7 +260,22 @@ def test_killed_in_the_middle_and_repeated(
         sql.execute("update send_queue set payload = %s", (json.dumps({"var1": OLD, **OTHERS}),))
         fail(sql, campaign, 300, code=135000, text="Generic user error")
         before = snapshot(sql)
+
+        def connected() -> set[int]:
+            return {
+                pid
+                for (pid,) in sql.execute(
+                    "select pid from pg_stat_activity where datname = current_database()"
+                    " and backend_type = 'client backend'"
+                )
+            }
+
+        others = connected()
         process = start_repair(database, campaign, number)
+        assert process.stdin is not None
+        # Not enough for all rows: it does not come to an end before it is killed.
+        process.stdin.write(b"\n" * 80)
+        process.stdin.flush()
 
         def recorded() -> int:
             row = sql.execute("select count(*) from wacampaign_repair_rows").fetchone()
@@ -272,6 +287,8 @@ def test_killed_in_the_middle_and_repeated(
         finally:
             process.kill()
             process.communicate()
+        # The server does to the end what it was asked before.
+        wait_until(lambda: connected() <= others, what="its connection is gone")
         some = recorded()
         assert 50 <= some < 900
         repairs = Repairs(store)
