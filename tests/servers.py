@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -417,7 +418,16 @@ def node() -> str:
     return found
 
 
+#: Below those that systems deal out by themselves (Linux: from 32768, macOS: from 49152), to a
+#: client or to a server that takes any.
+OUR_PORTS = range(10_000, 32_768)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody else gets until who is told it listens there, and when he stopped."""
+    while True:
+        # Not the dice that Hypothesis sets to the same start in each process.
+        port = random.SystemRandom().choice(OUR_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

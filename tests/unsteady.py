@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from typing import Any
+
+from tests.servers import free_port
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -64,9 +65,7 @@ class UnsteadyWay:
         self._tasks: set[asyncio.Task[None]] = set()
         #: Connections accepted so far.
         self.accepted = 0
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._loop = asyncio.new_event_loop()
         self._changed = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
