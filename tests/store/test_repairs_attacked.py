@@ -265,9 +265,12 @@ def test_workers_send_while_it_is_repaired_and_undone(
         )
         repairs, sent = Repairs(store), Counter[str]()
         said: dict[str, str] = {}
+        undoing = asyncio.Event()
 
         async def work(worker: UUID) -> None:
             while True:
+                if len(sent) >= rows // 2:  # else all are sent before the first is undone
+                    await undoing.wait()
                 claim = await WorkQueue(store).claim(worker, uuid4(), 25)
                 if claim.rows:
                     await WorkQueue(store).begin(worker, claim.rows[0].claim_id)
@@ -283,7 +286,15 @@ def test_workers_send_while_it_is_repaired_and_undone(
         async def operate() -> tuple[str, int, int]:
             begun = await begin(repairs, campaign, number)
             changed = await repair(repairs, begun, limit=40)
-            return begun.id, changed, await undo(repairs, begun.id)
+            await repairs.undo_begin(begun.id, "a@h")
+            undone = 0
+            async for n, _ in repairs.undo_steps(begun.id, limit=7):
+                undone += n
+                if undone:
+                    undoing.set()
+            await repairs.undo_finish(begun.id, "a@h")
+            assert undone
+            return begun.id, changed, undone
 
         workers = [uuid4(), uuid4()]
         for worker in workers:
