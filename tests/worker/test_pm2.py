@@ -18,6 +18,7 @@ import pytest
 
 from tests.servers import NODE_MODULES, node, wait_until
 from tests.worker.rig import Rig
+from wacampaign.store.campaigns import Campaigns
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "run-under-pm2.md"
 APP = "wacampaign-worker"
@@ -99,6 +100,10 @@ class Pm2:
     def log(self) -> str:
         return "".join(path.read_text() for path in self.home.glob(f"logs/{APP}-out*.log"))
 
+    def wait_logged(self, words: str) -> None:
+        """The daemon writes what an app says when it comes to it, its answers before that."""
+        wait_until(lambda: words in self.log(), what=f"{words} in the log")
+
     def close(self) -> None:
         self("kill")
 
@@ -131,7 +136,8 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
 
     pm2("start", "ecosystem.config.cjs")
     # `wait_ready`: it is registered when `pm2 start` returns.
-    assert "event=started" in pm2.log()
+    assert len(rig.ask(lambda store: Campaigns(store).stats()).workers) == 1
+    pm2.wait_logged("event=started")
     first = pm2.app()
     assert first["status"] == "online"
     pm2("save")
@@ -139,7 +145,7 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
     rig.wait_accepted(100)
     pm2("stop", APP)
     assert (pm2.app()["status"], gone(first["pid"])) == ("stopped", True)
-    assert "reason=SIGINT" in pm2.log()
+    pm2.wait_logged("reason=SIGINT")
     nothing_in_doubt()
 
     pm2("start", APP)
@@ -156,7 +162,7 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
     fourth = pm2.app()["pid"]
     rig.wait_accepted(rig.accepted() + 100)
     in_doubt = rig.stats(campaign)["counts"]["in_doubt"]
-    assert "event=journal_read" in pm2.log()
+    pm2.wait_logged("event=journal_read")
 
     os.kill(pm2.daemon, signal.SIGKILL)
     wait_until(lambda: gone(fourth), 40, "the worker without a daemon ends")
