@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.campaigns import phone
 from tests.servers import wait_until
 from tests.worker.rig import Rig
 
@@ -46,6 +47,12 @@ def nobody_twice(rig: Rig, campaign: str) -> None:
     assert control.repeated() == []
     assert control.repeated("callback_data") == []
     assert rig.audit(campaign)["duplicates"] == 0
+
+
+def some_are_never_answered(rig: Rig) -> None:
+    """Ten messages of the first sixty: whenever the worker is killed, these are on the wire."""
+    for n in range(50, 60):
+        rig.sandbox.control.add_fault("hang", accept=True, recipient=phone(n))
 
 
 def killed_while_sending(rig: Rig, after: int) -> None:
@@ -87,6 +94,7 @@ def test_the_copy_of_a_dead_workers_journal_proves_acceptances_only(
     """The original is asked after the copy, and its silence still counts."""
     number = rig.number("874163789109558", rate=300)
     campaign = rig.campaign(number, ROWS)
+    some_are_never_answered(rig)
     killed_while_sending(rig, 200)
     copy = copy_of(rig.home, "second")
     silent_for_a_minute(sql)
@@ -114,6 +122,7 @@ def test_a_home_put_back_from_a_backup_after_its_workers_death(
     rig.sandbox.control.settings(latency_ms=200)
     number = rig.number("874163789109558", rate=300)
     campaign = rig.campaign(number, ROWS)
+    some_are_never_answered(rig)
     worker = rig.start_worker()
     rig.wait_accepted(60, 60)
     backup = copy_of(rig.home, "backup")
@@ -164,6 +173,7 @@ def test_a_journal_that_is_damaged_before_it_is_read(
     rig.sandbox.control.settings(latency_ms=200)
     number = rig.number("874163789109558", rate=300)
     campaign = rig.campaign(number, ROWS)
+    some_are_never_answered(rig)
     killed_while_sending(rig, 300)
     for path in journals(rig.home):
         path.write_bytes(damage(path.read_bytes()))
