@@ -156,3 +156,44 @@ def test_an_outage_says_how_far_it_came(database: str, tmp_path: Path) -> None:
         assert (filling.written, filling.complete) == (BATCH_ROWS, False)
 
     with_store(lambda: Store(Fails(database), patience_seconds=0), work)
+
+
+def test_who_stops_it_waits_for_the_rows_on_their_way(
+    database: str, sql: SQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When all others had been read, they were given up, though they were said to be waited for."""
+    from wacampaign.store.postgres import PostgresTransport
+
+    on_their_way, all_read, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    rows, in_a_thread = BATCH_ROWS + 17, asyncio.to_thread
+
+    class Waits(PostgresTransport):
+        async def call(self, function: str, params: dict[str, Any]) -> Any:
+            if function == "enqueue" and len(params["ids"]) < BATCH_ROWS:
+                on_their_way.set()
+                await go_on.wait()
+            return await super().call(function, params)
+
+    async def read(*args: Any) -> Any:
+        batch = await in_a_thread(*args)
+        if batch is None:
+            all_read.set()
+        return batch
+
+    monkeypatch.setattr(asyncio, "to_thread", read)
+
+    async def work(store: Store) -> None:
+        filling = Filling(store, await planned(store, write_list(tmp_path, rows)), "test")
+        running = asyncio.create_task(filling.run())
+        await on_their_way.wait()
+        await all_read.wait()
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=0.1)
+        assert not done
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert (filling.written, filling.complete) == (rows, False)
+
+    with_store(lambda: Store(Waits(database)), work)
+    assert sql.execute("select count(*) from send_queue").fetchone() == (rows,)

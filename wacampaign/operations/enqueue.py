@@ -79,14 +79,11 @@ class Filling:
             )
             while batch is not None:
                 # The next batch is read while the database writes this one.
-                writing = asyncio.create_task(
-                    self._campaigns.enqueue(campaign.id, campaign.number_id, batch)
-                )
+                writing = asyncio.create_task(self._write(batch))
                 try:
                     following = await asyncio.to_thread(next, batches, None)
                 finally:
-                    await writing
-                    self.written += len(batch["ids"])
+                    await _to_its_end(writing)
                 if on_written is not None:
                     on_written(self.written, total)
                 batch = following
@@ -95,6 +92,19 @@ class Filling:
         except Problem as problem:
             problem.changed = self.begun
             raise
+
+    async def _write(self, batch: NewRows) -> None:
+        await self._campaigns.enqueue(self.campaign.id, self.campaign.number_id, batch)
+        self.written += len(batch["ids"])
+
+
+async def _to_its_end(writing: asyncio.Task[None]) -> None:
+    """Waits for rows on their way, also when it is cancelled meanwhile; a second time ends them."""
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await writing
+        raise
 
 
 def unfinished(problem: Problem, filling: Filling | None) -> Problem:
