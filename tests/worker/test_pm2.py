@@ -202,6 +202,11 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
 
 def test_stopped_while_it_starts_it_stays_stopped(pm2: Pm2) -> None:
     pm2.write_settings(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    # PM2 takes what it has heard nothing of for 20 s for started: not before we have looked.
+    config = pm2.folder / "ecosystem.config.cjs"
+    text, found = re.subn(r"listen_timeout: \d+", "listen_timeout: 600000", config.read_text())
+    assert found == 1
+    config.write_text(text)
     starting = pm2.popen("start", "ecosystem.config.cjs")
     try:
         wait_until(lambda: "event=database_away" in pm2.log(), 30, "it waits for the database")
