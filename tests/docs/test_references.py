@@ -19,9 +19,28 @@ def _documented_settings() -> dict[str, str]:
     return {row[0]: row[-1] for row in table_rows((REFERENCE / "settings.md").read_text("utf-8"))}
 
 
+def _known_settings() -> set[str]:
+    return {name for one in settings._KNOWN.values() for name in one.names} | {DEBUG_SETTING}
+
+
 def test_every_setting_is_documented_and_no_other() -> None:
-    known = {name for one in settings._KNOWN.values() for name in one.names}
-    assert _documented_settings().keys() == known | {DEBUG_SETTING}
+    assert _documented_settings().keys() == _known_settings()
+
+
+def test_settings_are_called_by_their_names() -> None:
+    """A message sends people to a setting by its name."""
+    known = _known_settings() | {"WACAMPAIGN_TEST_POSTGRES"}  # the bench's and the tests' own
+    families = "|".join(sorted({name.partition("_")[0] for name in known}))
+    a_setting = re.compile(rf"\b(?:{families})_[A-Z][A-Z0-9_]*")
+    texts = [ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "wacampaign").rglob("*.*")]
+    wrong = {
+        (name, str(text.relative_to(ROOT)))
+        for text in texts
+        if text.suffix in (".md", ".py", ".sql", ".toml")
+        for name in a_setting.findall(text.read_text("utf-8"))
+        if name not in known
+    }
+    assert wrong == set()
 
 
 def test_the_example_file_has_documented_settings_only() -> None:

@@ -85,7 +85,7 @@ class CredentialsCache:
             return Unusable("the number has no phone_number_id in the table whatsapp_numbers")
         token = number.access_token or self._fallback_token
         if token is None:
-            return Unusable("the number has no access token, and META_ACCESSTOKEN is not set")
+            return Unusable("the number has no access token, and META_ACCESS_TOKEN is not set")
         if not TOKEN.fullmatch(token):
             return Unusable("the number's access token has characters that no token has")
         if not number.phone_number_id.isdecimal():
