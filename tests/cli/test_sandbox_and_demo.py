@@ -36,19 +36,6 @@ def started(*words: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def said_to_its_end(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """What it still says, until it ends. A demo starts a dozen processes, which take as long as the
-    machine is busy; it is stuck when none of them says anything for a minute."""
-    said = -1
-    while True:
-        try:
-            return process.communicate(timeout=60)
-        except subprocess.TimeoutExpired as late:
-            more = len(late.output or b"")
-            assert more > said, f"nothing was said for a minute after {late.output!r}"
-            said = more
-
-
 def processes_of(folder: Path) -> list[str]:
     """Processes that work in `folder` or name it in their command line or environment."""
     found = []
@@ -109,14 +96,13 @@ def test_a_taken_port_is_told(folder: Path) -> None:
             assert "cannot listen" in err
 
 
-@pytest.mark.timeout(600)
 def test_demo_proves_itself_and_leaves_nothing(folder: Path) -> None:
     # A person's own settings: the demo must not read them.
     (folder / ".env").write_text(
         "DATABASE_URL=postgresql://nobody@127.0.0.1:9/none\nWHATSAPP_API_URL=http://127.0.0.1:9\n"
     )
     with started("demo", "--campaign-size", "300", folder=folder) as process:
-        out, err = said_to_its_end(process)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 0, out + err
     for command in (
         "restart-stuck --dry-run",
@@ -163,7 +149,6 @@ def test_a_demo_interrupted_at_its_first_line_has_its_last_words(
         ("event=progress", signal.SIGINT, 130),
     ],
 )
-@pytest.mark.timeout(600)
 def test_an_interrupted_demo_leaves_nothing(
     folder: Path, moment: str, number: signal.Signals, code: int
 ) -> None:

@@ -118,8 +118,14 @@ def test_bajaj_market_2_burns_at_most_three(rig: Rig, sql: Connection) -> None:
     note = sql.execute("select type, title, message from notifications").fetchone()
     assert note is not None
     assert note[:2] == ("error", "Campaign paused: Bajaj_market_2")
-    # Within two seconds, says the issue. What a busy machine adds to them is not the worker's, so
-    # it waited for nothing: neither for its next look, nor after the last failure.
+    # From the start of the campaign to its pause, by the database's clock.
+    seconds = sql.execute(
+        "select extract(epoch from p.at - w.at)::float from wacampaign_events p, "
+        "wacampaign_events w where p.kind = 'paused' and w.kind = 'worker_started'"
+    ).fetchone()
+    assert seconds is not None
+    assert seconds[0] < 2  # the issue's limit; measured a quarter of that
+    # And it waited for nothing: neither for its next look, nor after the last failure.
     paused_with = sql.execute(
         "select count(*) from wacampaign_events p, send_queue q"
         " where p.kind = 'paused' and q.status = 'failed' and p.xmin = q.xmin"
