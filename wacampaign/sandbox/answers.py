@@ -87,6 +87,9 @@ class Refusal:
     subcode: int | None = None
     #: Replaces the usual `(#code) title`; Graph's own errors (100/33, 190, 803) have their words.
     message: str | None = None
+    #: What Meta adds where people read it, in template creation: `error_user_title` and `_msg`.
+    user_title: str = ""
+    user_msg: str = ""
 
     @property
     def http_status(self) -> int:
@@ -103,6 +106,8 @@ class Refusal:
         }
         if self.subcode is not None:
             error["error_subcode"] = self.subcode
+        if self.user_title:
+            error |= {"error_user_title": self.user_title, "error_user_msg": self.user_msg}
         if self.details:
             error["error_data"] = {"messaging_product": "whatsapp", "details": self.details}
         error["fbtrace_id"] = f"Asandbox{next(_trace):010d}"

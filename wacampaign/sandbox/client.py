@@ -8,6 +8,7 @@ from typing import Any, cast
 import httpx
 
 from wacampaign.problems import Problem
+from wacampaign.sandbox.creation import Decision
 from wacampaign.sandbox.faults import Action
 from wacampaign.sandbox.referee import CountBy
 
@@ -100,8 +101,16 @@ class SandboxControl:
         body = {"id": object_id, "can_send_message": can_send_message} | fields
         self._call("POST", "health", body)
 
+    def review(self, verdict: Decision, **fields: Any) -> None:
+        """How the review of templates created from now on ends; PENDING: it does not.
+
+        Fields: `template` (its name; None: all), `reason` (of a rejection, Meta's word) and
+        `category` (the one that the reviewer finds right).
+        """
+        self._call("POST", "reviews", {"verdict": verdict} | fields)
+
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Set `latency_ms`, `jitter_ms`, `pair_limit`, `tolerance`; all settings now in force."""
+        """Set fields of `simulation.Settings`; all settings now in force."""
         return self._call("POST", "settings", changes)
 
     def webhook(self, url: str | None, app_secret: str, **changes: Any) -> None:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
+from wacampaign.sandbox.creation import Review
 from wacampaign.sandbox.graph import json_reply
 from wacampaign.sandbox.http1 import Reply, Request
 from wacampaign.sandbox.referee import COUNT_BY, CountBy
@@ -90,6 +91,13 @@ class ControlEndpoints:
                 return {"path": f"/hosts/{file.host}/{file.path}"}
             case "GET hosts":
                 return {"items": [file.shown() for file in account.hosted.values()]}
+            case "POST reviews":
+                review = Review(**body)
+                simulation.creation.reviews.append(review)
+                return asdict(review)
+            case "GET reviews":
+                reviews = simulation.creation.reviews
+                return {"items": [asdict(review) for review in reviews]}
             case "POST health":
                 object_id = str(body.pop("id"))
                 account.set_health(object_id, body)

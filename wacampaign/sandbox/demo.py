@@ -11,6 +11,8 @@ from wacampaign.sandbox.state import Account
 DEMO_WABA_ID = "100000000000001"
 DEMO_PHONE_NUMBER_ID = "200000000000001"
 DEMO_TOKEN = "sandbox-token"
+#: The app that the token belongs to: samples of templates are uploaded to it.
+DEMO_APP_ID = "500000000000001"
 DEMO_APP_SECRET = "sandbox-app-secret"
 #: A video that the demo account has uploaded already, for messages with a media id.
 DEMO_MEDIA_ID = "300000000000001"

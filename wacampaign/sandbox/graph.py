@@ -11,11 +11,13 @@ from wacampaign.sandbox.answers import (
     no_such_object,
     parameter_required,
 )
+from wacampaign.sandbox.demo import DEMO_APP_ID
 from wacampaign.sandbox.http1 import Reply, Request
 from wacampaign.sandbox.multipart import read_form
 from wacampaign.sandbox.paging import page, select_fields
 from wacampaign.sandbox.simulation import Simulation
 from wacampaign.sandbox.state import Media, Number
+from wacampaign.sandbox.uploads import SESSION
 
 #: What an endpoint answers: JSON, Meta's error, or what is neither.
 Answer = dict[str, Any] | Refusal | Reply
@@ -74,6 +76,24 @@ class GraphEndpoints:
         match (request.method, path):
             case ("POST", [number_id, "media"]):
                 return self._upload(request, number_id, token)
+            case ("POST", [app_id, "uploads"]):
+                if app_id != DEMO_APP_ID:
+                    return no_such_object(app_id, "POST")
+                return self._simulation.uploads.begin(request)
+            case ("POST" | "GET", [session_id]) if session_id.startswith(SESSION):
+                return self._simulation.uploads.answer(request, session_id)
+            case ("POST", [waba_id, "message_templates"]):
+                if not account.may(token, waba_id):
+                    return no_such_object(waba_id, "POST")
+                settings = self._simulation.settings
+                return self._simulation.creation.create(
+                    waba_id,
+                    request.body,
+                    review_ms=settings.review_ms,
+                    most=settings.templates_most,
+                )
+            case ("GET", ["app"]):
+                return {"id": DEMO_APP_ID, "name": "Sandbox app", "link": "https://example.com/"}
             case ("GET", [waba_id, "message_templates" | "phone_numbers" as edge]):
                 if not account.may(token, waba_id):
                     return no_such_alias(waba_id)

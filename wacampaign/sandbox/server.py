@@ -114,7 +114,9 @@ class SandboxServer:
         if _VERSION.fullmatch(parts[0]):
             del parts[0]
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        sent_token = token.strip() if scheme.lower() == "bearer" and token.strip() else None
+        # The Resumable Upload API says OAuth where all else says Bearer; Graph takes both.
+        known = scheme.lower() in ("bearer", "oauth")
+        sent_token = token.strip() if known and token.strip() else None
         if len(parts) == 2 and parts[1] == "messages" and request.method == "POST":
             return self._messages.send(parts[0], sent_token, request.body)
         if sent_token is None:

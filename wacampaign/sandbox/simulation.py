@@ -5,11 +5,13 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from wacampaign.sandbox.creation import TemplateCreation
 from wacampaign.sandbox.demo import seed_demo
 from wacampaign.sandbox.faults import FaultScript
 from wacampaign.sandbox.limits import DEFAULT_TOLERANCE, PairLimit
 from wacampaign.sandbox.referee import Referee
 from wacampaign.sandbox.state import Account
+from wacampaign.sandbox.uploads import Uploads
 
 
 @dataclass(slots=True)
@@ -24,6 +26,10 @@ class Settings:
     pair_limit: bool = True
     #: Share of a number's mps accepted beyond it within a sliding second.
     tolerance: float = DEFAULT_TOLERANCE
+    #: Milliseconds from a template's creation to its verdict.
+    review_ms: float = 1000.0
+    #: Templates that an account may have (Meta: 250, and 6,000 of a verified business).
+    templates_most: int = 6000
 
     def change(self, given: dict[str, Any]) -> None:
         """Set the given ones. ValueError for an unknown name or a wrong value."""
@@ -83,6 +89,8 @@ class Simulation:
         """Back to the demo account, default settings and no faults."""
         self.account = Account()
         seed_demo(self.account)
+        self.uploads = Uploads()
+        self.creation = TemplateCreation(self.account, self.uploads)
         self.settings = Settings()
         self.faults = FaultScript()
         self.reset_counts()
