@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wacampaign.core.cells import cell
 from wacampaign.core.outcomes import Outcome, Scope
 from wacampaign.core.template.message import CompiledTemplate, PayloadMismatch
-from wacampaign.core.template.shape import UnusableTemplate, shape_of
+from wacampaign.core.template.shape import UnusableTemplate, folded, shape_of
 
 TO = "15550100001"
 Components = list[dict[str, Any]]
@@ -105,6 +105,8 @@ def test_a_template_without_variables_has_no_components() -> None:
 def test_media_by_link_or_by_id(kind: str, value: object, expected: dict[str, str]) -> None:
     [component] = sent([header(kind), {"type": "BODY", "text": "Hi"}], variables(value))
     name = kind.lower()
+    if kind == "DOCUMENT" and "link" in expected:
+        expected = expected | {"filename": "a.mp4"}
     assert component == {"type": "header", "parameters": [{"type": name, name: expected}]}
 
 
@@ -187,6 +189,112 @@ def test_a_flow_button_is_named_without_a_value() -> None:
     assert component == {"type": "button", "sub_type": "flow", "index": "1"}
 
 
+def test_a_document_has_a_name_its_own_or_that_of_its_address() -> None:
+    for payload, filename in (
+        ({"var1": "https://cdn.test/b/Statement%20March.pdf?sig=1"}, "Statement March.pdf"),
+        ({"var1": "https://cdn.test/b/1", "filename": "Your bill.pdf"}, "Your bill.pdf"),
+        ({"var1": "https://cdn.test/b/1.pdf", "filename": " "}, "1.pdf"),
+        ({"var1": "https://cdn.test/"}, None),
+        ({"var1": "77001"}, None),
+        ({"var1": "77001", "filename": "Your bill.pdf"}, "Your bill.pdf"),
+    ):
+        [component] = sent([header("DOCUMENT"), body(0)], payload)
+        assert component["parameters"][0]["document"].get("filename") == filename
+
+
+def test_a_location_takes_four_parts_two_of_them_by_name() -> None:
+    payload = {"var1": "51.5072", "var2": "-0,1276", "var3": "Asha", "place_name": "Shop"}
+    first, second = sent([header("LOCATION"), body(1)], payload)
+    location = {"latitude": "51.5072", "longitude": "-0.1276", "name": "Shop"}
+    assert first["parameters"] == [{"type": "location", "location": location}]
+    assert second["parameters"] == texts("Asha")
+    assert "no number of degrees" in mismatch([header("LOCATION")], variables("north", "1"))
+
+
+def test_a_catalog_button_is_named_with_a_thumbnail_or_without() -> None:
+    catalog = buttons({"type": "CATALOG", "text": "View catalog"})
+    named = {"type": "button", "sub_type": "catalog", "index": "0"}
+    for row, action in (
+        ({}, {}),
+        ({"thumbnail": "SKU1"}, {"thumbnail_product_retailer_id": "SKU1"}),
+    ):
+        component = sent([body(1), catalog], variables("Asha") | row)[1]
+        assert component == named | {"parameters": [{"type": "action", "action": action}]}
+
+
+def test_a_multi_product_button_takes_sections() -> None:
+    components = [body(0), buttons({"type": "MPM", "text": "View items"})]
+    [component] = sent(components, variables("SKU1", "Lamps: A1, A2; Big: chairs: B1"))
+    products = [{"product_retailer_id": "A1"}, {"product_retailer_id": "A2"}]
+    assert component["parameters"][0]["action"] == {
+        "thumbnail_product_retailer_id": "SKU1",
+        "sections": [
+            {"title": "Lamps", "product_items": products},
+            {"title": "Big: chairs", "product_items": [{"product_retailer_id": "B1"}]},
+        ],
+    }
+    assert "no list of sections" in mismatch(components, variables("SKU1", "A1"))
+
+
+def test_an_offer_ends_at_a_moment() -> None:
+    offer = {
+        "type": "LIMITED_TIME_OFFER",
+        "limited_time_offer": {"text": "Ends soon", "has_expiration": True},
+    }
+    components = [header("IMAGE"), body(1), offer, buttons(COUPON, URL)]
+    row = variables("77001", "Asha", "1893456000000", "SAVE20", "a")
+    _, text, ends, coupon, url = sent(components, row)
+    assert text["parameters"] == texts("Asha")
+    moment = {"expiration_time_ms": 1893456000000}
+    kind = "limited_time_offer"
+    assert ends == {"type": kind, "parameters": [{"type": kind, kind: moment}]}
+    assert (coupon["sub_type"], url["sub_type"]) == ("copy_code", "url")
+    assert "no moment" in mismatch(components, row | {"var3": "tomorrow"})
+    assert sent([body(0), offer | {"limited_time_offer": {"text": "Ends soon"}}], {}) == []
+
+
+def test_a_carousel_is_filled_card_by_card() -> None:
+    card = {"components": [header("IMAGE"), body(1), buttons(URL, REPLY)]}
+    first, carousel = sent(
+        [body(1), {"type": "CAROUSEL", "cards": [card, card]}],
+        variables("Asha", "77001", "Lamp one", "a", "https://cdn.test/b.jpg", "Lamp two", "b"),
+    )
+    assert first == {"type": "body", "parameters": texts("Asha")}
+    button = {"type": "button", "sub_type": "url", "index": "0"}
+    media = ({"id": "77001"}, {"link": "https://cdn.test/b.jpg"})
+    assert carousel == {
+        "type": "carousel",
+        "cards": [
+            {
+                "card_index": n,
+                "components": [
+                    {"type": "header", "parameters": [{"type": "image", "image": medium}]},
+                    {"type": "body", "parameters": texts(text)},
+                    button | {"parameters": texts(ending)},
+                ],
+            }
+            for n, (medium, text, ending) in enumerate(
+                zip(media, ("Lamp one", "Lamp two"), "ab", strict=True)
+            )
+        ],
+    }
+
+
+def test_the_columns_of_a_list_that_mean_a_slot() -> None:
+    card = {"components": [header("IMAGE"), body(1), buttons(URL)]}
+    shape = shape_of([header("DOCUMENT"), body(1), {"type": "CAROUSEL", "cards": [card, card]}])
+    by_label = {slot.label: slot.column_names for slot in (*shape.slots(), *shape.optional())}
+    assert by_label["body {{1}}"] == ("body1", "1")
+    assert {"document", "media"} < set(by_label["header document"])
+    assert "filename" in by_label["header document's file name"]
+    assert {"card2.media", "card2.image"} < set(by_label["card 2 header image"])
+    assert {"card1.1", "card1.body1"} == set(by_label["card 1 body {{1}}"])
+    assert "card1.url" in by_label['card 1 button 1 "Shop" URL ending']
+    assert folded("Card1.Body_1") == "card1.body1"
+    labels = [slot.label for slot in shape.slots()]
+    assert len(set(labels)) == len(labels)
+
+
 def test_too_few_names_the_variable_that_is_missing() -> None:
     text = mismatch([header("VIDEO"), body(2)], variables("77001", "a"))
     assert text == (
@@ -248,11 +356,10 @@ def test_a_mismatch_fails_its_row_and_several_hold_the_template() -> None:
 @pytest.mark.parametrize(
     ("components", "word"),
     [
-        ([header("LOCATION")], "LOCATION"),
         ([header("GIF")], "GIF"),
         ([body(0), {"type": "CAROUSEL", "cards": []}], "CAROUSEL"),
         ([body(0), {"type": "LIMITED_TIME_OFFER"}], "LIMITED_TIME_OFFER"),
-        ([body(0), buttons({"type": "MPM", "text": "View"})], "MPM"),
+        ([body(0), buttons({"type": "ORDER_DETAILS", "text": "Pay"})], "ORDER_DETAILS"),
         ([header("TEXT", "{{1}} {{2}}")], "one variable"),
         (["BODY"], "damaged"),
         ("[]", "no list"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from wacampaign.core.cells import cell
-from wacampaign.core.template.values import BODY_LENGTH, URL_LENGTH
+from wacampaign.core.template.kinds import BODY_LENGTH, URL_LENGTH
 
 _LINE_BREAK: Final = re.compile("[\n\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")

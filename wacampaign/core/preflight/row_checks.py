@@ -8,8 +8,9 @@ from wacampaign.core.masking import mask_phone
 from wacampaign.core.preflight.facts import LaneSurvey, Readiness
 from wacampaign.core.preflight.model import Check, Line, fail, ok, warn
 from wacampaign.core.template.differ import differ
+from wacampaign.core.template.kinds import BODY_LENGTH, LENGTHS
 from wacampaign.core.template.shape import shape_of
-from wacampaign.core.template.values import BODY_LENGTH, LENGTHS, filled_length
+from wacampaign.core.template.values import filled_length
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.core.words import rows
 

@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from wacampaign.core.cells import cell
 from wacampaign.core.masking import mask_secrets
+from wacampaign.core.template.kinds import BODY_LENGTH, LENGTHS
 from wacampaign.core.template.shape import Slot
 from wacampaign.core.template.values import (
-    BODY_LENGTH,
-    LENGTHS,
     as_text,
     faults_of_value,
     filled_length,

@@ -1,21 +1,29 @@
 """From a queue row's payload to the body of POST /messages.
 
 A row's payload is `{"var1": …, "var2": …}`. The variables fill the template's slots in one order:
-header (media, or the variable of a text header), body, buttons. Counts must agree exactly: a
-variable too many or too few would shift all that follow, and people would get each other's text.
+header (media, the variable of a text header, or the parts of a location or product), body, offer,
+buttons, cards. Counts must agree exactly: a variable too many or too few would shift all that
+follow, and people would get each other's text. What a row may leave out has a key of its own, such
+as `filename`.
 """
 
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from wacampaign.core.cells import BLANKS, cell
 from wacampaign.core.errors.kinds import COUNT_HOLD_AFTER
 from wacampaign.core.outcomes import TEXT_LENGTH, Outcome, Scope, Verdict
-from wacampaign.core.template.shape import Slot, shape_of
+from wacampaign.core.template.parameters import (
+    WRITERS,
+    encode_string,
+    file_name,
+    template_form,
+)
+from wacampaign.core.template.shape import shape_of
 from wacampaign.core.template.values import is_blank, is_link, variable_count
 
 #: Characters of `biz_opaque_callback_data` (Meta).
@@ -25,8 +33,6 @@ CALLBACK_LENGTH: Final = 512
 _FLOAT_EXACT: Final = 2.0**53
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
-#: A string as `_encode` writes it, at a tenth of the cost.
-_encode_string: Final = json.encoder.encode_basestring_ascii
 #: What a message is made of before and after its recipient, as `_encode` writes it.
 _BEFORE_PHONE: Final = '{"messaging_product":"whatsapp","recipient_type":"individual","to":"+'
 _AFTER_PHONE: Final = '","type":"template","template":'
@@ -49,16 +55,26 @@ class PayloadMismatch(ValueError):  # noqa: N818 - an outcome of its row, not a 
         )
 
 
+class _Cut(NamedTuple):
+    """The JSON of a template, cut at its values."""
+
+    #: What is before the first value.
+    first: str
+    #: For each value its slot's position, how it is written, and what follows it.
+    rest: tuple[tuple[int, Callable[[str], str], str], ...]
+
+
 class CompiledTemplate:
     """A template in one language, made ready to be filled many times."""
 
     __slots__ = (
         "_count",
-        "_first",
+        "_cuts",
         "_keys",
-        "_language",
-        "_rest",
+        "_names_file",
+        "_optional",
         "_shape",
+        "_slots",
         "language",
         "name",
     )
@@ -76,61 +92,39 @@ class CompiledTemplate:
         self.name = name
         self.language = language
         self._shape = shape_of(components, parameter_format)
-        self._language = {"code": language}
-        self._keys = tuple(f"var{n}" for n in range(1, self._shape.count + 1))
-        self._count = len(self._keys)
-        self._first, self._rest = self._parts()
+        required, optional = tuple(self._shape.slots()), tuple(self._shape.optional())
+        #: Those that a row must fill, in the order of the variables, then those that it may.
+        self._slots = required + optional
+        self._keys = tuple(f"var{n}" for n in range(1, len(required) + 1))
+        self._count = len(required)
+        self._optional = tuple(slot.key or "" for slot in optional)
+        self._names_file = any(slot.role == "filename" for slot in optional)
+        #: By the optional values that a row brings: nearly all rows of a campaign bring the same.
+        self._cuts: dict[tuple[bool, ...], _Cut] = {}
 
-    def _parts(self) -> tuple[str, list[tuple[int, bool, str]]]:
-        """The JSON of `template_object` cut at its values: what is before the first, then for each
-        value its number, whether it is a medium, and what follows it."""
-        # A link, so that a medium takes it, and one that is in no template.
-        mark = f"https://{uuid4().hex}/"
-        filled = self.template_object({key: f"{mark}{i}" for i, key in enumerate(self._keys)})
-        first, *places = re.split(rf'("{mark}\d+")', _encode(filled))
-        rest = []
-        before = first
-        for place, after in zip(places[::2], places[1::2], strict=True):
-            i = int(place[len(mark) + 1 : -1])
-            medium = before.endswith('{"link":')
-            rest.append((i, medium, after))
-            before = after
-        return _AFTER_PHONE + first, rest
+    def _cut(self, brings: tuple[bool, ...]) -> _Cut:
+        """`brings`: which of the optional values a row has."""
+        cut = self._cuts.get(brings)
+        if cut is None:
+            mark = uuid4().hex  # in no template
+            there = (*(True,) * self._count, *brings)
+            marks = {slot: f"{mark}{i}" for i, slot in enumerate(self._slots) if there[i]}
+            form = template_form(self.name, self.language, self._shape, marks.get)
+            first, *places = re.split(rf'"{mark}(\d+)"(?::0)?', _encode(form))
+            rest = (
+                (int(i), WRITERS.get(self._slots[int(i)].role, encode_string), after)
+                for i, after in zip(places[::2], places[1::2], strict=True)
+            )
+            cut = self._cuts[brings] = _Cut(_AFTER_PHONE + first, tuple(rest))
+        return cut
 
     def template_object(self, payload: object) -> dict[str, Any]:
         """The `template` of a message for this payload. Raises `PayloadMismatch`."""
-        values = self._values(payload)
-        shape = self._shape
-        components: list[dict[str, Any]] = []
-        at = 0
-        if shape.header is not None:
-            components.append(
-                {"type": "header", "parameters": [_parameter(shape.header, values[0])]}
-            )
-            at = 1
-        body = shape.body
-        if body:
-            parameters = [_parameter(body[i], values[at + i]) for i in range(len(body))]
-            components.append({"type": "body", "parameters": parameters})
-        code_at = at
-        at += len(body)
-        for button in shape.buttons:
-            component: dict[str, Any] = {
-                "type": "button",
-                "sub_type": button.sub_type,
-                "index": button.index,
-            }
-            slot = button.slot
-            if slot is not None:
-                if button.repeats_code:
-                    value = values[code_at]
-                else:
-                    value = values[at]
-                    at += 1
-                component["parameters"] = [_parameter(slot, value)]
-            components.append(component)
-        template = {"name": self.name, "language": self._language}
-        return template | {"components": components} if components else template
+        values, brings = self._values(payload)
+        pieces: list[str] = []
+        self._write(pieces, values, self._cut(brings))
+        written: dict[str, Any] = json.loads("".join(pieces)[len(_AFTER_PHONE) :])
+        return written
 
     def body(self, to: str, payload: object, callback_data: str | None = None) -> bytes:
         """The JSON of POST /messages, as UTF-8 bytes.
@@ -143,29 +137,37 @@ class CompiledTemplate:
         Raises `PayloadMismatch` for an empty phone and what `template_object` refuses, `ValueError`
         for callback data that is too long.
         """
-        values = self._values(payload)
+        values, brings = self._values(payload)
         digits = cell(to).lstrip("+")
         if not digits:
             raise PayloadMismatch("the row has no phone number")
-        pieces = [_BEFORE_PHONE, _encode_string(digits)[1:-1], self._first]
-        for i, medium, after in self._rest:
-            value = values[i]
-            if medium:
-                where, value = _medium(value)
-                if where == "id":
-                    pieces[-1] = pieces[-1][: -len('"link":')] + '"id":'
-            pieces.append(_encode_string(value))
-            pieces.append(after)
+        pieces = [_BEFORE_PHONE, encode_string(digits)[1:-1]]
+        self._write(pieces, values, self._cuts.get(brings) or self._cut(brings))
         if callback_data is not None:
             if len(callback_data) > CALLBACK_LENGTH:
                 raise ValueError(f"callback data of more than {CALLBACK_LENGTH} characters")
             pieces.append(',"biz_opaque_callback_data":')
-            pieces.append(_encode_string(callback_data))
+            pieces.append(encode_string(callback_data))
         pieces.append("}")
         return "".join(pieces).encode("ascii")
 
-    def _values(self, payload: object) -> list[str]:
-        """The values of var1 … varN as text."""
+    def _write(self, pieces: list[str], values: Sequence[str], cut: _Cut) -> None:
+        """Adds the template's JSON, its values in."""
+        pieces.append(cut.first)
+        for i, write, after in cut.rest:
+            try:
+                pieces.append(write(values[i]))
+            except ValueError as why:
+                raise PayloadMismatch(f"{self._what(i)} {why}") from None
+            pieces.append(after)
+
+    def _what(self, i: int) -> str:
+        """The value at `i` for people: `var1 for body {{1}}`."""
+        key = self._keys[i] if i < self._count else self._slots[i].key
+        return f"{key} for {self._slots[i].label}"
+
+    def _values(self, payload: object) -> tuple[list[str], tuple[bool, ...]]:
+        """The values of all slots as text, "" for one left out; which optional ones are there."""
         if payload is None:
             payload = {}
         if not isinstance(payload, dict):
@@ -173,10 +175,24 @@ class CompiledTemplate:
         values = [payload.get(key) for key in self._keys]
         if len(payload) != self._count or None in values:
             self._check_names(payload)
-        return [
+        texts = [
             value if type(value) is str and value.strip(BLANKS) else self._text(i, value)
             for i, value in enumerate(values)
         ]
+        if not self._optional:
+            return texts, ()
+        for i, key in enumerate(self._optional, start=self._count):
+            value = payload.get(key)
+            texts.append("" if is_blank(value) else self._text(i, value))
+        if self._names_file:
+            self._name_file(texts)
+        return texts, tuple(map(bool, texts[self._count :]))
+
+    def _name_file(self, values: list[str]) -> None:
+        """A document without a name has that of its address: "Untitled" is nothing to read."""
+        for i, slot in enumerate(self._slots):
+            if slot.role == "filename" and not values[i]:
+                values[i] = file_name(values[0]) if is_link(cell(values[0])) else ""
 
     def _check_names(self, payload: dict[Any, Any]) -> None:
         """Raises unless all variables are there and none is left over.
@@ -204,7 +220,7 @@ class CompiledTemplate:
 
     def _text(self, i: int, value: object) -> str:
         """Text of a value that is not plain text."""
-        what = f"{self._keys[i]} for {self._shape.names[i]}"
+        what = self._what(i)
         if isinstance(value, str):
             if cell(value):
                 return value
@@ -216,18 +232,3 @@ class CompiledTemplate:
         if not math.isfinite(value):
             raise PayloadMismatch(f"{what} is no number that can be written")
         return str(int(value)) if value.is_integer() and abs(value) <= _FLOAT_EXACT else str(value)
-
-
-def _medium(value: str) -> tuple[str, str]:
-    """By which word a header's medium is given, and the medium."""
-    value = cell(value)
-    return ("link" if is_link(value) else "id"), value
-
-
-def _parameter(slot: Slot, value: str) -> dict[str, Any]:
-    if slot.role == "media":
-        where, value = _medium(value)
-        return {"type": slot.type, slot.type: {where: value}}
-    if slot.parameter_name is not None:
-        return {"type": "text", "parameter_name": slot.parameter_name, "text": value}
-    return {"type": slot.type, slot.type: value}

@@ -62,7 +62,7 @@ def sent_differences(
             "texts only",
             stray_value,
         )
-    yield from _header(header, shape.header)
+    yield from _header(header, shape.header[0] if shape.header else None)
     yield from _texts("body", body, shape.body)
     values = [str(p.get("text", "")) for p in body]
     if len(values) == len(shape.body) and (long := body_length_difference(components, values)):
@@ -140,7 +140,7 @@ def _texts(place: str, given: Sequence[Any], slots: Sequence[Slot]) -> Iterator[
 def _buttons(given: Mapping[str, list[Any]], shape: Shape) -> Iterator[Difference]:
     for button in shape.buttons:
         parameters = given.get(button.index)
-        slot = button.slot
+        slot = next((slot for slot in button.slots if slot.key is None), None)
         if slot is None:
             continue
         if not parameters:

@@ -9,21 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from wacampaign.core.cells import cell
+from wacampaign.core.template.kinds import BODY_LENGTH
 from wacampaign.core.words import counted
 
-#: Characters of a body with its values in.
-BODY_LENGTH: Final = 1024
-#: Characters of a URL button's address.
-URL_LENGTH: Final = 2000
-#: Characters that a value has at most, by its slot's role; a medium's length says nothing.
-LENGTHS: Final[Mapping[str, int]] = {
-    "media": 2**31 - 1,
-    "header": 60,
-    "body": BODY_LENGTH,
-    "code": BODY_LENGTH,
-    "suffix": URL_LENGTH,
-    "coupon": 20,
-}
 #: Spaces in a row that are still taken.
 _SPACES: Final = 4
 #: Digits of a media id: those seen have 15 to 17; shorter ones are numbers of other kinds.
