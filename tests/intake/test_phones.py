@@ -7,14 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wacampaign.core.bad_phone import BadPhone, TwoNumbers
+from wacampaign.core.numbering_plans import calling_code
+from wacampaign.core.phone_forms import looks_like_phone
 from wacampaign.core.phone_set import PhoneSet
-from wacampaign.core.phones import (
-    BadPhone,
-    calling_code,
-    looks_like_phone,
-    normalize_phone,
-    phone_reader,
-)
+from wacampaign.core.phones import normalize_phone, phone_reader
 
 UK = "447700900123"
 INDIAN = "919000000001"
@@ -155,7 +152,10 @@ def test_decoration_changes_nothing(phone: str, front: str, between: list[str], 
     digits = [chr(zero + int(d)) if zero else d for d in phone]
     written = front + digits[0]
     written += "".join(a + b for a, b in zip(between, digits[1:], strict=False))
-    assert normalize_phone(written) == phone
+    try:
+        assert normalize_phone(written) == phone
+    except TwoNumbers:  # such as 44770090012-3, which a person may mean as two
+        assert set(between) - {""}
 
 
 @given(st.text(), st.sampled_from([None, "IN", "DE", "US"]))

@@ -12,9 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.cells import cell
+from wacampaign.core.numbering_plans import calling_code, is_region
 from wacampaign.core.phone_set import PhoneSet
-from wacampaign.core.phones import BadPhone, calling_code, is_region, phone_reader
+from wacampaign.core.phones import phone_reader
 from wacampaign.core.plan import Progress
 from wacampaign.core.words import counted
 from wacampaign.intake.encoding import UnfitFile, detect_encoding

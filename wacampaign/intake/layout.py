@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from wacampaign.core.cells import cell
-from wacampaign.core.phones import looks_like_phone
+from wacampaign.core.phone_forms import looks_like_phone
 from wacampaign.core.words import counted
 from wacampaign.intake.encoding import UnfitFile, open_list
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from wacampaign.core.cells import cell
-from wacampaign.core.phones import looks_like_phone
+from wacampaign.core.phone_forms import looks_like_phone
 from wacampaign.intake.encoding import UnfitFile
 from wacampaign.intake.layout import Layout
 

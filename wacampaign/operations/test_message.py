@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
+from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.engine.judgement import NoAnswer, judge_answer, judge_failure
 from wacampaign.core.engine.ports import MaybeSent, NotSent
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.outcomes import Outcome, Verdict
-from wacampaign.core.phones import BadPhone, normalize_phone
+from wacampaign.core.phones import normalize_phone
 from wacampaign.core.plan import Change, Plan
 from wacampaign.core.preflight.model import Line, fail, ok, skipped, warn
 from wacampaign.core.preflight.row_checks import rules_of

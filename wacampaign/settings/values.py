@@ -113,7 +113,8 @@ def read_version(text: str) -> str:
 
 def read_phone(text: str) -> str:
     # Imported here: it takes 60 ms, and few commands have a test phone to read.
-    from wacampaign.core.phones import BadPhone, normalize_phone
+    from wacampaign.core.bad_phone import BadPhone
+    from wacampaign.core.phones import normalize_phone
 
     try:
         return normalize_phone(text)

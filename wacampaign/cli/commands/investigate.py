@@ -15,7 +15,8 @@ from wacampaign.cli.screens.investigation import (
     show_nothing_failed,
 )
 from wacampaign.cli.session import read_settings, with_store
-from wacampaign.core.phones import BadPhone, normalize_phone
+from wacampaign.core.bad_phone import BadPhone
+from wacampaign.core.phones import normalize_phone
 from wacampaign.operations.investigation import Inquiry, look_into, try_messages
 from wacampaign.problems import ConfirmationRequired, Declined, Usage
 from wacampaign.report import report_form, write_report

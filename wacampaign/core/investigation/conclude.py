@@ -30,7 +30,7 @@ from wacampaign.core.investigation.model import (
 from wacampaign.core.investigation.options import options_for
 from wacampaign.core.masking import mask_phone, mask_secrets
 from wacampaign.core.media.report import Severity
-from wacampaign.core.phones import calling_code
+from wacampaign.core.numbering_plans import calling_code
 from wacampaign.core.templates import Template
 from wacampaign.core.words import rows
 
