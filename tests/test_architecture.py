@@ -94,7 +94,8 @@ ALLOWED: dict[str, dict[str, str]] = {
         "store": "the queue is there",
     },
     "sandbox": {
-        "core": "it reads a message's mark as the engine writes it",
+        "core": "it reads a message's mark as the engine writes it, and refuses by the tables of"
+        " what Meta takes",
         "problems": "a port that is taken is told",
     },
     "demo": {

@@ -94,6 +94,7 @@ LINES: dict[str, list[tuple[str, int]]] = {
     "number list": [("", 0), ("--json", 0)],
     "templates sync": [("", 69), ("--json", 69), ("--number {hostile}", 6)],
     "templates list": [("--all", 0), ("--json", 0)],
+    "templates copy": [("hello {hostile}", 2), ("{hostile} copy", 69), ("hello copy --json", 69)],
     "demo": [("--campaign-size {hostile}", 2)],
     "sandbox": [("--port {hostile}", 2)],
     "db migrate": [("--dry-run", 0), ("--env-file {hostile}", 78)],

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 
@@ -23,7 +23,7 @@ from wacampaign.meta.objects import (
     number_of,
     template_of,
 )
-from wacampaign.meta.refusal import NoSuchObject, refusal_of
+from wacampaign.meta.refusal import NoSuchObject, Refusal, refusal_of
 from wacampaign.problems import Misconfigured, Problem, Unreachable
 
 #: Times a GET is tried in all: enough for a connection that broke or an answer from a server
@@ -86,7 +86,7 @@ class CloudApi:
             },
         )
 
-    async def __aenter__(self) -> CloudApi:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -201,10 +201,15 @@ class CloudApi:
         return await self._ask(lambda: self._http.get(url), what)
 
     async def _ask(
-        self, request: Callable[[], Awaitable[httpx.Response]], what: str
+        self,
+        request: Callable[[], Awaitable[httpx.Response]],
+        what: str,
+        *,
+        attempts: int = ATTEMPTS,
+        problem_of: Callable[[Refusal, str], Problem] = Refusal.problem,
     ) -> dict[str, Any]:
-        for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
+        for attempt in range(1, attempts + 1):
+            last = attempt == attempts
             try:
                 answer = await request()
             except httpx.TransportError as error:
@@ -221,7 +226,7 @@ class CloudApi:
                     return _json_object(answer, what)
                 refusal = refusal_of(answer.status_code, answer.content)
                 if last or not refusal.worth_retrying:
-                    raise refusal.problem(what)
+                    raise problem_of(refusal, what)
             await asyncio.sleep(BACK_OFF_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -29,6 +29,8 @@ class Refusal:
     text: str
     is_transient: bool
     subcode: int | None = None
+    #: What Meta tells people of it, where it does.
+    user_text: str = ""
 
     @property
     def refuses_access(self) -> bool:
@@ -84,6 +86,11 @@ def refusal_of(status: int, body: bytes) -> Refusal:
         text = str(error.get("message") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         return Refusal(status, None, "", is_transient=False)
+    user_text = ": ".join(
+        told.rstrip(".")
+        for name in ("error_user_title", "error_user_msg")
+        if isinstance(told := error.get(name), str) and told
+    )
     data = error.get("error_data")
     details = data.get("details") if isinstance(data, dict) else None
     if isinstance(details, str) and details and details not in text:
@@ -94,4 +101,5 @@ def refusal_of(status: int, body: bytes) -> Refusal:
         text[:_TEXT_LENGTH],
         is_transient=error.get("is_transient") is True,
         subcode=subcode if isinstance(subcode := error.get("error_subcode"), int) else None,
+        user_text=user_text[:_TEXT_LENGTH],
     )

@@ -163,12 +163,7 @@ class _Choice:
             report = await self.validator.validate(source, needs)
         if not report.usable:
             raise UnfitMedium(lane.template, report)
-        warnings = [
-            finding.text
-            for finding in report.findings
-            if finding.severity is Severity.WARN
-            and finding.code not in _NOT_SAID.get(kind, "").split()
-        ]
+        warnings = warnings_of(report, kind)
         chosen = ChosenMedium(lane, self.sender, source, medium=source, warnings=warnings)
         if kind == "upload":
             if data is None:
@@ -177,6 +172,15 @@ class _Choice:
             chosen.content = Content(data, report.mime_type or "application/octet-stream", name)
             chosen.medium = await remembered(self.store, self.api, self.sender, chosen.content)
         return chosen
+
+
+def warnings_of(report: MediaReport, kind: RepairKind) -> list[str]:
+    """What the validator warns of, as far as it matters for such a use of the medium."""
+    return [
+        finding.text
+        for finding in report.findings
+        if finding.severity is Severity.WARN and finding.code not in _NOT_SAID.get(kind, "").split()
+    ]
 
 
 async def upload_missing(store: Store, settings: Settings, chosen: Sequence[ChosenMedium]) -> int:

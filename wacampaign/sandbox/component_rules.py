@@ -8,20 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from wacampaign.core.template.creation_fields import BUTTON_FIELDS, COMPONENT_FIELDS
 from wacampaign.sandbox.answers import Refusal
 from wacampaign.sandbox.uploads import Sample
 
 _VARIABLE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 #: Characters.
-_HEADER_TEXT, _BODY_TEXT, _FOOTER_TEXT, _LABEL, _URL, _COUPON, _OFFER = (
-    60,
-    1024,
-    60,
-    25,
-    2000,
-    15,
-    16,
-)
+_HEADER_TEXT, _BODY_TEXT, _FOOTER_TEXT = 60, 1024, 60
+_LABEL, _URL, _COUPON, _OFFER = 25, 2000, 15, 16
 _CARDS: Final = range(2, 11)
 _BUTTONS_MOST: Final = 10
 #: Buttons of a kind that one template may have; all others as many as there is room.
@@ -39,40 +33,6 @@ _SAMPLES: Final = {
     "VIDEO": ("video/mp4",),
     "GIF": ("video/mp4",),
     "DOCUMENT": ("application/pdf",),
-}
-#: What each component takes.
-_KEYS: Final[Mapping[str, frozenset[str]]] = {
-    "HEADER": frozenset({"type", "format", "text", "example"}),
-    "BODY": frozenset({"type", "text", "example", "add_security_recommendation"}),
-    "FOOTER": frozenset({"type", "text", "code_expiration_minutes"}),
-    "BUTTONS": frozenset({"type", "buttons"}),
-    "CAROUSEL": frozenset({"type", "cards"}),
-    "LIMITED_TIME_OFFER": frozenset({"type", "limited_time_offer"}),
-}
-#: What each button takes beside `type` and `text`.
-_BUTTON_KEYS: Final[Mapping[str, frozenset[str]]] = {
-    "QUICK_REPLY": frozenset(),
-    "URL": frozenset({"url", "example", "app_deep_link"}),
-    "PHONE_NUMBER": frozenset({"phone_number"}),
-    "COPY_CODE": frozenset({"example"}),
-    "OTP": frozenset(
-        {
-            "otp_type",
-            "autofill_text",
-            "supported_apps",
-            "zero_tap_terms_accepted",
-            "package_name",
-            "signature_hash",
-        }
-    ),
-    "FLOW": frozenset(
-        {"flow_id", "flow_name", "flow_json", "flow_action", "navigate_screen", "icon"}
-    ),
-    "CATALOG": frozenset(),
-    "MPM": frozenset(),
-    "SPM": frozenset(),
-    "ORDER_DETAILS": frozenset(),
-    "VOICE_CALL": frozenset({"ttl_minutes"}),
 }
 
 
@@ -127,9 +87,9 @@ def _components(
     kinds = [str(part.get("type", "")).upper() for part in parts]
     for i, (part, kind) in enumerate(zip(parts, kinds, strict=True)):
         where = f"{at}[{i}]"
-        if kind not in _KEYS or kinds.count(kind) > 1:
+        if kind not in COMPONENT_FIELDS or kinds.count(kind) > 1:
             raise _wrong(f"Param {where}['type'] {kind!r} is unknown or there twice")
-        if unknown := sorted(part.keys() - _KEYS[kind]):
+        if unknown := sorted(part.keys() - COMPONENT_FIELDS[kind] - {"type"}):
             raise _wrong(f"Unexpected key {unknown[0]!r} on param {where!r}")
         if kind == "HEADER":
             _header(part, named, samples, where)
@@ -185,11 +145,11 @@ def _header(
                 raise _format(2388047, "Header format is incorrect", "It can have one variable.")
             _examples(part, "header", named, 1, where)
         return
-    if form == "LOCATION":
+    if form in ("LOCATION", "PRODUCT"):
         return
     if form not in _SAMPLES:
         raise _wrong(
-            f"Param {where}['format'] must be one of TEXT, LOCATION, {', '.join(_SAMPLES)}"
+            f"Param {where}['format'] must be one of TEXT, LOCATION, PRODUCT, {', '.join(_SAMPLES)}"
         )
     example = part.get("example")
     handles = example.get("header_handle") if isinstance(example, Mapping) else None
@@ -241,9 +201,9 @@ def _buttons(buttons: Any, where: str) -> None:
     kinds = [str(button.get("type", "")).upper() for button in buttons]
     for i, (button, kind) in enumerate(zip(buttons, kinds, strict=True)):
         at = f"{where}['buttons'][{i}]"
-        if kind not in _BUTTON_KEYS:
+        if kind not in BUTTON_FIELDS:
             raise _wrong(f"Param {at}['type'] {kind!r} is no type of button")
-        if unknown := sorted(button.keys() - _BUTTON_KEYS[kind] - {"type", "text"}):
+        if unknown := sorted(button.keys() - BUTTON_FIELDS[kind] - {"type", "text"}):
             raise _wrong(f"Unexpected key {unknown[0]!r} on param {at!r}")
         if len(str(button.get("text", ""))) > _LABEL:
             raise _wrong(f"Param {at}['text'] may have {_LABEL} characters")

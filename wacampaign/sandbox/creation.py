@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from wacampaign.core.template.creation_fields import CATEGORIES, TEMPLATE_NAME
 from wacampaign.sandbox.answers import Refusal, parameter_required
 from wacampaign.sandbox.component_rules import check_creation
 from wacampaign.sandbox.state import Account, Template
 from wacampaign.sandbox.uploads import Uploads
 
 Decision = Literal["APPROVED", "REJECTED", "PENDING"]
-CATEGORIES = ("AUTHENTICATION", "MARKETING", "UTILITY")
-#: Meta: lowercase letters, digits and underscores, at most 512.
-_NAME = re.compile(r"[a-z0-9_]{1,512}")
 #: A language as Meta writes it: `en`, `en_US`, `zh_CN`, `fil`.
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 #: What the endpoint takes beside the components.
@@ -115,7 +113,7 @@ class TemplateCreation:
         if unknown := sorted(given.keys() - _FIELDS):
             return Refusal(100, message=f"(#100) Unexpected key {unknown[0]!r}")
         name, language = str(given["name"]), str(given["language"])
-        if not _NAME.fullmatch(name):
+        if not TEMPLATE_NAME.fullmatch(name):
             return Refusal(
                 100,
                 message="(#100) Invalid parameter",

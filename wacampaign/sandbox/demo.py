@@ -33,7 +33,12 @@ DEMO_TEMPLATES = (
     _template(
         1,
         "demo_text",
-        {"type": "HEADER", "format": "TEXT", "text": "Offer for {{1}}"},
+        {
+            "type": "HEADER",
+            "format": "TEXT",
+            "text": "Offer for {{1}}",
+            "example": {"header_text": ["Asha"]},
+        },
         {
             "type": "BODY",
             "text": "Hello {{1}}, your discount is {{2}}.",
@@ -50,7 +55,11 @@ DEMO_TEMPLATES = (
             "format": "VIDEO",
             "example": {"header_handle": [f"https://{DEMO_VIDEO_HOST}/{DEMO_VIDEO_PATH}"]},
         },
-        {"type": "BODY", "text": "See our new film, {{1}}!"},
+        {
+            "type": "BODY",
+            "text": "See our new film, {{1}}!",
+            "example": {"body_text": [["Asha"]]},
+        },
     ),
     _template(
         3,
@@ -59,7 +68,12 @@ DEMO_TEMPLATES = (
         {
             "type": "BUTTONS",
             "buttons": [
-                {"type": "URL", "text": "Track", "url": "https://example.com/t/{{1}}"},
+                {
+                    "type": "URL",
+                    "text": "Track",
+                    "url": "https://example.com/t/{{1}}",
+                    "example": ["https://example.com/t/A3"],
+                },
                 {"type": "URL", "text": "Home", "url": "https://example.com/"},
             ],
         },
@@ -67,10 +81,14 @@ DEMO_TEMPLATES = (
     _template(
         4,
         "demo_copy_code",
-        {"type": "BODY", "text": "Your code, valid until {{1}}:"},
+        {
+            "type": "BODY",
+            "text": "Your code, valid until {{1}}:",
+            "example": {"body_text": [["Monday"]]},
+        },
         {
             "type": "BUTTONS",
-            "buttons": [{"type": "COPY_CODE", "text": "Copy", "example": "SAVE20"}],
+            "buttons": [{"type": "COPY_CODE", "text": "Copy", "example": ["SAVE20"]}],
         },
     ),
     _template(

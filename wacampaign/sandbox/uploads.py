@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from wacampaign.core.template.creation_fields import SAMPLE_TYPES
 from wacampaign.sandbox.answers import Refusal, no_such_object, parameter_required
 from wacampaign.sandbox.http1 import Request
 
-#: MIME types that sessions take: pdf, jpeg, jpg, png, mp4.
-UPLOAD_TYPES = frozenset({"application/pdf", "image/jpeg", "image/jpg", "image/png", "video/mp4"})
 #: Bytes: the largest of the kinds, a document (Meta, "Supported media types").
 _MOST = 100 * 1024 * 1024
 #: How the path of a session begins.
@@ -62,10 +61,10 @@ class Uploads:
         length, kind = given["file_length"], given["file_type"]
         if not length.isdecimal() or not 0 < int(length) <= _MOST:
             return Refusal(100, message=f"(#100) Param file_length must be 1 to {_MOST} bytes")
-        if kind not in UPLOAD_TYPES:
+        if kind not in SAMPLE_TYPES:
             return Refusal(
                 100,
-                message=f"(#100) Param file_type must be one of {', '.join(sorted(UPLOAD_TYPES))}",
+                message=f"(#100) Param file_type must be one of {', '.join(sorted(SAMPLE_TYPES))}",
             )
         name = given.get("file_name", "file")
         if not _FILE_NAME.fullmatch(name):

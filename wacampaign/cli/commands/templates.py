@@ -1,24 +1,31 @@
-"""`templates sync`, `templates list`: what campaigns are sent with."""
+"""`templates sync`, `templates list`, `templates copy`: what campaigns are sent with."""
 
+import shlex
 import sys
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import print_json, say, tell
+from wacampaign.cli.output import FINDING, print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.screens.media_repair import show_unfit
 from wacampaign.cli.screens.tables import print_table
+from wacampaign.cli.screens.template_copy import copy_json, copy_plan, show_verdict
 from wacampaign.cli.session import read_settings, with_store
+from wacampaign.core.template.review import UNDECIDED
 from wacampaign.core.templates import KnownTemplate
-from wacampaign.operations import template_sync
+from wacampaign.operations import template_copy, template_sync
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.numbers import find_number
+from wacampaign.operations.repair_choice import UnfitMedium
+from wacampaign.operations.template_copy import CopyOrder
 from wacampaign.operations.template_sync import NumberSync
 from wacampaign.store.store import Store
 from wacampaign.store.templates import Templates
 
-app = typer.Typer(no_args_is_help=True, help="Templates: sync with Meta, list.")
+app = typer.Typer(no_args_is_help=True, help="Templates: sync with Meta, list, copy.")
 
 _Number: TypeAlias = Annotated[
     str | None,
@@ -111,6 +118,120 @@ def list_(
             for template in templates
         ],
     )
+
+
+@app.command()
+def copy(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The template to copy.", show_default=False)
+    ],
+    new: Annotated[
+        str,
+        typer.Argument(
+            metavar="NEW",
+            help="Its copy's name: lowercase letters, digits, underscores.",
+            show_default=False,
+        ),
+    ],
+    number: Annotated[
+        str | None,
+        typer.Option(
+            "--number",
+            metavar="PHONE_NUMBER_ID",
+            help="A number of the account that has it, where several accounts may be meant.",
+            show_default=False,
+        ),
+    ] = None,
+    media: Annotated[
+        str | None,
+        typer.Option(
+            "--media",
+            metavar="FILE_OR_URL",
+            help="Another sample for the header than NAME was approved with.",
+            show_default=False,
+        ),
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language",
+            metavar="L",
+            help="Which language of NAME, where it has several.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_category_change: Annotated[
+        bool,
+        typer.Option(
+            "--allow-category-change", help="Meta may choose another category than NAME's."
+        ),
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for Meta's verdict, and say its reason.")
+    ] = False,
+    wait_minutes: Annotated[
+        int,
+        typer.Option("--wait-minutes", metavar="M", min=1, max=24 * 60, help="How long at most."),
+    ] = 60,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """Create a template again under a new name, with its sample uploaded anew.
+
+    Components, samples of variables, buttons, category and language are NAME's, as Meta has it now.
+    Meta reviews the copy like any new template. Exit code 3: it was not approved.
+
+    Example: wacampaign templates copy promo_vid promo_vid_2 --wait
+
+    Example: wacampaign templates copy promo_vid promo_vid_2 --media header.mp4 --dry-run
+    """
+    settings = read_settings(env_file, store)
+    again = f"wacampaign templates copy {shlex.quote(name)} {shlex.quote(new)} --media FILE_OR_URL"
+    if media is not None and "://" not in media:
+        media = str(Path(media).resolve())
+    order = CopyOrder(name, new, number, media, language, allow_category_change)
+    try:
+        planned = with_store(settings, template_copy.look, settings, order)
+    except UnfitMedium as unfit:
+        show_unfit(unfit, again)
+        raise typer.Exit(FINDING) from None
+    template = planned.existing
+    created = False
+    if template is None:
+        if not agreed(copy_plan(planned), yes=yes, dry_run=dry_run, as_json=as_json):
+            if as_json:
+                print_json(copy_json(planned, None, changed=False))
+            return
+        template = with_store(settings, template_copy.create, settings, planned)
+        created = True
+        if not as_json:
+            tell(f"created: {new} ({template.language}) at Meta")
+    elif not as_json:
+        tell(f"nothing was changed: {new} is there already, {template.status} at Meta")
+    if wait and not dry_run:
+        try:
+            template = with_store(
+                settings,
+                template_copy.verdict,
+                settings,
+                planned,
+                template,
+                60.0 * wait_minutes,
+                say,
+            )
+        except KeyboardInterrupt:
+            say(f"interrupted: {new} stays at Meta, and its review goes on there")
+            show_next(template_copy.look_again(planned), sys.stderr)
+            raise
+    if as_json:
+        print_json(copy_json(planned, template, changed=created))
+    else:
+        show_verdict(planned, template)
+    if template.status != "APPROVED" and template.status not in UNDECIDED:
+        raise typer.Exit(FINDING)
 
 
 def _show_sync(sync: NumberSync) -> None:

@@ -99,14 +99,16 @@ def show_unchanged(planned: PlannedRepair) -> None:
     show_next(f"wacampaign queue-stats {planned.campaign.short_id}")
 
 
-def show_unfit(unfit: UnfitMedium) -> None:
-    """Why the medium is not fit to be sent, finding by finding."""
+def show_unfit(
+    unfit: UnfitMedium, again: str = "wacampaign fix-media CAMPAIGN --upload FILE_OR_URL --dry-run"
+) -> None:
+    """Why the medium is not fit to be sent, finding by finding. `again`: with another one."""
     tell(f"not fit for the header of {unfit.template}: {without_query(unfit.report.media)}")
     for finding in unfit.report.findings:
         if finding.severity != "ok":
             tell(f"  {finding.severity} {finding.code}: {finding.text} ({finding.evidence})")
     say("nothing was changed: give another file or URL")
-    show_next("wacampaign fix-media CAMPAIGN --upload FILE_OR_URL --dry-run")
+    show_next(again)
 
 
 def show_repaired(planned: PlannedRepair, going: RepairGoing, in_all: int) -> None:

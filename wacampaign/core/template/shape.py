@@ -34,7 +34,7 @@ _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 #: Where Meta's one-time passwords point to: GET shows many OTP buttons as URL buttons.
-_OTP_URL: Final = re.compile(r"^https?://(?:www\.)?whatsapp\.com/otp/", re.IGNORECASE)
+OTP_URL: Final = re.compile(r"^https?://(?:www\.)?whatsapp\.com/otp/", re.IGNORECASE)
 
 
 class UnusableTemplate(ValueError):  # noqa: N818 - reported to people, not raised as a bug
@@ -212,7 +212,7 @@ def _named_examples(part: Mapping[str, Any], where: str) -> list[str]:
 
 def _repeats_code(button: Mapping[str, Any]) -> bool:
     kind = str(button.get("type", "")).upper()
-    return kind == "OTP" or (kind == "URL" and bool(_OTP_URL.match(str(button.get("url") or ""))))
+    return kind == "OTP" or (kind == "URL" and bool(OTP_URL.match(str(button.get("url") or ""))))
 
 
 class _Reading:
