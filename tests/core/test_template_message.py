@@ -189,6 +189,47 @@ def test_a_flow_button_is_named_without_a_value() -> None:
     assert component == {"type": "button", "sub_type": "flow", "index": "1"}
 
 
+def test_a_flow_takes_a_token_and_data_where_a_row_has_them() -> None:
+    components = [body(0), buttons({"type": "FLOW", "text": "Open"})]
+    row = {"flow_token": "t-1", "flow_data": '{"name": "Asha", "n": 1}'}
+    [component] = sent(components, row)
+    action = {"flow_token": "t-1", "flow_action_data": {"name": "Asha", "n": 1}}
+    assert component["parameters"] == [{"type": "action", "action": action}]
+    for data in ("Asha", "[1]", "{}", '{"a": NaN}', '{"a":' * 5000):
+        assert "no JSON object" in mismatch(components, {"flow_data": data})
+
+
+def test_a_quick_reply_is_named_where_a_row_has_a_payload() -> None:
+    components = [body(0), buttons(REPLY, REPLY | {"text": "Yes"})]
+    assert sent(components, {}) == []
+    [component] = sent(components, {"payload2": "YES-77"})
+    assert component == {
+        "type": "button",
+        "sub_type": "quick_reply",
+        "index": "1",
+        "parameters": [{"type": "payload", "payload": "YES-77"}],
+    }
+
+
+def test_a_carousel_of_products_may_have_more_cards_than_its_template() -> None:
+    card = {"components": [header("PRODUCT"), buttons({"type": "SPM", "text": "View"})]}
+    components = [body(0), {"type": "CAROUSEL", "cards": [card, card]}]
+    assert shape_of(components).count == 4
+
+    def products(row: dict[str, object]) -> list[tuple[int, str]]:
+        [carousel] = sent(components, row)
+        headers = [(c["card_index"], *c["components"]) for c in carousel["cards"]]
+        return [(n, h["parameters"][0]["product"]["product_retailer_id"]) for n, h in headers]
+
+    row = variables("A1", "77", "A2", "77")
+    assert products(row) == [(0, "A1"), (1, "A2")]
+    third = {"card3.product": "A3", "card3.catalog": "77"}
+    assert products(row | third) == [(0, "A1"), (1, "A2"), (2, "A3")]
+    assert "card 3 is not whole" in mismatch(components, row | {"card3.product": "A3"})
+    fourth = {"card4.product": "A4", "card4.catalog": "77"}
+    assert "card 4 is there, and card 3 is not" in mismatch(components, row | fourth)
+
+
 def test_a_document_has_a_name_its_own_or_that_of_its_address() -> None:
     for payload, filename in (
         ({"var1": "https://cdn.test/b/Statement%20March.pdf?sig=1"}, "Statement March.pdf"),
@@ -209,17 +250,18 @@ def test_a_location_takes_four_parts_two_of_them_by_name() -> None:
     assert first["parameters"] == [{"type": "location", "location": location}]
     assert second["parameters"] == texts("Asha")
     assert "no number of degrees" in mismatch([header("LOCATION")], variables("north", "1"))
+    assert "-90 and 90" in mismatch([header("LOCATION")], variables("90.5", "1"))
+    assert "-180 and 180" in mismatch([header("LOCATION")], variables("-90", "181"))
 
 
 def test_a_catalog_button_is_named_with_a_thumbnail_or_without() -> None:
     catalog = buttons({"type": "CATALOG", "text": "View catalog"})
     named = {"type": "button", "sub_type": "catalog", "index": "0"}
-    for row, action in (
-        ({}, {}),
-        ({"thumbnail": "SKU1"}, {"thumbnail_product_retailer_id": "SKU1"}),
-    ):
-        component = sent([body(1), catalog], variables("Asha") | row)[1]
-        assert component == named | {"parameters": [{"type": "action", "action": action}]}
+    # Without parameters Meta shows the first product of the catalog.
+    assert sent([body(1), catalog], variables("Asha"))[1] == named
+    action = {"thumbnail_product_retailer_id": "SKU1"}
+    component = sent([body(1), catalog], variables("Asha") | {"thumbnail": "SKU1"})[1]
+    assert component == named | {"parameters": [{"type": "action", "action": action}]}
 
 
 def test_a_multi_product_button_takes_sections() -> None:
@@ -234,6 +276,12 @@ def test_a_multi_product_button_takes_sections() -> None:
         ],
     }
     assert "no list of sections" in mismatch(components, variables("SKU1", "A1"))
+    for value, why in (
+        ("x" * 25 + ": A1", "more than 24 characters"),
+        (";".join(f"S{n}: A{n}" for n in range(11)), "11 sections"),
+        ("All: " + ",".join(f"A{n}" for n in range(31)), "31 products"),
+    ):
+        assert why in mismatch(components, variables("SKU1", value))
 
 
 def test_an_offer_ends_at_a_moment() -> None:
@@ -271,6 +319,13 @@ def test_a_carousel_is_filled_card_by_card() -> None:
                     {"type": "header", "parameters": [{"type": "image", "image": medium}]},
                     {"type": "body", "parameters": texts(text)},
                     button | {"parameters": texts(ending)},
+                    # Meta's form names each quick reply of a card; its text is what comes back.
+                    {
+                        "type": "button",
+                        "sub_type": "quick_reply",
+                        "index": "1",
+                        "parameters": [{"type": "payload", "payload": "Stop"}],
+                    },
                 ],
             }
             for n, (medium, text, ending) in enumerate(
@@ -359,7 +414,12 @@ def test_a_mismatch_fails_its_row_and_several_hold_the_template() -> None:
         ([header("GIF")], "GIF"),
         ([body(0), {"type": "CAROUSEL", "cards": []}], "CAROUSEL"),
         ([body(0), {"type": "LIMITED_TIME_OFFER"}], "LIMITED_TIME_OFFER"),
-        ([body(0), buttons({"type": "ORDER_DETAILS", "text": "Pay"})], "ORDER_DETAILS"),
+        (
+            [body(0), buttons({"type": "ORDER_DETAILS", "text": "Pay"})],
+            "ORDER_DETAILS.*use a",
+        ),
+        ([body(0), buttons({"type": "REMINDER", "text": "Add"})], "REMINDER"),
+        ([body(0), {"type": "ORDER_STATUS"}], "ORDER_STATUS"),
         ([header("TEXT", "{{1}} {{2}}")], "one variable"),
         (["BODY"], "damaged"),
         ("[]", "no list"),

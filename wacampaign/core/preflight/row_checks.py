@@ -8,7 +8,7 @@ from wacampaign.core.masking import mask_phone
 from wacampaign.core.preflight.facts import LaneSurvey, Readiness
 from wacampaign.core.preflight.model import Check, Line, fail, ok, warn
 from wacampaign.core.template.differ import differ
-from wacampaign.core.template.kinds import BODY_LENGTH, LENGTHS
+from wacampaign.core.template.kinds import BODY_LENGTH
 from wacampaign.core.template.shape import shape_of
 from wacampaign.core.template.values import filled_length
 from wacampaign.core.templates import KnownTemplate
@@ -41,9 +41,9 @@ class RowRules:
 def rules_of(components: Sequence[Mapping[str, Any]], parameter_format: str | None) -> RowRules:
     """The rules of one template. Raises `UnusableTemplate`."""
     shape = shape_of(components, parameter_format)
-    roles = tuple(slot.role for slot in shape.slots())
+    slots = tuple(shape.slots())
     room = BODY_LENGTH - (filled_length(components, ()) or 0)
-    return RowRules(roles, tuple(LENGTHS[role] for role in roles), room)
+    return RowRules(tuple(slot.role for slot in slots), tuple(slot.limit for slot in slots), room)
 
 
 @dataclass(slots=True)

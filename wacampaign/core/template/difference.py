@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from wacampaign.core.cells import cell
 from wacampaign.core.masking import mask_secrets
-from wacampaign.core.template.kinds import BODY_LENGTH, LENGTHS
+from wacampaign.core.template.kinds import BODY_LENGTH
 from wacampaign.core.template.shape import Slot
 from wacampaign.core.template.values import (
     as_text,
@@ -83,7 +83,7 @@ def value_differences(slot: Slot, value: object) -> Iterator[Difference]:
         )
         return
     is_suffix = slot.role == "suffix"
-    faults = faults_of_value(text, LENGTHS[slot.role], coupon=slot.role == "coupon")
+    faults = faults_of_value(text, slot.limit, coupon=slot.role == "coupon")
     for code, what, expected in faults:
         if code in ("empty", "zero_width") and is_suffix:
             code, what = "button_suffix_missing", "is missing"

@@ -1,8 +1,10 @@
 """Rules of a header media's repair: what may be replaced, by what, and on which number."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from wacampaign.core.template.shape import Shape, UnusableTemplate, shape_of
+from wacampaign.core.template.shape import UnusableTemplate, shape_of
+from wacampaign.core.template.slots import Button, Shape
 
 #: Different media of one template from which each recipient (or group of them) is taken to have its
 #: own: two or three are variants of one campaign, and the plan names them.
@@ -34,5 +36,10 @@ def _places(shape: Shape) -> object:
     return (
         [(slot.role, slot.type, slot.parameter_name) for slot in shape.slots()],
         len(shape.body),
-        [(button.index, button.sub_type, button.repeats_code) for button in shape.buttons],
+        _needed(shape.buttons),
+        [(len(card.body), _needed(card.buttons)) for card in shape.cards if card.is_needed],
     )
+
+
+def _needed(buttons: Sequence[Button]) -> list[object]:
+    return [(b.index, b.sub_type, b.repeats_code) for b in buttons if b.is_needed]

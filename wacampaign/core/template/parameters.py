@@ -10,7 +10,15 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from wacampaign.core.cells import cell
-from wacampaign.core.template.shape import Button, Shape, Slot
+from wacampaign.core.template.kinds import (
+    LATITUDE_MAX,
+    LONGITUDE_MAX,
+    PRODUCTS_MAX,
+    SECTION_TITLE_LENGTH,
+    SECTIONS_MAX,
+    SLOT_KINDS,
+)
+from wacampaign.core.template.slots import Button, Card, Shape, Slot
 from wacampaign.core.template.values import is_link
 
 #: What stands for a slot's value in the form, or None where a row leaves it out.
@@ -20,9 +28,6 @@ Mark = Callable[[Slot], str | None]
 encode_string: Final = json.encoder.encode_basestring_ascii
 _MILLISECONDS: Final = re.compile(r"[0-9]{13}")
 _DEGREES: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]+)?")
-#: Meta's bounds of a multi-product message: sections, and products in all of them.
-SECTIONS_MAX: Final = 10
-PRODUCTS_MAX: Final = 30
 
 
 def template_form(name: str, language: str, shape: Shape, mark: Mark) -> dict[str, Any]:
@@ -44,10 +49,16 @@ def template_form(name: str, language: str, shape: Shape, mark: Mark) -> dict[st
                 + _buttons(card.buttons, card.body, mark),
             }
             for n, card in enumerate(shape.cards)
+            if card.is_needed or is_given(card, mark)
         ]
         components.append({"type": "carousel", "cards": cards})
     template = {"name": name, "language": {"code": language}}
     return template | {"components": components} if components else template
+
+
+def is_given(card: Card, mark: Mark) -> bool:
+    """Whether a row brings anything for the card."""
+    return any(mark(slot) is not None for slot in card.slots())
 
 
 def _components(header: Sequence[Slot], body: Sequence[Slot], mark: Mark) -> list[dict[str, Any]]:
@@ -60,20 +71,8 @@ def _components(header: Sequence[Slot], body: Sequence[Slot], mark: Mark) -> lis
     return components
 
 
-#: What a value is called inside its parameter, where that is not its slot's role.
-_FIELDS: Final[Mapping[str, str]] = {
-    "place_name": "name",
-    "place_address": "address",
-    "product": "product_retailer_id",
-    "catalog": "catalog_id",
-    "thumbnail": "thumbnail_product_retailer_id",
-    "lead_product": "thumbnail_product_retailer_id",
-    "products": "sections",
-}
-
-
 def _fields(slots: Sequence[Slot], mark: Mark) -> dict[str, str]:
-    given = ((_FIELDS.get(slot.role, slot.role), mark(slot)) for slot in slots)
+    given = ((SLOT_KINDS[slot.role].field, mark(slot)) for slot in slots)
     return {field: value for field, value in given if value is not None}
 
 
@@ -96,21 +95,29 @@ def _text(slot: Slot, value: str | None) -> dict[str, Any]:
 def _buttons(buttons: Sequence[Button], body: Sequence[Slot], mark: Mark) -> list[dict[str, Any]]:
     components = []
     for button in buttons:
+        parameter = _parameter(button, body, mark)
+        if parameter is None and not button.is_needed:
+            continue
         component: dict[str, Any] = {
             "type": "button",
             "sub_type": button.sub_type,
             "index": button.index,
         }
-        if button.slots:
-            kind = button.slots[0].type
-            if kind == "action":
-                parameter: dict[str, Any] = {"type": kind, kind: _fields(button.slots, mark)}
-            else:
-                slot = body[0] if button.repeats_code else button.slots[0]
-                parameter = {"type": kind, kind: mark(slot)}
+        # Meta: where the parameters are left out, it shows the catalog's first product, and calls
+        # the flow's token "unused".
+        if parameter is not None:
             component["parameters"] = [parameter]
         components.append(component)
     return components
+
+
+def _parameter(button: Button, body: Sequence[Slot], mark: Mark) -> dict[str, Any] | None:
+    kind = button.slots[0].type
+    if kind == "action":
+        fields = _fields(button.slots, mark)
+        return {"type": kind, kind: fields} if fields else None
+    value = mark(body[0] if button.repeats_code else button.slots[0]) or button.own_value
+    return {"type": kind, kind: value} if value else None
 
 
 # --- values ------------------------------------------------------------------------------------
@@ -121,11 +128,16 @@ def _medium(value: str) -> str:
     return f'"{"link" if is_link(value) else "id"}":{encode_string(value)}'
 
 
-def _degrees(value: str) -> str:
-    value = cell(value).replace(",", ".") if value.count(",") == 1 else cell(value)
-    if not _DEGREES.fullmatch(value):
-        raise ValueError("is no number of degrees, such as 51.5072")
-    return encode_string(value)
+def _degrees(most: int) -> Callable[[str], str]:
+    def write(value: str) -> str:
+        value = cell(value).replace(",", ".") if value.count(",") == 1 else cell(value)
+        if not _DEGREES.fullmatch(value):
+            raise ValueError("is no number of degrees, such as 51.5072")
+        if abs(float(value)) > most:
+            raise ValueError(f"is not between -{most} and {most} degrees")
+        return encode_string(value)
+
+    return write
 
 
 def _milliseconds(value: str) -> str:
@@ -145,6 +157,10 @@ def sections_of(value: str) -> list[dict[str, Any]]:
         ids = [cell(product) for product in products.split(",") if cell(product)]
         if not colon or not cell(title) or not ids:
             raise ValueError("is no list of sections, such as Lamps: A1, A2; Chairs: B1")
+        if len(cell(title)) > SECTION_TITLE_LENGTH:
+            raise ValueError(
+                f"has a section's title of more than {SECTION_TITLE_LENGTH} characters"
+            )
         items = [{"product_retailer_id": product} for product in ids]
         sections.append({"title": cell(title), "product_items": items})
     if not 1 <= len(sections) <= SECTIONS_MAX:
@@ -159,14 +175,30 @@ def _sections(value: str) -> str:
     return json.dumps(sections_of(value), separators=(",", ":"))
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(name)  # NaN and its like are no JSON, though Python reads them
+
+
+def _object(value: str) -> str:
+    """Data of a flow, as it is written in the row, on one line."""
+    try:
+        data = json.loads(value, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict) or not data:
+        raise ValueError('is no JSON object, such as {"name": "Asha"}')
+    return json.dumps(data, separators=(",", ":"))
+
+
 #: How a value is written, by its slot's role, where it is no plain text. Each raises `ValueError`,
 #: whose text goes after the value's name.
 WRITERS: Final[Mapping[str, Callable[[str], str]]] = {
     "media": _medium,
-    "latitude": _degrees,
-    "longitude": _degrees,
+    "latitude": _degrees(LATITUDE_MAX),
+    "longitude": _degrees(LONGITUDE_MAX),
     "expires": _milliseconds,
     "products": _sections,
+    "flow_data": _object,
 }
 
 

@@ -8,133 +8,45 @@ or without parameters, is in neither: sends without it fail with 131009 (public 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 
 from wacampaign.core.template.header_kinds import HEADER_KINDS
-from wacampaign.core.template.kinds import SLOT_KINDS
+from wacampaign.core.template.kinds import (
+    BUTTON_KINDS,
+    CARDS_MAX,
+    HEADER_SLOTS,
+    OFFER_COUPON_LENGTH,
+    SLOT_KINDS,
+    UNFIT_COMPONENTS,
+    ButtonKind,
+)
+from wacampaign.core.template.slots import Button, Card, Shape, Slot, folded
+
+__all__ = ["Button", "Card", "Shape", "Slot", "UnusableTemplate", "folded", "shape_of"]
 
 _VARIABLE: Final = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
-_FOLDED_AWAY: Final = re.compile(r"[\W_]+")
-
-#: Buttons whose parameters no row of a list can hold, and why.
-_UNFIT_BUTTONS: Final = {
-    "ORDER_DETAILS": "each message takes a whole order with its items, taxes and payment settings",
-}
-
-#: Headers that are no medium and no text: the roles of their slots.
-_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "location": ("latitude", "longitude", "place_name", "place_address"),
-    "product": ("product", "catalog"),
-}
-#: Buttons whose values are one `action`: the roles of their slots.
-_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "CATALOG": ("thumbnail",),
-    "MPM": ("lead_product", "products"),
-}
 
 #: Where Meta's one-time passwords point to: GET shows many OTP buttons as URL buttons.
 OTP_URL: Final = re.compile(r"^https?://(?:www\.)?whatsapp\.com/otp/", re.IGNORECASE)
 
 
+#: What a button's value is called after the button.
+_SAID: Final[Mapping[str, str]] = {
+    "suffix": "URL ending",
+    "code": "code",
+    "coupon": "coupon code",
+    "payload": "payload",
+    "flow_token": "flow token",
+    "flow_data": "flow data",
+    "thumbnail": "thumbnail",
+    "lead_product": "lead product",
+    "products": "products",
+}
+
+
 class UnusableTemplate(ValueError):  # noqa: N818 - reported to people, not raised as a bug
     """No row's variables can fill this template; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One place that a row fills."""
-
-    #: Which kind of place: a key of `SLOT_KINDS`.
-    role: str
-    #: Meta's parameter type, such as `text`, `video`, `coupon_code`, `location`.
-    type: str
-    #: For people, such as `body {{1}}`; no two slots of a template have the same.
-    label: str
-    #: Of NAMED templates.
-    parameter_name: str | None = None
-    #: Key of the payload under which a row may bring it. None: it must, under its number.
-    key: str | None = None
-    #: Names of a contact list's column that mean it, folded (`folded`); the most exact first.
-    column_names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """A button that every message must name."""
-
-    #: Position among all buttons, from "0".
-    index: str
-    sub_type: str
-    #: What a row brings for it; without any it is named all the same.
-    slots: tuple[Slot, ...] = ()
-    #: One-time passwords: the value is the body's, and takes no variable of its own.
-    repeats_code: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One card of a carousel."""
-
-    header: tuple[Slot, ...]
-    body: tuple[Slot, ...]
-    buttons: tuple[Button, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The slots of a template, in the order in which variables fill them."""
-
-    #: One text or medium, or the parts of a location or of a product.
-    header: tuple[Slot, ...]
-    body: tuple[Slot, ...]
-    #: When a limited-time offer ends.
-    offer: Slot | None
-    #: Only those that a message must name.
-    buttons: tuple[Button, ...]
-    #: All of them must be sent.
-    cards: tuple[Card, ...] = ()
-
-    def _all(self) -> Iterator[Slot]:
-        yield from self.header
-        yield from self.body
-        if self.offer is not None:
-            yield self.offer
-        yield from _of_buttons(self.buttons)
-        for card in self.cards:
-            yield from card.header
-            yield from card.body
-            yield from _of_buttons(card.buttons)
-
-    def slots(self) -> Iterator[Slot]:
-        """What a row must bring: one for each variable, from `var1` on."""
-        return (slot for slot in self._all() if slot.key is None)
-
-    def optional(self) -> Iterator[Slot]:
-        """What a row may bring, under the payload's key `slot.key`."""
-        return (slot for slot in self._all() if slot.key is not None)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """`names[i]` says what `var{i+1}` fills, such as `body {{1}}`."""
-        return tuple(slot.label for slot in self.slots())
-
-    @property
-    def count(self) -> int:
-        """Variables in all, header media included."""
-        return len(self.names)
-
-    @property
-    def header_media(self) -> str | None:
-        """`image`, `video`, `document` or `gif`; None: then `var1` is no medium."""
-        header = self.header[:1]
-        return header[0].type if header and header[0].role == "media" else None
-
-
-def folded(name: str) -> str:
-    """A name as columns and variables are compared: small letters and digits, whatever is between
-    them left out. A dot stays: it divides a card's name from its slot's."""
-    return ".".join(_FOLDED_AWAY.sub("", part) for part in name.casefold().split("."))
 
 
 def shape_of(components: Sequence[Mapping[str, Any]], parameter_format: str | None = None) -> Shape:
@@ -145,27 +57,46 @@ def shape_of(components: Sequence[Mapping[str, Any]], parameter_format: str | No
     """
     parts = _by_type(components)
     named = _is_named(parameter_format, parts.get("HEADER", {}), parts.get("BODY", {}))
+    for kind in parts:
+        if kind in UNFIT_COMPONENTS:
+            raise UnusableTemplate(
+                f"it has a component {kind}, which no list can fill: {UNFIT_COMPONENTS[kind]}"
+            )
     reading = _Reading(named)
     header = reading.header(parts)
     body = reading.body(parts)
     offer = reading.offer(parts)
     buttons = reading.buttons(parts)
-    cards = _objects(parts.get("CAROUSEL", {}).get("cards") or (), "the template's cards")
-    if "CAROUSEL" in parts and not cards:
+    return Shape(header, body, offer, buttons, tuple(_cards(parts, named)))
+
+
+def _cards(parts: Mapping[str, Mapping[str, Any]], named: bool) -> Iterator[Card]:
+    if "CAROUSEL" not in parts:
+        return
+    cards = _objects(parts["CAROUSEL"].get("cards") or (), "the template's cards")
+    if not cards:
         raise UnusableTemplate("the template's CAROUSEL has no cards; sync the templates")
-    return Shape(
-        header,
-        body,
-        offer,
-        buttons,
-        tuple(_card(n, card, named) for n, card in enumerate(cards, start=1)),
-    )
+    components = [_by_type(card.get("components")) for card in cards]
+    for n, of_card in enumerate(components, start=1):
+        yield _card(n, of_card, named)
+    # "An approved template with two product cards can be used to send up to 10 cards"; of media
+    # cards, a message "must include a card for every card defined on the template".
+    if all(_format(of_card) == "product" for of_card in components):
+        for n in range(len(cards) + 1, CARDS_MAX + 1):
+            yield _card(n, components[0], named, is_needed=False)
 
 
-def _card(n: int, card: Mapping[str, Any], named: bool) -> Card:
-    parts = _by_type(card.get("components"))
-    reading = _Reading(named, f"card {n} ", f"card{n}.")
-    return Card(reading.header(parts), reading.body(parts), reading.buttons(parts))
+def _card(
+    n: int, parts: Mapping[str, Mapping[str, Any]], named: bool, *, is_needed: bool = True
+) -> Card:
+    reading = _Reading(named, f"card {n} ", f"card{n}.", is_needed=is_needed)
+    return Card(reading.header(parts), reading.body(parts), reading.buttons(parts), is_needed)
+
+
+def _format(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    """The header's, in small letters; "" without one."""
+    header = parts.get("HEADER")
+    return str(header.get("format") or "TEXT").lower() if header else ""
 
 
 def _by_type(components: Any) -> dict[str, Mapping[str, Any]]:
@@ -218,17 +149,21 @@ def _repeats_code(button: Mapping[str, Any]) -> bool:
 class _Reading:
     """Reads the components of a template, or of one card of its carousel, into slots."""
 
-    def __init__(self, named: bool, where: str = "", column: str = "") -> None:
+    def __init__(
+        self, named: bool, where: str = "", column: str = "", *, is_needed: bool = True
+    ) -> None:
         self._named = named
         #: What goes before a label, such as `card 2 `, and before a column's name: `card2.`.
         self._where = where
         self._column = column
+        #: False: a row may leave all of it out.
+        self._is_needed = is_needed
 
     def header(self, parts: Mapping[str, Mapping[str, Any]]) -> tuple[Slot, ...]:
         part = parts.get("HEADER")
         if not part:
             return ()
-        kind = str(part.get("format") or "TEXT").lower()
+        kind = _format(parts)
         if kind == "text":
             slots = self._texts("header", part)
             if len(slots) > 1:
@@ -236,12 +171,12 @@ class _Reading:
                     "a text header can have one variable only; sync the templates"
                 )
             return slots
-        if kind in _HEADERS:
+        if kind in HEADER_SLOTS:
             return tuple(
-                self._slot(role, f"header {role.replace('_', ' ')}") for role in _HEADERS[kind]
+                self._slot(role, f"header {role.replace('_', ' ')}") for role in HEADER_SLOTS[kind]
             )
         if kind not in HEADER_KINDS:
-            kinds = ", ".join(name.upper() for name in ("text", *HEADER_KINDS, *_HEADERS))
+            kinds = ", ".join(name.upper() for name in ("text", *HEADER_KINDS, *HEADER_SLOTS))
             raise UnusableTemplate(
                 f"templates with a {kind.upper()} header cannot be sent: only {kinds} headers can"
             )
@@ -268,39 +203,62 @@ class _Reading:
         return self._slot("expires", "the offer's end") if offer.get("has_expiration") else None
 
     def buttons(self, parts: Mapping[str, Mapping[str, Any]]) -> tuple[Button, ...]:
-        return tuple(self._buttons(self._raw_buttons(parts)))
+        return tuple(self._buttons(self._raw_buttons(parts), "LIMITED_TIME_OFFER" in parts))
 
     def _raw_buttons(self, parts: Mapping[str, Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         return _objects(parts.get("BUTTONS", {}).get("buttons") or (), "the template's buttons")
 
-    def _buttons(self, buttons: Sequence[Mapping[str, Any]]) -> Iterator[Button]:
+    def _buttons(
+        self, buttons: Sequence[Mapping[str, Any]], beside_offer: bool
+    ) -> Iterator[Button]:
         for position, button in enumerate(buttons):
-            kind = str(button.get("type", "")).upper()
-            index = str(position)
+            type_ = str(button.get("type", "")).upper()
+            kind = BUTTON_KINDS["OTP"] if _repeats_code(button) else BUTTON_KINDS.get(type_)
             text = str(button.get("text") or "")
             label = f'button {position + 1} "{text}"' if text else f"button {position + 1}"
-            names = [f"button{position + 1}", text]
-            if kind in _UNFIT_BUTTONS:
+            if kind is None or kind.sub_type is None:
+                continue
+            if kind.unfit:
                 raise UnusableTemplate(
-                    f"{label} is of type {kind}, which no list can fill: {_UNFIT_BUTTONS[kind]}"
+                    f"{label} is of type {type_}, which no list can fill: {kind.unfit}"
                 )
-            if _repeats_code(button):
-                slot = self._slot("code", f"{label} code")
-                yield Button(index, "url", (slot,), repeats_code=True)
-            elif kind == "URL" and _VARIABLE.search(str(button.get("url") or "")):
-                names.insert(0, f"url{position + 1}")
-                slot = self._slot("suffix", f"{label} URL ending", names=names)
-                yield Button(index, "url", (slot,))
-            elif kind == "COPY_CODE":
-                slot = self._slot("coupon", f"{label} coupon code", names=names)
-                yield Button(index, "copy_code", (slot,))
-            elif kind in _ACTIONS:
-                roles = _ACTIONS[kind]
-                slots = (self._slot(role, f"{label} {role.replace('_', ' ')}") for role in roles)
-                yield Button(index, kind.lower(), tuple(slots))
-            elif kind == "FLOW":
-                yield Button(index, "flow")
-            # All others (quick replies, phone numbers, fixed URLs) need nothing.
+            if type_ == "URL" and not _repeats_code(button):
+                if not _VARIABLE.search(str(button.get("url") or "")):
+                    continue
+            elif not kind.slots:
+                continue
+            slots = self._button_slots(kind, position, label, text, beside_offer)
+            # In a carousel, Meta's form names each quick reply.
+            in_card = bool(self._column) and type_ == "QUICK_REPLY"
+            yield Button(
+                str(position),
+                kind.sub_type,
+                slots,
+                repeats_code=_repeats_code(button),
+                is_needed=kind.is_needed or type_ == "URL" or in_card,
+                own_value=text if in_card else "",
+            )
+
+    def _button_slots(
+        self, kind: ButtonKind, position: int, label: str, text: str, beside_offer: bool
+    ) -> tuple[Slot, ...]:
+        n = position + 1
+        slots = []
+        for role in kind.slots:
+            names = [f"button{n}", text]
+            if role == "suffix":
+                names.insert(0, f"url{n}")
+            elif role == "payload":
+                names = [f"payload{n}"]
+            elif kind.slots != ("coupon",):
+                names = []
+            slot = self._slot(role, f"{label} {_SAID[role]}", names=names)
+            if role == "payload":  # a template may have several quick replies
+                slot = replace(slot, key=f"{slot.key}{n}")
+            if role == "coupon" and beside_offer:
+                slot = replace(slot, limit=OFFER_COUPON_LENGTH)
+            slots.append(slot)
+        return tuple(slots)
 
     def _texts(self, where: str, part: Mapping[str, Any]) -> tuple[Slot, ...]:
         names = _names(part)
@@ -329,18 +287,14 @@ class _Reading:
         parameter_name: str | None = None,
     ) -> Slot:
         kind = SLOT_KINDS[role]
-        columns = (self._column + folded(name) for name in (*names, *kind.columns))
+        called = [folded(name) for name in (*names, *kind.columns) if folded(name)]
+        key = kind.key or (None if self._is_needed else called[0])
         return Slot(
             role,
             parameter_type or kind.type,
             self._where + label,
             parameter_name,
-            kind.key and self._column + kind.key,
-            tuple(dict.fromkeys(columns)),
+            key and self._column + key,
+            tuple(dict.fromkeys(self._column + name for name in called)),
+            kind.limit,
         )
-
-
-def _of_buttons(buttons: Sequence[Button]) -> Iterator[Slot]:
-    for button in buttons:
-        if not button.repeats_code:
-            yield from button.slots
