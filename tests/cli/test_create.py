@@ -136,7 +136,17 @@ def test_it_creates_and_starts(
         (str(919000000001 + i), ("hello", "b")[i % 2], f"Person {i}", "ready") for i in range(7)
     ]
 
-    done = run(*command(csv, "--yes", "--start", "--name", "again", "--json"))
+    # The same list with the same template, under another name.
+    twice = command(csv, "--yes", "--start", "--name", "again", "--json")
+    done = run(*twice)
+    assert done.exit_code == 6
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert (error["code"], error["changed"]) == ("created_before", False)
+    assert "the same list with the same template already: offer" in error["message"]
+    assert "created 0 s ago, paused: 0 of 7 sent" in error["message"]
+    assert f"wacampaign queue-stats {short_id}" in error["suggestion"]
+    assert campaigns(sql) == [("offer", "paused", 7, 1)]
+    done = run(*twice, "--again")
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
     assert answer["campaign"]["status"] == "running"
@@ -144,7 +154,16 @@ def test_it_creates_and_starts(
     assert campaigns(sql) == [("again", "running", 7, 1), ("offer", "paused", 7, 1)]
 
     done = run(*command(csv, "--dry-run"))
-    assert "NOTE: 1 campaign is named 'offer' already; use ids then" in done.stdout
+    assert "NOTE: 1 campaign is named 'offer' already; it takes --again" in done.stdout
+    assert "the same list with the same template already: again" in done.stdout
+    # Under its name, before the list is read.
+    Path(csv).write_text("phone,name\n" + people(3, first=919000009001))
+    done = run(*command(csv, "--yes"))
+    assert done.exit_code == 6
+    assert "a campaign of this name already: offer" in done.stderr
+    assert run(*command(csv, "--yes", "--name", "third")).exit_code == 0
+    assert run("cancel", "third", "--yes").exit_code == 0
+    assert run(*command(csv, "--yes", "--name", "third")).exit_code == 0
 
 
 def test_the_number_may_be_given_by_its_digits(wacampaign: Wacampaign, sql: SQL) -> None:

@@ -116,7 +116,7 @@ def look(
 ) -> Preflight:
     survey = LaneSurvey(LANE, 100, tuple(groups), not_grouped)
     answer = templates if isinstance(templates, Unanswered) else tuple(templates)
-    return judge(facts, people, [survey], {"n1": MetaFacts(number, {"hello": answer})}, media)
+    return judge(facts, people, [], [survey], {"n1": MetaFacts(number, {"hello": answer})}, media)
 
 
 def only(found: Preflight, line: str) -> Line:

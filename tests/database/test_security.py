@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -338,6 +338,11 @@ async def look_before_start(store: Store, number: str) -> None:
     rules = rules_of(facts.known[0].components, facts.known[0].parameter_format)
     assert (await ready.survey(campaign, facts.lanes[0], rules)).rows == 3
     assert (await ready.people(campaign)).people == 3
+    other = await add_campaign(store, number, 3, first_phone=500)
+    assert [(one.other.id, one.will) for one in await ready.repeats(campaign)] == [(other, 3)]
+    await Campaigns(store).keep_list(UUID(campaign), 3, [1, 2, 3])
+    assert len(await Campaigns(store).repeated_by("x", ["hello"], 3, [1, 2, 3])) == 1
+    await Campaigns(store).set_status(other, "cancel", "test")
     assert await Campaigns(store).schedule(campaign, "2099-01-01T00:00:00Z", "test")
     assert await Campaigns(store).due_campaigns([campaign]) == []
     assert not await Campaigns(store).start_scheduled(campaign, "test")

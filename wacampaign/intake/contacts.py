@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.cells import cell
+from wacampaign.core.list_sketch import sketch
 from wacampaign.core.numbering_plans import calling_code, is_region
 from wacampaign.core.phone_set import PhoneSet
 from wacampaign.core.phones import phone_reader
@@ -96,6 +97,9 @@ class Survey:
     #: The file that lists every row left out, or None when there is none or none was wanted.
     rejected_file: Path | None
     default_region: str | None
+    #: People among the accepted rows, and their `sketch`: by it the list is known again.
+    people: int
+    sketch: tuple[int, ...] = field(repr=False)
     #: Size in bytes and modification time in ns when surveyed.
     fingerprint: tuple[int, int]
     #: One byte a row: 1 where it was accepted.
@@ -174,7 +178,8 @@ def survey(
             if wrong := first_fault([cell(value) for value in fields[1:]]):
                 reject(record, Fault.VALUE, wrong)
                 continue
-            if not allow_repeats and (first := seen.add(phone, record.line)):
+            first = seen.add(phone, record.line)
+            if first and not allow_repeats:
                 reject(record, Fault.REPEAT, f"the same recipient as line {first}")
                 continue
             accepted.append(1)
@@ -195,6 +200,8 @@ def survey(
         first_rejections=tuple(samples),
         rejected_file=rejected.path if write_rejected and faults.total() else None,
         default_region=default_region,
+        people=len(seen),
+        sketch=sketch(seen),
         fingerprint=fingerprint,
         accepted_rows=bytes(accepted),
     )

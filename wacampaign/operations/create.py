@@ -1,11 +1,12 @@
 """A campaign of a contact list: what would be created, and its start once all contacts are in."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from wacampaign.core.campaign.repeats import EarlierCampaign, told_again
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan, Progress
@@ -33,7 +34,7 @@ class Source:
     number: KnownNumber
     choice: Choice
     #: Campaigns that have its name already.
-    namesakes: int
+    namesakes: tuple[EarlierCampaign, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Draft:
 
     campaign: NewCampaign
     source: Source
+    #: Campaigns that had the same list and a template of it within a week.
+    earlier: tuple[EarlierCampaign, ...] = ()
 
     @property
     def estimated_seconds(self) -> float | None:
@@ -52,12 +55,50 @@ class Draft:
         return self.campaign.surveyed.accepted / number.rate_now
 
 
-async def look(store: Store, number: str, templates: Sequence[str], name: str) -> Source:
-    """The number and templates that are meant. Raises what finding and choosing them raises."""
+class CreatedBefore(Refused):
+    """There is such a campaign already: the same messages would go to the same people again."""
+
+    code = "created_before"
+
+
+async def look(
+    store: Store, number: str, templates: Sequence[str], name: str, *, again: bool
+) -> Source:
+    """The number and templates that are meant.
+
+    Raises what finding and choosing them raises, and `CreatedBefore` for a name that a campaign
+    has, unless `again`.
+    """
     sender = await find_number(store, number)
     choice = choose_templates(await Templates(store).of(sender.id), sender, templates)
-    namesakes = sum(campaign.name == name for campaign in await Campaigns(store).find(name))
-    return Source(sender, choice, namesakes)
+    namesakes = await Campaigns(store).repeated_by(name, choice.names)
+    if namesakes and not again:
+        raise CreatedBefore(
+            told_again(namesakes),
+            "if that is meant: the same command with --again, or another --name;"
+            f" to look: wacampaign queue-stats {namesakes[0].short_id}",
+        )
+    return Source(sender, choice, tuple(namesakes))
+
+
+async def look_for_repeats(store: Store, draft: Draft, *, again: bool) -> Draft:
+    """The draft with the campaigns that had its list within a week.
+
+    Raises `CreatedBefore` when there is one, unless `again`.
+    """
+    campaign = draft.campaign
+    surveyed = campaign.surveyed
+    found = await Campaigns(store).repeated_by(
+        campaign.name, campaign.templates, surveyed.people, surveyed.sketch
+    )
+    earlier = tuple(one for one in found if one.same_list)
+    if earlier and not again:
+        raise CreatedBefore(
+            told_again(earlier),
+            "if that is meant: the same command with --again;"
+            f" to look: wacampaign queue-stats {earlier[0].short_id}",
+        )
+    return replace(draft, earlier=earlier)
 
 
 def draft(
@@ -134,9 +175,12 @@ def _notes(draft: Draft) -> Iterator[str]:
         yield f"takes about {_duration(seconds)} at {number.rate_now:,.0f} a second"
     else:
         yield "NOTE: the number is not active: nothing is sent from it until it is"
+    if draft.earlier:
+        yield f"NOTE: {told_again(draft.earlier)}; it takes --again"
     if source.namesakes:
-        are = "campaigns are" if source.namesakes > 1 else "campaign is"
-        yield f"NOTE: {source.namesakes} {are} named {campaign.name!r} already; use ids then"
+        n = len(source.namesakes)
+        are = "campaigns are" if n > 1 else "campaign is"
+        yield f"NOTE: {n} {are} named {campaign.name!r} already; it takes --again, and then ids"
 
 
 def _samples(campaign: NewCampaign) -> list[str]:

@@ -77,6 +77,8 @@ class Filling:
                 invalid=campaign.surveyed.rejected,
                 actor=self._actor,
             )
+            surveyed = campaign.surveyed
+            await self._campaigns.keep_list(campaign.id, surveyed.people, surveyed.sketch)
             while batch is not None:
                 # The next batch is read while the database writes this one.
                 writing = asyncio.create_task(self._write(batch))

@@ -51,12 +51,13 @@ async def run_preflight(
     asking = asyncio.create_task(_ask_meta(settings, facts, tokens))
     try:
         people = await ready.people(campaign_id)
+        repeats = await ready.repeats(campaign_id)
         surveys = await _survey(ready, facts, progress)
         media = await look_at_media(settings, facts, surveys, tokens)
         meta = await asking
     finally:
         asking.cancel()
-    return judge(facts, people, surveys, meta, media)
+    return judge(facts, people, repeats, surveys, meta, media)
 
 
 async def _survey(ready: PreflightFacts, facts: Readiness, progress: Progress) -> list[LaneSurvey]:

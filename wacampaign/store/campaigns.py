@@ -5,6 +5,7 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.repeats import REPEAT_DAYS, SAME_LIST, EarlierCampaign
 from wacampaign.core.campaign.state import Stats, read_stats
 from wacampaign.core.reading import read
 from wacampaign.store.store import Capability
@@ -39,6 +40,28 @@ class Campaigns(Capability):
     async def create(self, **campaign: Unpack[EmptyCampaign]) -> None:
         """A paused campaign without rows."""
         await self._store.call("create", **campaign)
+
+    async def repeated_by(
+        self, name: str, templates: Sequence[str], people: int = 0, sketch: Sequence[int] = ()
+    ) -> list[EarlierCampaign]:
+        """Campaigns that a new one would repeat, newest first: by name, and by list if `sketch`
+        (`core.list_sketch.sketch` of its `people`) is given."""
+        answer = await self._store.call_list(
+            "repeated_by",
+            name=name,
+            templates=list(templates),
+            recipients=people,
+            sketch=list(sketch),
+            share=SAME_LIST,
+            days=REPEAT_DAYS,
+        )
+        return [read(EarlierCampaign, one) for one in answer]
+
+    async def keep_list(self, campaign_id: UUID, people: int, sketch: Sequence[int]) -> None:
+        """Remembers what a campaign's list looks like."""
+        await self._store.call(
+            "keep_list", campaign_id=str(campaign_id), recipients=people, sketch=list(sketch)
+        )
 
     async def enqueue(self, campaign_id: UUID, number_id: str, rows: NewRows) -> None:
         """Writes rows into the queue."""

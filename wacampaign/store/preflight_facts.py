@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.repeats import REPEAT_DAYS, Repeats
 from wacampaign.core.campaign.state import Hold
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.preflight.facts import (
@@ -42,6 +44,21 @@ class PreflightFacts(Capability):
         answer = await self._store.call("readiness_recipients", campaign_id=campaign_id)
         samples = tuple((one["phone"] or "", one["n"]) for one in answer["samples"])
         return read(People, answer, samples=samples)
+
+    async def repeats(self, campaign_id: str) -> list[Repeats]:
+        """Other campaigns of the last days that have recipients and templates in common with it."""
+        days = REPEAT_DAYS
+        found = []
+        others = await self._store.call_list("readiness_others", campaign_id=campaign_id, days=days)
+        for one in others:
+            other = read(CampaignName, one)
+            # One call each: two campaigns of a million take some seconds of the 8 s of REST.
+            answer = await self._store.call(
+                "readiness_repeats", campaign_id=campaign_id, other_id=other.id, days=days
+            )
+            if answer["got"] or answer["will"]:
+                found.append(read(Repeats, answer, other=other))
+        return found
 
     async def survey(
         self, campaign_id: str, lane: UnsentLane, rules: RowRules, on_page: PageRead | None = None

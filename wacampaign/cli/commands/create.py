@@ -22,6 +22,7 @@ from wacampaign.operations.create import (
     create_plan,
     draft,
     look,
+    look_for_repeats,
     not_started,
     start_created,
 )
@@ -67,6 +68,13 @@ def create(
     allow_repeats: Annotated[
         bool, typer.Option("--allow-repeats", help="Send to a recipient as often as he is listed.")
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Also when a campaign has this name, or had this list within a week.",
+        ),
+    ] = False,
     default_region: Annotated[
         str | None,
         typer.Option(
@@ -92,7 +100,7 @@ def create(
     """
     settings = read_settings(env_file, store)
     templates = [cell(part) for text in template for part in text.split(",") if cell(part)]
-    source = with_store(settings, look, number, templates, name or csv.stem)
+    source = with_store(settings, look, number, templates, name or csv.stem, again=again or dry_run)
     with progress_bar(f"checking {csv.name}") as advance:
         made = draft(
             source,
@@ -103,6 +111,7 @@ def create(
             write_rejected=not dry_run,
             on_progress=advance,
         )
+    made = with_store(settings, look_for_repeats, made, again=again or dry_run)
     campaign, plan = made.campaign, create_plan(made, start=start)
     goes_on = agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
     live_workers = 0

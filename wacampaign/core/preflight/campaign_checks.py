@@ -1,16 +1,17 @@
 """The campaign itself: its state, contacts and recipients, what holds it, and how long it takes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from wacampaign.core.campaign.repeats import Repeats
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.preflight.facts import People, Readiness
 from wacampaign.core.preflight.model import Line, fail, merged, ok, warn
 from wacampaign.core.words import local_time, rows
 
 
-def campaign_lines(facts: Readiness, people: People) -> Iterator[Line]:
-    """Whether it may start, and whether everybody is in its queue, once."""
+def campaign_lines(facts: Readiness, people: People, repeats: Sequence[Repeats]) -> Iterator[Line]:
+    """Whether it may start, and whether everybody is in its queue, once, and in no other's."""
     short = facts.short_id
     yield _state(facts)
     if facts.missing:
@@ -34,6 +35,8 @@ def campaign_lines(facts: Readiness, people: People) -> Iterator[Line]:
             f"start it, then: wacampaign restart-stuck {short}",
         )
     yield _recipients(people, short)
+    for repeat in repeats:
+        yield warn("recipients", repeat.told, f"if that is not meant: wacampaign cancel {short}")
 
 
 def _state(facts: Readiness) -> Line:

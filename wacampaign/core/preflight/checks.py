@@ -11,6 +11,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from wacampaign.core.campaign.repeats import Repeats
 from wacampaign.core.preflight.campaign_checks import campaign_lines, standing_lines
 from wacampaign.core.preflight.facts import (
     LaneSurvey,
@@ -31,12 +32,13 @@ from wacampaign.core.preflight.template_checks import template_lines
 def judge(
     facts: Readiness,
     people: People,
+    repeats: Sequence[Repeats],
     surveys: Sequence[LaneSurvey],
     meta: Mapping[str, MetaFacts],
     media: MediaFacts,
 ) -> Preflight:
     """The preflight; `meta` is by the number's id in the database."""
-    lines: list[Line] = [*campaign_lines(facts, people)]
+    lines: list[Line] = [*campaign_lines(facts, people, repeats)]
     lines += merged(
         line
         for lane in facts.lanes
