@@ -162,6 +162,10 @@ class SandboxControl:
             yield from _items(answer)
             after = answer["next"]
 
+    def messages(self) -> list[dict[str, Any]]:
+        """The last 1,000 accepted messages in order: `to`, and the `template` as it came."""
+        return _items(self._call("GET", "messages"))
+
     def stalls(self) -> list[tuple[float, float]]:
         """When the sandbox stood still since it started: from, to, in Unix seconds."""
         return [(start, end) for start, end in self._call("GET", "stalls")["items"]]

@@ -125,6 +125,8 @@ class ControlEndpoints:
                 return self._counts(query)
             case "GET accepted":
                 return self._accepted(query)
+            case "GET messages":
+                return {"items": list(simulation.latest)}
             case "GET rates":
                 rates = simulation.referee.rates
                 number_id = query.get("phone_number_id")

@@ -14,12 +14,12 @@ from wacampaign.sandbox.answers import (
     no_such_object,
     parameter_required,
 )
+from wacampaign.sandbox.component_checks import check_components
 from wacampaign.sandbox.faults import Fault, Wording
 from wacampaign.sandbox.http1 import Ending, Reply
 from wacampaign.sandbox.limits import PAIR_LIMIT, RATE_LIMIT, rate_exceeded
 from wacampaign.sandbox.simulation import Simulation
 from wacampaign.sandbox.state import Message, Number
-from wacampaign.sandbox.templates import MEDIA_FORMATS, check_components
 from wacampaign.sandbox.webhooks import Webhooks
 
 #: Characters (Meta raised it from 256).
@@ -124,6 +124,7 @@ class MessageEndpoint:
         seq = referee.accept(
             message.recipient, message.callback, number_id, message.template, now, time.time()
         )
+        simulation.latest.append({"to": message.recipient, "template": message.given})
         if simulation.settings.pair_limit:
             simulation.pairs.accept(number_id, message.recipient, now)
         wamid = referee.wamid(seq)
@@ -189,9 +190,9 @@ class MessageEndpoint:
         refusal = check_components(template.shape, components, partial(self._check_media, number))
         if refusal is not None:
             return refusal
-        link = _header_link(components) if template.shape.header_format in MEDIA_FORMATS else None
+        link = _first_link(components)
         category = str(template.fields["category"]).lower()
-        return Message(number, to, recipient, (name, code), category, link, callback)
+        return Message(number, to, recipient, (name, code), category, link, callback, given)
 
     def _check_media(self, number: Number, value: dict[str, Any]) -> Refusal | None:
         media_id, link = value.get("id"), value.get("link")
@@ -209,11 +210,17 @@ class MessageEndpoint:
         return None
 
 
-def _header_link(components: list[dict[str, Any]]) -> str | None:
-    """The link of the (checked) media header, or None when it has an id."""
+def _first_link(components: list[dict[str, Any]]) -> str | None:
+    """The first link to media, in the (checked) header or on a card; None: all are ids, if any."""
     for component in components:
-        if str(component.get("type", "")).lower() == "header":
-            parameter = component["parameters"][0]
-            link = parameter[str(parameter["type"])].get("link")
-            return link if isinstance(link, str) else None
+        kind = str(component.get("type", "")).lower()
+        if kind == "header":
+            for parameter in component.get("parameters", ()):
+                value = parameter.get(str(parameter.get("type")))
+                if isinstance(value, dict) and isinstance(value.get("link"), str):
+                    return str(value["link"])
+        elif kind == "carousel":
+            for card in component["cards"]:
+                if link := _first_link(card["components"]):
+                    return link
     return None

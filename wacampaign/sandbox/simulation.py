@@ -1,7 +1,7 @@
 """One simulated Cloud API: the account, the limits, the faults, the referee and the counters."""
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -12,6 +12,9 @@ from wacampaign.sandbox.limits import DEFAULT_TOLERANCE, PairLimit
 from wacampaign.sandbox.referee import Referee
 from wacampaign.sandbox.state import Account
 from wacampaign.sandbox.uploads import Uploads
+
+#: Accepted messages that are kept whole, to be looked at.
+_LATEST = 1000
 
 
 @dataclass(slots=True)
@@ -83,6 +86,8 @@ class Simulation:
         self.referee = Referee()
         self.pairs = PairLimit()
         self.counters = Counters()
+        #: The last accepted messages: recipient and `template`, as they came.
+        self.latest: deque[dict[str, Any]] = deque(maxlen=_LATEST)
         self.faults.applied = 0
 
     def reset_everything(self) -> None:

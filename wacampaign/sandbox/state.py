@@ -56,9 +56,11 @@ class Message:
     #: Name and language.
     template: tuple[str, str]
     category: str
-    #: Of the header's media, when it has one.
+    #: Of the header's or the first card's media, when it has one.
     link: str | None
     callback: str | None
+    #: The `template` as it came.
+    given: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
