@@ -196,8 +196,27 @@ def test_national_numbers_with_a_region(make) -> None:
     path = make(f"9000000001,x\n{B},y\n")
     assert [c.phone for c in both(path, default_region="in")[1]] == [A, B]
     assert "country code missing" in rejected(both(path)[0])[0][2]
-    with pytest.raises(Usage, match="XX"):
+    with pytest.raises(Usage, match="“xx” is no country"):
         survey(path, default_region="xx")
+
+
+def test_a_list_without_country_codes_is_refused_as_one(make) -> None:
+    path = make("phone\n9876543210\n9812345670\n7012345678\n")
+    with pytest.raises(UnfitFile, match="country code is missing: 3 of 3") as refused:
+        survey(path)
+    assert "--default-region IN" in refused.value.suggestion
+    assert names_in(path.parent) == ["list.csv"]
+    for region in ("IN", "India", "+91", "91", "in"):
+        assert [c.phone[:2] for c in both(path, default_region=region)[1]] == ["91"] * 3
+
+
+def test_one_person_in_two_spellings_is_one_recipient(make) -> None:
+    path = make("phone\n+55 11 90000-0001\n+54 9 11 0000-0001\n+54 11 0000-0001\n")
+    surveyed, got = both(path)
+    assert [c.line for c in got] == [2, 3]
+    assert (surveyed.repeats, surveyed.rejected) == (1, 0)
+    assert "may be the same person as line 3" in surveyed.first_rejections[0].reason
+    assert len(both(path, allow_repeats=True)[1]) == 3
 
 
 def test_looking_writes_nothing(make) -> None:

@@ -14,6 +14,7 @@ from wacampaign.core.numbering_plans import (
     is_region,
     plan_of_code,
 )
+from wacampaign.core.phone_census import PhoneCensus
 from wacampaign.core.phone_forms import Written, written_phone
 
 _MISSING: Final = "the country code is missing"
@@ -87,14 +88,16 @@ def _refuse_apart(phone: str, written: Written) -> str:
     return phone
 
 
-def phone_reader(default_region: str | None = None) -> Callable[[str], str]:
+def phone_reader(
+    default_region: str | None = None, census: PhoneCensus | None = None
+) -> Callable[[str], str]:
     """A function that turns a phone as people write it into 8 to 15 digits, country code first.
 
     It takes what `phone_forms` reads (spaces, brackets, `+`, `00`, digits of any script, labels,
     WhatsApp's own addresses and links, spreadsheets' forms); it raises `BadPhone` otherwise.
     Without `default_region` (an ISO code such as `IN`) the country code must be there. With it, a
     number without `+` or `00` that has the length of the region's mobile numbers, or begins with
-    the region's trunk 0, is taken as a national one.
+    the region's trunk 0, is taken as a national one. `census` counts what is read, good or bad.
 
     Raises `ValueError` for a region that does not exist.
     """
@@ -116,8 +119,18 @@ def phone_reader(default_region: str | None = None) -> Callable[[str], str]:
                 and plan.fits(plain)
                 and (plus or plan is home or len(plain) not in ambiguous)
             ):
+                if census is not None:
+                    if plus:
+                        census.coded += 1
+                    else:
+                        census.add(plain)
                 return plain
         found = written_phone(written)
+        if census is not None:
+            if found.has_code:
+                census.coded += 1
+            elif len(found.digits) >= DIGITS_MIN - 1:
+                census.add(found.digits)
         if found.has_code or home is None or default_region is None:
             phone = _complete(found.digits)
         else:

@@ -15,10 +15,12 @@ from typing import Final, NamedTuple
 from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.cells import cell
 from wacampaign.core.list_sketch import sketch
-from wacampaign.core.numbering_plans import calling_code, is_region
-from wacampaign.core.phone_set import PhoneSet
+from wacampaign.core.numbering_plans import calling_code
+from wacampaign.core.phone_census import PhoneCensus
 from wacampaign.core.phones import phone_reader
 from wacampaign.core.plan import Progress
+from wacampaign.core.recipients import Recipients
+from wacampaign.core.regions import region_named
 from wacampaign.core.words import counted
 from wacampaign.intake.encoding import UnfitFile, detect_encoding
 from wacampaign.intake.layout import Layout, detect_layout, open_text, trim
@@ -122,21 +124,26 @@ def survey(
     """Read the whole list at `path` once and check every row.
 
     `columns_needed` counts the phone: a template with two variables needs 3; None takes what the
-    file has. `default_region` (such as IN) is the country of numbers without a country code.
+    file has. `default_region` (IN, India, +91) is the country of numbers without a country code;
+    without it a list that is written as inside one country is refused.
     `allow_repeats` takes a recipient as often as he is listed. Rows left out are written to
     `<name>.rejected.csv` beside the list, unless there are none or `write_rejected` is False.
 
     Raises `Usage` for a path that cannot be read and an unknown region, `UnfitFile` (a `Refused`)
     for a file that is no contact list or does not fit; then nothing is created.
     """
-    if default_region is not None and not is_region(default_region := default_region.upper()):
-        raise Usage(f"“{default_region}” is no country", "give a two-letter code, such as IN")
+    if default_region is not None:
+        try:
+            default_region = region_named(default_region)
+        except ValueError as error:
+            raise Usage(str(error), "give its name or code, such as India, IN or +91") from None
     encoding = detect_encoding(path)
     fingerprint = _fingerprint(path)
     layout = detect_layout(path, encoding, columns_needed)
-    read_phone = phone_reader(default_region)
+    census = PhoneCensus()
+    read_phone = phone_reader(default_region, census)
     columns = layout.columns
-    seen = PhoneSet()
+    seen = Recipients()
     accepted = bytearray()
     starts: Counter[str] = Counter()
     faults: Counter[Fault] = Counter()
@@ -178,14 +185,16 @@ def survey(
             if wrong := first_fault([cell(value) for value in fields[1:]]):
                 reject(record, Fault.VALUE, wrong)
                 continue
-            first = seen.add(phone, record.line)
-            if first and not allow_repeats:
-                reject(record, Fault.REPEAT, f"the same recipient as line {first}")
+            repeats = seen.seen_before(phone, record.line)
+            if repeats and not allow_repeats:
+                reject(record, Fault.REPEAT, repeats)
                 continue
             accepted.append(1)
             starts[phone[:3]] += 1
         if _fingerprint(path) != fingerprint:
             raise FileChanged(f"{path.name} was changed while it was read")
+        if default_region is None and (national := census.national()):
+            raise UnfitFile(f"{path.name}: {national.reason}", national.suggestion)
     if on_progress:
         on_progress(fingerprint[0], fingerprint[0])
 

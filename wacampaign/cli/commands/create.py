@@ -80,7 +80,7 @@ def create(
         typer.Option(
             "--default-region",
             metavar="IN",
-            help="Country of the phones that are written without a country code.",
+            help="Country of phones without a country code: IN, India, UK, +91.",
             show_default=False,
         ),
     ] = None,
