@@ -324,7 +324,7 @@ def test_create_and_start_in_one(
     assert (error["code"], error["changed"]) == ("not_ready", True)
     state = "select status from campaigns where name = %s"
     assert sql.execute(state, ("offer",)).fetchone() == ("paused",)
-    done = wacampaign(*command, "--start", "--yes", "--name", "two", "--skip-preflight")
+    done = wacampaign(*command, "--start", "--yes", "--name", "two", "--again", "--skip-preflight")
     assert done.exit_code == 0, done.output
     assert sql.execute(state, ("two",)).fetchone() == ("running",)
     assert events(sql) == ["started", "preflight_skipped"]

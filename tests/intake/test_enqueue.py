@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -197,3 +198,15 @@ def test_who_stops_it_waits_for_the_rows_on_their_way(
 
     with_store(lambda: Store(Waits(database)), work)
     assert sql.execute("select count(*) from send_queue").fetchone() == (rows,)
+
+
+def test_the_beginning_of_an_id_is_never_masked_as_a_phone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "offer.csv"
+    path.write_text("phone\n447700900001\n")
+    like_a_phone = UUID("44770090-0001-4777-8ccf-425f9ab00b5b")
+    other = UUID("4477009a-0001-4777-8ccf-425f9ab00b5b")
+    ids = iter((like_a_phone, other))
+    monkeypatch.setattr("wacampaign.operations.enqueue.uuid4", lambda: next(ids))
+    assert new_campaign(survey(path), "number", ["hello"]).id == other
