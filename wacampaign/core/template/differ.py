@@ -38,6 +38,10 @@ _MEDIA_FILE: Final = re.compile(
 )
 
 
+#: Roles whose values may be addresses.
+_ADDRESSES: Final = frozenset({"suffix", "media"})
+
+
 def differ(
     payload: Any,
     components: Sequence[Mapping[str, Any]],
@@ -97,7 +101,7 @@ def _row(
         return
     slots = tuple(shape.slots())
     keys = [k for k in payload if isinstance(k, str) and k[:3] == "var" and k[3:].isdecimal()]
-    named = _names(payload, keys, slots)
+    named = _names(payload, keys, shape)
     if named is not None:
         yield named
         return
@@ -124,16 +128,38 @@ def _row(
         yield from value_differences(slot, value)
         if slot in shape.body:
             texts.append(text or "")
+    for slot in shape.optional():
+        value = payload.get(slot.key or "")
+        if not is_blank(value):
+            yield from value_differences(slot, value)
+    yield from _more_cards(payload, shape)
     long = body_length_difference(components, texts)
     if long is not None:
         yield long
 
 
-def _names(
-    payload: Mapping[str, Any], keys: Sequence[str], slots: Sequence[Slot]
-) -> Difference | None:
+def _more_cards(payload: Mapping[str, Any], shape: Shape) -> Iterator[Difference]:
+    """Cards that a row may leave out, when it brings a part of one, or leaves a gap."""
+    before = True
+    for n, card in enumerate(shape.cards, start=1):
+        if card.is_needed:
+            continue
+        missing = [slot for slot in card.slots() if is_blank(payload.get(slot.key or ""))]
+        is_there = len(missing) < len(tuple(card.slots()))
+        if is_there and missing:
+            text = f"card {n} is not whole: {missing[0].key} is missing"
+            yield Difference("too_few", f"card {n}", text, missing[0].key or "", "")
+        elif is_there and not before:
+            text = f"card {n} is there, and card {n - 1} is not"
+            yield Difference("shifted", f"card {n}", text, f"card {n - 1}", f"card {n}")
+        before = is_there
+
+
+def _names(payload: Mapping[str, Any], keys: Sequence[str], shape: Shape) -> Difference | None:
     """Variables by their names where their order counts, or names that nobody has."""
-    others = [str(k) for k in payload if k not in keys]
+    slots = tuple(shape.slots())
+    known = {*keys, *(slot.key for slot in shape.optional())}
+    others = [str(k) for k in payload if k not in known]
     wanted = {slot.parameter_name for slot in slots if slot.parameter_name}
     if keys or not others or not slots:
         return None
@@ -171,7 +197,7 @@ def _shift(
         )
     if takes_media and last <= len(slots):
         for n, text in enumerate(texts[1:last], start=2):
-            if is_url(text) and not is_media(first) and slots[n - 1].role != "suffix":
+            if is_url(text) and not is_media(first) and slots[n - 1].role not in _ADDRESSES:
                 return _shifted(f"var{n} holds the media that belongs to {slots[0].label}", text)
             if is_url(text) and (text == first or text in samples):
                 return _shifted(f"var{n} holds the header's own media once more", text)

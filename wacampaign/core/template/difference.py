@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from wacampaign.core.cells import cell
 from wacampaign.core.masking import mask_secrets
-from wacampaign.core.template.kinds import BODY_LENGTH
-from wacampaign.core.template.shape import Slot
+from wacampaign.core.template.kinds import BODY_LENGTH, SLOT_KINDS
+from wacampaign.core.template.parameters import WRITERS
+from wacampaign.core.template.slots import Slot
 from wacampaign.core.template.values import (
     as_text,
     faults_of_value,
@@ -28,7 +29,7 @@ class Difference:
     #: `id_where_url`, `url_where_id`, `media_unclear`, `wrong_kind`, `named_positional`,
     #: `newline`, `tab`, `spaces`, `empty`, `zero_width`, `too_long`, `not_alphanumeric`,
     #: `url_where_suffix`, `button_suffix_missing`, `button_surplus`, `wrong_language`,
-    #: `no_object`, `unusable`.
+    #: `no_object`, `unusable`, `malformed`.
     code: str
     #: Such as `header video`, `body {{2}}`, `button 1 "Track" URL ending`, `payload`, `template`.
     where: str
@@ -41,7 +42,7 @@ class Difference:
 
 #: Codes that say something of one value's characters; the others of the payload's make-up.
 VALUE_CODES: Final = frozenset(
-    {"newline", "tab", "spaces", "empty", "zero_width", "too_long", "not_alphanumeric"}
+    {"newline", "tab", "spaces", "empty", "zero_width", "too_long", "not_alphanumeric", "malformed"}
 )
 
 
@@ -83,11 +84,20 @@ def value_differences(slot: Slot, value: object) -> Iterator[Difference]:
         )
         return
     is_suffix = slot.role == "suffix"
+    if slot.role == "payload":  # never read: any text comes back as it was sent
+        return
     faults = faults_of_value(text, slot.limit, coupon=slot.role == "coupon")
     for code, what, expected in faults:
         if code in ("empty", "zero_width") and is_suffix:
             code, what = "button_suffix_missing", "is missing"
         yield Difference(code, where, f"{where} {what}", expected, shown(text))
+    write = WRITERS.get(slot.role)
+    if write is not None and cell(text):
+        try:
+            write(text)
+        except ValueError as why:
+            expected = SLOT_KINDS[slot.role].expects
+            yield Difference("malformed", where, f"{where} {why}", expected, shown(text))
     if is_suffix and is_url(text):
         yield Difference(
             "url_where_suffix",

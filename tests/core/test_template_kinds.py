@@ -1,0 +1,53 @@
+"""Each kind of template: what a row makes of it, what the differ says, what the API would say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.template_kinds import KINDS, Kind
+from wacampaign.core.template.differ import differ
+from wacampaign.core.template.message import CompiledTemplate
+from wacampaign.core.template.shape import shape_of
+from wacampaign.sandbox.component_checks import check_components
+from wacampaign.sandbox.templates import Shape as SandboxShape
+
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+
+
+def payload_of(kind: Kind, row: dict[str, str]) -> dict[str, Any]:
+    """The payload that a list with these columns makes, the offer's end as it is sent."""
+    shape = shape_of(kind.components, kind.template["parameter_format"])
+    payload = {}
+    places = [(f"var{n}", slot) for n, slot in enumerate(shape.slots(), start=1)]
+    places += [(slot.key or "", slot) for slot in shape.optional()]
+    for column, value in row.items():
+        folded = column.replace("_", "")
+        [key] = [key for key, slot in places if folded in slot.column_names]
+        payload[key] = "4102423200000" if column == "expires" else value
+    return payload
+
+
+@each_kind
+def test_a_row_makes_the_message_of_its_kind(kind: Kind) -> None:
+    template = CompiledTemplate(
+        kind.name, "en_US", kind.components, kind.template["parameter_format"]
+    )
+    payload = payload_of(kind, kind.row)
+    assert template.template_object(payload)["components"] == kind.message
+    assert len(payload) == len(kind.row)
+
+
+@each_kind
+def test_the_differ_finds_nothing_in_it_in_either_form(kind: Kind) -> None:
+    parameter_format = kind.template["parameter_format"]
+    assert differ(payload_of(kind, kind.row), kind.components, parameter_format) == []
+    sent = {"name": kind.name, "language": {"code": "en_US"}, "components": kind.message}
+    assert differ(sent, kind.components, parameter_format) == []
+
+
+@each_kind
+def test_the_api_takes_it(kind: Kind) -> None:
+    shape = SandboxShape.of(kind.template)
+    assert check_components(shape, kind.message, lambda _: None) is None
