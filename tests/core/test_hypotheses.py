@@ -171,7 +171,27 @@ def test_the_night() -> None:
     assert verdicts(found)["media_host_differs"] is Likelihood.CONFIRMED
     assert verdicts(found)["number_specific"] is Likelihood.LIKELY
     assert cause_of(judge(found)) == "media_host_differs"
-    assert [o.id for o in options_for(found, "media_host_differs")] == ["A", "A2", "C", "B", "D"]
+    assert [o.id for o in options_for(found, "media_host_differs")] == [
+        *("A", "A2", "C", "B", "B2", "D")
+    ]
+
+
+def test_the_template_is_copied_and_the_rows_move() -> None:
+    found = World().evidence()
+    copy, move = (o.command for o in options_for(found, "media_host_differs") if o.id[0] == "B")
+    name = found.lanes[0].template
+    assert copy.startswith(f"wacampaign templates copy {name} {name}_2 --number ")
+    assert copy.endswith(" --wait")
+    assert move == f"wacampaign fix-media {found.campaign.short_id} --template {name}_2"
+    # A copy that is there already, and a template that is to be mended first.
+    key = (found.lanes[0].number, f"{name}_2")
+    taken = replace(found, templates={**found.templates, key: found.failing_templates()[0]})
+    ids = {o.id: o.command for o in options_for(taken, "template_status") if o.id[0] == "B"}
+    assert list(ids) == ["B", "B2", "B3"]
+    assert ids["B"].startswith("wacampaign templates sync")
+    assert f"{name} {name}_3 " in ids["B2"]
+    # The rows' own variables are at fault: a copy would not help.
+    assert [o.id for o in options_for(found, "variables_illegal")] == ["B"]
 
 
 @pytest.mark.parametrize(

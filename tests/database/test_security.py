@@ -216,8 +216,8 @@ def with_role(url: str, role: str) -> str:
     return f"{url}&options=-c%20role%3D{role}"
 
 
-async def whole_protocol(store: Store) -> None:
-    """A small campaign from the number to the audit, with every function that programs call."""
+async def workers_protocol(store: Store) -> tuple[str, str, UUID]:
+    """A small campaign from the number to its end: number, campaign, and the worker that lives."""
     number = await add_number(store)
     campaign = await add_campaign(store, number, 40)
     assert (await Campaigns(store).find("test campaign"))[0].id == campaign
@@ -265,6 +265,12 @@ async def whole_protocol(store: Store) -> None:
     assert (left["in_doubt"], left["failed"], left["sent"]) == (1, 1, 38)
     verdict = await store.call("complete", campaign_id=campaign, actor="test", in_doubt_minutes=0.0)
     assert verdict["completed"], verdict
+    return number, campaign, me
+
+
+async def whole_protocol(store: Store) -> None:
+    """As a worker's, up to the audit, with every function that programs call."""
+    number, campaign, me = await workers_protocol(store)
     assert (await Campaigns(store).audit(campaign))["ok"]
     kinds = {e["kind"] for e in await store.call("events_of", campaign_id=campaign, limit=100)}
     assert {"created", "started", "paused", "resumed", "recovered", "completed"} <= kinds
@@ -323,6 +329,23 @@ async def repair_and_undo(store: Store, number: str) -> None:
     await repairs.undo_begin(begun.id, "test")
     assert [step async for step in repairs.undo_steps(begun.id)] == []
     assert await repairs.undo_finish(begun.id, "test") == 0
+    move = Targets([("hello", number, None)], template_to="hello_2")
+    assert (await repairs.survey(campaign, None, move)).count("change") == 2
+    moved = await repairs.begin(
+        uuid4(),
+        campaign,
+        kind="template",
+        what="hello_2",
+        command="m",
+        code=None,
+        actor="test",
+        targets=move,
+    )
+    assert [step async for step in repairs.steps(moved.id)] == [(2, 2)]
+    assert await repairs.finish(moved.id, "test") == 2
+    await repairs.undo_begin(moved.id, "test")
+    assert [step async for step in repairs.undo_steps(moved.id)] == [(2, 2)]
+    assert await repairs.undo_finish(moved.id, "test") == 2
     file = {"file_name": "a.mp4", "file_type": "video", "mime_type": "video/mp4", "file_size": 3}
     await store.call("remember_upload", number_id=number, media_id="30001", sha256="ab", **file)
     known = await store.call("remembered_upload", number_id=number, sha256="ab")

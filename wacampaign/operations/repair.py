@@ -1,4 +1,4 @@
-"""Repairs of header media: what one would change, and carrying it out campaign by campaign."""
+"""Repairs of header media, and moves to another template: what one would change, and the change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from wacampaign.core.words import rows
 from wacampaign.operations.campaigns import actor, campaign_state, resolve_campaign
 from wacampaign.operations.partly_done import PartlyDone
 from wacampaign.operations.repair_choice import ChosenMedium, RepairOrder, choose_media
+from wacampaign.operations.repair_move import choose_template
 from wacampaign.problems import Refused
 from wacampaign.settings import Settings
 from wacampaign.store.repairs import (
@@ -62,8 +63,9 @@ async def look(
 ) -> list[PlannedRepair]:
     """Chooses and validates the media of each campaign named, and counts. Changes nothing.
 
-    Raises what `choose_media` raises, `Refused` for templates without a header media and for rows
-    that seem to have media of their own, `NoSuchCampaign`, `Usage` for a name that several have.
+    Raises what `choose_media` and `choose_template` raise, `Refused` for templates without a header
+    media and for rows that seem to have media of their own, `NoSuchCampaign`, `Usage` for a name
+    that several have.
     """
     named = [await resolve_campaign(store, name) for name in names]
     each_once = {campaign.id: campaign for campaign in named}.values()
@@ -79,6 +81,11 @@ async def _look_at(
     with_media = [lane for lane in lanes if header_media(lane.components, lane.parameter_format)]
     if not lanes:
         return PlannedRepair(campaign, order, (), RepairSurvey(), lanes)
+    if order.kind == "template":
+        moves = await choose_template(store, settings, campaign, lanes, order)
+        targets = _targets(moves, order)
+        survey = await repairs.survey(campaign.id, order.code, targets) if moves else RepairSurvey()
+        return PlannedRepair(campaign, order, moves, survey, lanes)
     if not with_media:
         raise Refused(
             f"no template of {campaign} has an image, video or document in its header"
@@ -146,8 +153,10 @@ async def finish_interrupted(store: Store, planned: PlannedRepair) -> list[tuple
 
 def _targets(media: Sequence[ChosenMedium], order: RepairOrder) -> Targets:
     """The choices as the database takes them."""
-    move = media[0].sender.id if order.number is not None else None
-    return Targets([(c.lane.template, c.lane.number_id, c.medium) for c in media], move)
+    number_to = media[0].sender.id if order.number is not None else None
+    template_to = order.source if order.kind == "template" else None
+    lanes = [(c.lane.template, c.lane.number_id, c.medium) for c in media]
+    return Targets(lanes, number_to, template_to)
 
 
 def _refuse_own_media(planned: PlannedRepair) -> None:

@@ -23,7 +23,8 @@ from wacampaign.store.repairs import RepairLane
 from wacampaign.store.store import Store
 from wacampaign.store.uploads import Uploads
 
-RepairKind = Literal["upload", "from_template", "url", "media_id"]
+#: How the header media is chosen; `template`: it stays, and the rows move to another template.
+RepairKind = Literal["upload", "from_template", "url", "media_id", "template"]
 #: Files by source and kind of header: fetched once, though they are uploaded once a number.
 _Obtained: TypeAlias = dict[tuple[str, str], tuple[MediaReport, bytes | None]]
 
@@ -40,19 +41,22 @@ class RepairOrder:
     """What the operator asked for."""
 
     kind: RepairKind
-    #: File, URL or media id; None: the template's own sample.
+    #: File, URL, media id, or the template to move to; None: the template's own sample.
     source: str | None = None
     #: Phone number id that the rows move to.
     number: str | None = None
     code: int | None = None
     all_rows: bool = False
+    #: Only rows of this template move.
+    only_template: str | None = None
 
     @property
     def command(self) -> str:
         """What makes two repairs the same one."""
+        only = f" only={self.only_template}" if self.only_template else ""
         return (
             f"{self.kind} {self.source or ''} code={self.code} number={self.number or ''}"
-            f" all={int(self.all_rows)}"
+            f" all={int(self.all_rows)}{only}"
         )
 
 
@@ -65,7 +69,7 @@ class ChosenMedium:
     sender: KnownNumber
     #: What was validated: the order's source, or the template's sample.
     source: str
-    #: None: `content` is uploaded when the plan is agreed to.
+    #: None: `content` is uploaded when the plan is agreed to; a move keeps each row's own.
     medium: str | None
     content: Content | None = field(default=None, repr=False)
     #: Of the validator.
@@ -198,6 +202,16 @@ async def upload_missing(store: Store, settings: Settings, chosen: Sequence[Chos
     return len(uploaded)
 
 
+def waba_of(sender: KnownNumber) -> str:
+    """The account whose templates the number sends. Raises `Refused` when it is not known."""
+    if sender.waba_id is None:
+        raise Refused(
+            f"{sender.label} has no WABA id, so its templates cannot be read",
+            f"wacampaign number add {sender.phone_number_id or 'PHONE_NUMBER_ID'} --waba ID",
+        )
+    return sender.waba_id
+
+
 def without_query(medium: str) -> str:
     """A URL without its query: signatures tell nobody anything."""
     return medium.partition("?")[0]
@@ -205,13 +219,8 @@ def without_query(medium: str) -> str:
 
 async def _approved(api: CloudApi, sender: KnownNumber, names: set[str]) -> dict[str, Template]:
     """The templates as Meta has them now; the approved language of a name."""
-    if sender.waba_id is None:
-        raise Refused(
-            f"{sender.label} has no WABA id, so its templates cannot be read",
-            f"wacampaign number add {sender.phone_number_id or 'PHONE_NUMBER_ID'} --waba ID",
-        )
     approved: dict[str, Template] = {}
-    async for template in api.templates(sender.waba_id):
+    async for template in api.templates(waba_of(sender)):
         if template.name in names and template.status == "APPROVED":
             approved.setdefault(template.name, template)
     if missing := sorted(names - approved.keys()):

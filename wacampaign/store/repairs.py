@@ -1,4 +1,4 @@
-"""Repairs of header media over any transport: survey, begin, step, finish, undo."""
+"""Repairs over any transport: survey, begin, step, finish, undo."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ class Targets:
     media: Sequence[tuple[str, str, str | None]]
     #: Id in the database of the number that the rows move to.
     number_to: str | None = None
+    #: Template that the rows move to: they keep their media, and those above are None.
+    template_to: str | None = None
 
     def parameters(self) -> dict[str, Any]:
         """As the database's functions take them."""
@@ -57,6 +59,8 @@ class RepairLane:
     components: Any
     parameter_format: str | None
     template_status: str | None
+    language: str | None
+    category: str | None
 
     @property
     def rows(self) -> int:
@@ -97,7 +101,10 @@ class ReplacedMedia:
 
 @dataclass(frozen=True, slots=True)
 class MediumSample:
-    """One row's phone, its medium, and the one that it gets (a repair: None until uploaded)."""
+    """One row's phone, its medium, and the one that it gets (a repair: None until uploaded).
+
+    Of a repair that moves rows, their templates.
+    """
 
     phone: str
     was: str | None
@@ -125,6 +132,8 @@ class KnownRepair:
     """A repair of a campaign, as far as it has come."""
 
     id: str
+    #: `template` (rows were moved to another), or how the medium was chosen.
+    kind: str
     what: str
     command: str
     actor: str
@@ -187,6 +196,17 @@ class Repairs(Capability):
 
         `kind` as in `begin`: `from_template` takes an address with another signature for the same.
         """
+        if targets.template_to is not None:
+            given = targets.parameters()
+            answer = await self._store.call(
+                "repair_move_survey",
+                campaign_id=campaign_id,
+                code=code,
+                templates=given["templates"],
+                numbers=given["numbers"],
+                template_to=targets.template_to,
+            )
+            return read(RepairSurvey, answer)
         answer = await self._store.call(
             "repair_survey", campaign_id=campaign_id, code=code, kind=kind, **targets.parameters()
         )
@@ -220,6 +240,7 @@ class Repairs(Capability):
             code=code,
             actor=actor,
             as_of=as_of,
+            **({} if targets.template_to is None else {"template_to": targets.template_to}),
             **targets.parameters(),
         )
         _raise_if_busy(answer)

@@ -1,7 +1,8 @@
-"""`fix-media`: another header media for the rows that are not sent, and back again."""
+"""`fix-media`: another header media (or template) for the rows not sent, and back again."""
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
@@ -79,6 +80,16 @@ def fix_media(
     media_id: Annotated[
         str | None, typer.Option("--media-id", metavar="ID", help="This upload, once validated.")
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="NEW",
+            help="Keep the media, and move the rows to this template with the same variables.",
+            rich_help_panel=_REPAIR,
+            show_default=False,
+        ),
+    ] = None,
     undo_repair: Annotated[
         str | None,
         typer.Option("--undo", metavar="REPAIR", help="Give back what a repair changed."),
@@ -92,6 +103,15 @@ def fix_media(
             help="Move the rows to this number, which has the same template approved.",
         ),
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="TEMPLATE",
+            help="With --template: only rows of this template move, where there are several.",
+            show_default=False,
+        ),
+    ] = None,
     all_rows: Annotated[
         bool, typer.Option("--all-rows", help="One medium for all, though each has its own.")
     ] = False,
@@ -103,7 +123,7 @@ def fix_media(
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
-    """Give ready and failed rows another header media, and make them ready.
+    """Give ready and failed rows another header media (or template), and make them ready.
 
     The medium is validated first. What was sent, accepted once, is in doubt or in a worker's
     hands is never touched; all other variables stay as they are. Each row is recorded before it
@@ -113,22 +133,32 @@ def fix_media(
 
     Example: wacampaign fix-media 5a5c39a6 --upload header.mp4 --code 135000
 
+    Example: wacampaign fix-media 5a5c39a6 --template promo_vid_2 --dry-run
+
     Example: wacampaign fix-media 5a5c39a6 --undo 3f2a91
     """
     if not campaigns:
         raise Usage("a campaign is missing", "wacampaign fix-media CAMPAIGN --upload --dry-run")
-    given = {"upload": upload, "from_template": from_template, "url": url, "media_id": media_id}
+    given = {
+        "upload": upload,
+        "from_template": from_template,
+        "url": url,
+        "media_id": media_id,
+        "template": template,
+    }
     kinds = [kind for kind in get_args(RepairKind) if given[kind]]
+    _refuse_with_template(campaigns[0], kinds, template, only, number, all_rows=all_rows)
     if number is not None and not kinds and not undo_repair:
         given["upload"], kinds = _SAMPLE, ["upload"]
     if len(kinds) + bool(undo_repair) != 1:
         raise Usage(
-            "give one of --upload, --from-template, --url, --media-id and --undo",
+            "give one of --upload, --from-template, --url, --media-id, --template and --undo",
             f"wacampaign fix-media {campaigns[0]} --upload --dry-run",
         )
     settings = read_settings(env_file, store)
     if undo_repair:
-        if len(campaigns) > 1 or code is not None or number is not None or restart or all_rows:
+        others = (code is not None, number is not None, only is not None, restart, all_rows)
+        if len(campaigns) > 1 or any(others):
             raise Usage("--undo takes one campaign and no other choice", "wacampaign fix-media -h")
         _undo(settings, campaigns[0], undo_repair, yes=yes, dry_run=dry_run)
         return
@@ -139,10 +169,11 @@ def fix_media(
     how += f" {shlex.quote(source)}" if source else ""
     how += f" --number {number}" if number else ""
     how += f" --code {code}" if code is not None else ""
+    how += f" --only {only}" if only else ""
     how += " --all-rows" if all_rows else ""
     if kind == "upload" and source and "://" not in source:
         source = str(Path(source).resolve())
-    order = RepairOrder(kind, source, number, code, all_rows)
+    order = RepairOrder(kind, source, number, code, all_rows, only)
 
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     try:
@@ -160,6 +191,36 @@ def fix_media(
         screen.repair_plan(work, restart=restart, how=how), yes=yes, dry_run=dry_run
     ):
         _carry_out(settings, work, restart=restart, how=how)
+
+
+def _refuse_with_template(
+    campaign: str,
+    kinds: Sequence[str],
+    template: str | None,
+    only: str | None,
+    number: str | None,
+    *,
+    all_rows: bool,
+) -> None:
+    """Raises `Usage` for what makes no sense together with `--template`, or without it."""
+    if template is None:
+        if only is not None:
+            raise Usage("--only goes with --template", f"wacampaign fix-media {campaign} -h")
+        return
+    move = f"wacampaign fix-media {campaign} --template {template}"
+    if len(kinds) > 1:
+        raise Usage(
+            "--template keeps each row's media: another medium is a repair of its own",
+            f"{move}, and then the same with --upload",
+        )
+    if number is not None:
+        raise Usage(
+            "--template keeps each row's number, as media ids belong to one: another number is a "
+            "repair of its own",
+            f"{move}, and then the same with --number",
+        )
+    if all_rows:
+        raise Usage("--all-rows is for media, and --template keeps them", move)
 
 
 def _finish(settings: Settings, planned: PlannedRepair) -> None:

@@ -40,8 +40,7 @@ def repair_plan(planned: Sequence[PlannedRepair], *, restart: bool, how: str) ->
         own = _wrapped([*_rows_kept(repair), *_warnings(repair, restart=restart)])
         notes += [str(repair.campaign), *(f"  {note}" for note in own)] if several else own
     return Plan(
-        title="repair the header media of "
-        + (f"{len(planned)} campaigns" if several else str(first.campaign)),
+        title=_purpose(first) + (f"{len(planned)} campaigns" if several else str(first.campaign)),
         steps=[step for repair in planned for step in _steps(repair, restart=restart)],
         samples=[
             _sample(sample, "id of the upload")
@@ -53,10 +52,21 @@ def repair_plan(planned: Sequence[PlannedRepair], *, restart: bool, how: str) ->
     )
 
 
+def _purpose(planned: PlannedRepair) -> str:
+    if _is_move(planned):
+        return f"move to the template {planned.order.source} the unsent rows of "
+    return "repair the header media of "
+
+
+def _is_move(planned: PlannedRepair) -> bool:
+    return planned.order.kind == "template"
+
+
 def undo_plan(planned: PlannedUndo) -> Plan:
     """What would be given back."""
     steps: dict[tuple[str, str], int] = {}
     stay = 0
+    what = "template" if planned.repair.kind == "template" else "medium"
     for fate in planned.survey.fates:
         if fate.fate == "restorable":
             keeps = fate.status == "failed" and fate.old_status == "ready"
@@ -66,11 +76,11 @@ def undo_plan(planned: PlannedUndo) -> Plan:
     notes = _wrapped([f"it was: {without_query(planned.repair.what)}"])
     notes += kept_by_undo(planned.survey)
     if stay:
-        notes.append(f"{stay:,} failed since: their medium goes back, their error stays")
+        notes.append(f"{stay:,} failed since: their {what} goes back, their error stays")
     return Plan(
         title=f"undo repair {repair_name(planned.repair.id)} of {planned.campaign}",
         steps=[
-            Change(n, "row", f"{was} with the repair's medium", f"{becomes} with their own")
+            Change(n, "row", f"{was} with the repair's {what}", f"{becomes} with their own")
             for (was, becomes), n in sorted(steps.items())
         ],
         samples=[_sample(sample, "(none)") for sample in planned.survey.samples],
@@ -93,7 +103,8 @@ def fix_command(planned: PlannedRepair, how: str) -> str:
 
 def show_unchanged(planned: PlannedRepair) -> None:
     """There was nothing to do, and why."""
-    tell(f"nothing was changed: no row of {planned.campaign} would get another medium")
+    what = "template" if _is_move(planned) else "medium"
+    tell(f"nothing was changed: no row of {planned.campaign} would get another {what}")
     if left := planned.survey.count("no_media"):
         tell(f"{rows(left)} left out: var1 is neither a URL nor a media id")
     show_next(f"wacampaign queue-stats {planned.campaign.short_id}")
@@ -114,7 +125,10 @@ def show_unfit(
 def show_repaired(planned: PlannedRepair, going: RepairGoing, in_all: int) -> None:
     """How many rows have their medium now, and how to undo it."""
     before = f" ({going.before:,} of them before it was interrupted)" if going.before else ""
-    tell(f"repaired: {rows(in_all)} of {planned.campaign}{before}")
+    if _is_move(planned):
+        tell(f"moved: {rows(in_all)} of {planned.campaign} to {planned.order.source}{before}")
+    else:
+        tell(f"repaired: {rows(in_all)} of {planned.campaign}{before}")
     tell(_to_undo_it(planned, going))
 
 
@@ -135,6 +149,8 @@ def _to_undo_it(planned: PlannedRepair, going: RepairGoing) -> str:
 def _steps(planned: PlannedRepair, *, restart: bool) -> Iterable[Change]:
     code, campaign = planned.order.code, planned.campaign
     media = list(dict.fromkeys(map(_chosen, planned.media)))
+    if _is_move(planned):
+        media = [f"the template {planned.order.source}"]
     becomes = f"ready with {media[0]}" if len(media) == 1 else f"ready with {len(media)} media"
     for status in ("failed", "ready"):
         if n := sum(lane.change for lane in planned.survey.lanes if lane.status == status):
@@ -161,11 +177,17 @@ def _rows_kept(planned: PlannedRepair) -> Iterable[str]:
         )
     chosen = [choice.lane for choice in planned.media]
     for lane in planned.lanes:
-        if lane not in chosen:
+        if _is_move(planned) and lane.template == planned.order.source:
+            yield f"{rows(lane.rows)} have this template already"
+        elif lane not in chosen:
             why = (
-                "it is not known here; wacampaign templates sync"
-                if lane.components is None
-                else "its header takes no media"
+                "--only leaves them"
+                if _is_move(planned)
+                else (
+                    "it is not known here; wacampaign templates sync"
+                    if lane.components is None
+                    else "its header takes no media"
+                )
             )
             yield f"{rows(lane.rows)} of {lane.template} left out: {why}"
     if order.code is not None:
@@ -177,6 +199,9 @@ def _rows_kept(planned: PlannedRepair) -> Iterable[str]:
 def _warnings(planned: PlannedRepair, *, restart: bool) -> Iterable[str]:
     order, media = planned.order, planned.media
     yield from dict.fromkeys(text for choice in media for text in choice.warnings)
+    if _is_move(planned):
+        yield "variables and header media of the rows stay as they are"
+        media = ()
     for choice in media:
         status = choice.lane.template_status
         if order.number is None and status not in (None, "APPROVED"):

@@ -1,6 +1,9 @@
 """The ways out, best first: A media, B template or list, C number, D account."""
 
-from collections.abc import Sequence
+import itertools
+import re
+import shlex
+from collections.abc import Sequence, Set
 from typing import Final
 
 from wacampaign.core.investigation.evidence import Evidence, is_live
@@ -32,19 +35,15 @@ _TEMPLATE_STEPS: Final = {
         "Meta refuses these characters for every recipient",
     ),
     "template_status": (
-        "mend the template in WhatsApp Manager (approve, unpause, or create it anew)",
+        "mend the template in WhatsApp Manager (approve, unpause), then take over its status",
         "afterwards the rows can be tried again",
     ),
 }
-_TEMPLATE_ANEW: Final = (
-    "create the template anew, under a new name and with the media that is sent",
-    "needs Meta's approval; create it in WhatsApp Manager first",
-)
 
 
 def options_for(evidence: Evidence, cause: str | None) -> tuple[Option, ...]:
     """Options with their commands; the media's are left out where there is none."""
-    made = {"B": [_template(evidence, cause)], "D": [_account(evidence)]}
+    made = {"B": _templates(evidence, cause), "D": [_account(evidence)]}
     if not no_header_media(evidence):
         made["A"] = _media(evidence)
     made["C"] = [_number(evidence)]
@@ -74,11 +73,59 @@ def _code(evidence: Evidence) -> str:
     return "" if evidence.code == 135000 else f" --code {evidence.code}"
 
 
+def _templates(evidence: Evidence, cause: str | None) -> list[Option]:
+    """Mending the template or the list where these are the cause; else a copy of the template."""
+    mend = [_template(evidence, cause)] if cause in _TEMPLATE_STEPS else []
+    # Rows whose own variables are at fault do not fill a copy either.
+    if cause in ("template_mismatch", "variables_illegal") or not evidence.lanes:
+        return mend or [_template(evidence, cause)]
+    lane = evidence.lanes[0]
+    known = evidence.templates.get((lane.number, lane.template))
+    name = shlex.quote(lane.template)
+    new = _free_name(lane.template, {name for _, name in evidence.templates})
+    copy = f"wacampaign templates copy {name} {new}{_which(evidence, lane.number)}"
+    if known is not None:
+        copy += f" --language {shlex.quote(known.language)}"
+    others = {other.template for other in evidence.campaign.lanes} - {lane.template}
+    only = f" --only {name}" if others else ""
+    move = f"wacampaign fix-media {evidence.campaign.short_id} --template {new}{only}"
+    made = [
+        (
+            "copy the template under a new name",
+            f"{copy} --wait",
+            "needs Meta's approval, mostly a matter of minutes",
+        ),
+        (
+            "then move the rows to the copy",
+            f"{move}{_code(evidence)}",
+            "their variables and media stay; can be undone. When the template itself is damaged or"
+            " flagged at Meta, its copy may go",
+        ),
+    ]
+    letters = ("B", "B2", "B3")[len(mend) :]
+    return mend + [Option(letter, *one) for letter, one in zip(letters, made, strict=False)]
+
+
+def _free_name(name: str, taken: Set[str]) -> str:
+    """`promo_2` for `promo`, `promo_3` for `promo_2`: none of those that are there."""
+    stem, _, number = name.rpartition("_")
+    if not (stem and number.isdecimal() and len(number) < 4):
+        stem, number = name, "1"
+    # What is no name for Meta (another program wrote it) is made one.
+    stem = re.sub(r"[^a-z0-9_]", "_", stem.lower())[:500]
+    return next(
+        new for n in itertools.count(int(number) + 1) if (new := f"{stem}_{n}") not in taken
+    )
+
+
+def _which(evidence: Evidence, number: str) -> str:
+    known = evidence.numbers.get(number)
+    return f" --number {known.phone_number_id}" if known and known.phone_number_id else ""
+
+
 def _template(evidence: Evidence, cause: str | None) -> Option:
     number = evidence.lanes[0].number if evidence.lanes else evidence.campaign.number
-    known = evidence.numbers.get(number)
-    which = f" --number {known.phone_number_id}" if known and known.phone_number_id else ""
-    command = f"wacampaign templates sync{which}"
+    command = f"wacampaign templates sync{_which(evidence, number)}"
     if (
         cause == "template_mismatch"
         and evidence.mismatch.make_up
@@ -89,7 +136,7 @@ def _template(evidence: Evidence, cause: str | None) -> Option:
     if cause in ("template_mismatch", "variables_illegal"):
         short = evidence.campaign.short_id
         command = f"wacampaign failures {short} --code {evidence.code} --csv failed.csv"
-    title, why = _TEMPLATE_STEPS.get(cause or "", _TEMPLATE_ANEW)
+    title, why = _TEMPLATE_STEPS.get(cause or "", _TEMPLATE_STEPS["template_status"])
     return Option("B", title, command, why)
 
 

@@ -29,11 +29,14 @@ $$;
 --     actor at once, of another when it is dead. An open one that is dead and different is closed:
 --     what it changed stays, and can be undone.
 --   p_as_of: the survey's; null: now. Going on, the newer plan counts.
+--   p_template_to: the rows move to this template, and keep their payload
 -- Returns the repair with the media that it was begun with. PT409: the campaign was cancelled.
+drop function if exists public.wacampaign_repair_begin(uuid, uuid, text, text, text, int, text, text[], uuid[], text[], uuid, timestamptz);
 create or replace function public.wacampaign_repair_begin(
     p_id uuid, p_campaign_id uuid, p_kind text, p_what text, p_command text, p_code int,
     p_actor text, p_templates text[], p_numbers uuid[], p_media text[],
-    p_number_to uuid default null, p_as_of timestamptz default null)
+    p_number_to uuid default null, p_as_of timestamptz default null,
+    p_template_to text default null)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
@@ -78,16 +81,17 @@ begin
     if not v_continued then
         insert into public.wacampaign_repairs
             (id, campaign_id, kind, what, command, code, actor, target_templates, target_numbers,
-             target_media, number_to, as_of)
+             target_media, number_to, as_of, template_to)
         values (p_id, p_campaign_id, p_kind, p_what, p_command, p_code, p_actor, p_templates,
-                p_numbers, p_media, p_number_to, v_as_of)
+                p_numbers, p_media, p_number_to, v_as_of, p_template_to)
         on conflict (id) do nothing;
         if found then
             perform public.wacampaign_event(
                 p_campaign_id, 'repair_begun', p_actor, p_reason => p_what,
                 p_detail => jsonb_build_object(
                     'repair', p_id, 'kind', p_kind, 'code', p_code, 'templates', p_templates,
-                    'media', p_media, 'number', p_number_to));
+                    'media', p_media, 'number', p_number_to, 'template', p_template_to));
+            perform public.wacampaign_repair_list_template(p_id);
         end if;
         select * into v_open from public.wacampaign_repairs where id = p_id;
     end if;
@@ -126,8 +130,9 @@ begin
         select q.id, q.template_name, q.whatsapp_number_id, q.status, q.retry_count, q.error_code,
                q.error_message, q.next_retry_at, q.payload -> 'var1' as var1,
                q.whatsapp_message_id is null and q.in_doubt_since is null
-               and jsonb_typeof(q.payload) = 'object'
-               and coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') ~* '^(https?://.*|[0-9]*)$'
+               and (v_repair.template_to is not null
+                    or jsonb_typeof(q.payload) = 'object'
+                    and coalesce(btrim(q.payload ->> 'var1', public.wacampaign_blanks()), '') ~* '^(https?://.*|[0-9]*)$')
                and coalesce(q.created_at <= v_repair.as_of, true)
                and (q.status = 'ready' or coalesce(q.updated_at <= v_repair.as_of, true))
                and (v_repair.code is null or v_repair.code
@@ -141,15 +146,16 @@ begin
     ), recorded as (
         insert into public.wacampaign_repair_rows
             (repair_id, row_id, old_var1, old_number_id, old_status, old_retry_count,
-             old_error_code, old_error_message, old_next_retry_at)
+             old_error_code, old_error_message, old_next_retry_at, old_template)
         select p_repair_id, w.id, w.var1, w.whatsapp_number_id, w.status, w.retry_count,
-               w.error_code, w.error_message, w.next_retry_at
+               w.error_code, w.error_message, w.next_retry_at, w.template_name
         from walked w
         join unnest(v_repair.target_templates, v_repair.target_numbers, v_repair.target_media)
             as t (template, number, media)
             on t.template = w.template_name and t.number = w.whatsapp_number_id
-        where w.concerned
+        where w.concerned and w.template_name is distinct from v_repair.template_to
           and (w.status = 'failed' or v_repair.number_to <> w.whatsapp_number_id
+               or v_repair.template_to is not null
                or case when v_repair.kind = 'from_template'
                   then not public.wacampaign_has_medium(w.var1 #>> '{}', t.media, true)
                   else w.var1 #>> '{}' is distinct from t.media end)
@@ -157,7 +163,9 @@ begin
         returning row_id, old_number_id, xmax = 0 as is_new
     ), changed as (
         update public.send_queue q
-        set payload = q.payload || jsonb_build_object('var1', t.media),
+        set payload = case when v_repair.template_to is null
+                      then q.payload || jsonb_build_object('var1', t.media) else q.payload end,
+            template_name = coalesce(v_repair.template_to, q.template_name),
             whatsapp_number_id = coalesce(v_repair.number_to, q.whatsapp_number_id),
             status = 'ready', retry_count = 0, error_code = null, error_message = null,
             next_retry_at = null, claim_id = null, worker_id = null, claimed_at = null,
@@ -233,7 +241,7 @@ begin
         return jsonb_build_object('changed', false, 'status', v_was);
     end if;
     perform public.wacampaign_event(
-        p_campaign_id, 'restarted', p_actor, v_ready, 'its header media was repaired',
+        p_campaign_id, 'restarted', p_actor, v_ready, 'its rows were repaired',
         jsonb_build_object('was', v_was));
     return jsonb_build_object('changed', true, 'status', 'running');
 end

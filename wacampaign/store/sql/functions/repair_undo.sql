@@ -23,13 +23,17 @@ declare
 begin
     return (
         with judged as materialized (
-            select r.old_status, r.old_var1, q.status, q.phone, q.payload ->> 'var1' as var1,
+            select r.old_status, q.status, q.phone,
+                   case when v_repair.template_to is null then q.payload ->> 'var1'
+                   else q.template_name end as was,
+                   case when v_repair.template_to is null then r.old_var1 #>> '{}'
+                   else r.old_template end as becomes,
                    case when r.undone_at is not null then 'undone'
                         when q.id is null then 'gone'
                         when q.whatsapp_message_id is not null or q.status = 'sent' then 'sent'
                         when q.status = 'processing' then 'processing'
                         when l.row_id is not null then 'repaired_again'
-                        when q.status in ('ready', 'failed') and t.media is not null
+                        when q.status in ('ready', 'failed') and t.template is not null
                              and (v_repair.number_to is null
                                   or q.whatsapp_number_id = v_repair.number_to) then 'restorable'
                         else 'changed' end as fate
@@ -41,8 +45,10 @@ begin
             ) as l on l.row_id = r.row_id
             left join unnest(v_repair.target_templates, v_repair.target_numbers,
                              v_repair.target_media) as t (template, number, media)
-                on t.template = q.template_name and t.number = r.old_number_id
-                and t.media = q.payload ->> 'var1'
+                on t.number = r.old_number_id
+                and case when v_repair.template_to is null
+                    then t.template = q.template_name and t.media = q.payload ->> 'var1'
+                    else t.template = r.old_template and q.template_name = v_repair.template_to end
             where r.repair_id = p_repair_id
         )
         select jsonb_build_object(
@@ -50,7 +56,7 @@ begin
                       from (select fate, old_status, status, count(*) as n from judged
                             group by 1, 2, 3 order by 1, 2, 3) as f),
             'samples', (select coalesce(jsonb_agg(to_jsonb(s)), '[]'::jsonb)
-                        from (select phone, var1 as was, old_var1 #>> '{}' as becomes from judged
+                        from (select phone, was, becomes from judged
                               where fate = 'restorable' limit 5) as s))
     );
 end
@@ -115,15 +121,17 @@ begin
         limit least(greatest(p_limit, 1), 20000)
         for update
     ), locked as materialized (
-        select q.id, w.old_var1, w.old_number_id, w.old_status, w.old_retry_count,
+        select q.id, w.old_var1, w.old_template, w.old_number_id, w.old_status, w.old_retry_count,
                w.old_error_code, w.old_error_message, w.old_next_retry_at,
                q.status = 'failed' and w.old_status = 'ready' as stays_failed
         from walked w
         join public.send_queue q on q.id = w.row_id
         join unnest(v_repair.target_templates, v_repair.target_numbers, v_repair.target_media)
             as t (template, number, media)
-            on t.template = q.template_name and t.number = w.old_number_id
-            and t.media = q.payload ->> 'var1'
+            on t.number = w.old_number_id
+            and case when v_repair.template_to is null
+                then t.template = q.template_name and t.media = q.payload ->> 'var1'
+                else t.template = w.old_template and q.template_name = v_repair.template_to end
         where w.undone_at is null and q.status in ('ready', 'failed')
           and q.whatsapp_message_id is null
           and (v_repair.number_to is null or q.whatsapp_number_id = v_repair.number_to)
@@ -134,8 +142,11 @@ begin
         for update of q
     ), changed as (
         update public.send_queue q
-        set payload = case when l.old_var1 is null then q.payload - 'var1'
+        set payload = case when v_repair.template_to is not null then q.payload
+                      when l.old_var1 is null then q.payload - 'var1'
                       else q.payload || jsonb_build_object('var1', l.old_var1) end,
+            template_name = case when v_repair.template_to is null then q.template_name
+                            else l.old_template end,
             whatsapp_number_id = l.old_number_id,
             status = case when l.stays_failed then q.status else l.old_status end,
             retry_count = case when l.stays_failed then q.retry_count else l.old_retry_count end,
@@ -167,7 +178,7 @@ begin
 end
 $$;
 
--- The undo is done: the campaign's number goes back, too.
+-- The undo is done: the campaign's number goes back, too, and its list of templates.
 create or replace function public.wacampaign_repair_undo_finish(p_repair_id uuid, p_actor text)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
@@ -182,6 +193,7 @@ begin
             update public.campaigns set whatsapp_number_id = v_repair.campaign_number_was
             where id = v_repair.campaign_id and whatsapp_number_id = v_repair.number_to;
         end if;
+        perform public.wacampaign_repair_unlist_template(p_repair_id);
         perform public.wacampaign_event(
             v_repair.campaign_id, 'repair_undone', p_actor, v_repair.undone_count, v_repair.what,
             jsonb_build_object('repair', p_repair_id, 'repaired', v_repair.row_count));
