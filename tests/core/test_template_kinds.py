@@ -9,6 +9,7 @@ import pytest
 from tests.template_kinds import KINDS, Kind
 from wacampaign.core.template.differ import differ
 from wacampaign.core.template.message import CompiledTemplate
+from wacampaign.core.template.needs import needs_of
 from wacampaign.core.template.shape import shape_of
 from wacampaign.sandbox.component_checks import check_components
 from wacampaign.sandbox.templates import Shape as SandboxShape
@@ -45,6 +46,26 @@ def test_the_differ_finds_nothing_in_it_in_either_form(kind: Kind) -> None:
     assert differ(payload_of(kind, kind.row), kind.components, parameter_format) == []
     sent = {"name": kind.name, "language": {"code": "en_US"}, "components": kind.message}
     assert differ(sent, kind.components, parameter_format) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("text", "1 variable"),
+        ("document", "document + 1 variable"),
+        ("location", "location + 1 variable"),
+        ("quick_reply", "1 variable"),
+        ("otp", "1 variable"),
+        ("multi_product", "list of products + 1 variable"),
+        ("single_product", "product + 1 variable"),
+        ("media_carousel", "carousel of 2 cards: 2 images + 5 variables"),
+        ("product_carousel", "carousel of 2 to 10 cards: 2 products + 1 variable"),
+        ("offer", "image + end of the offer + 3 variables"),
+    ],
+)
+def test_what_a_list_must_bring_in_words(name: str, needs: str) -> None:
+    [kind] = [kind for kind in KINDS if kind.name == name]
+    assert needs_of(shape_of(kind.components, kind.template["parameter_format"])) == needs
 
 
 @each_kind

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wacampaign.core.template.needs import needs_of
 from wacampaign.core.template.shape import Shape, UnusableTemplate, shape_of
-from wacampaign.core.template.values import header_samples, variable_count
+from wacampaign.core.template.values import header_samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +65,8 @@ class Template:
     @property
     def needs_in_words(self) -> str:
         """`video + 2 variables`, or why it cannot be used."""
-        if self.unusable is not None:
-            return f"unusable: {self.unusable}"
-        medium = self.header_media
-        texts = self.shape.count - (medium is not None)
-        parts = [medium] if medium else []
-        if texts or not parts:
-            parts.append(variable_count(texts))
-        return " + ".join(parts)
+        unusable = self.unusable
+        return needs_of(self.shape) if unusable is None else f"unusable: {unusable}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

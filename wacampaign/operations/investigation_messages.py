@@ -16,6 +16,7 @@ from wacampaign.core.investigation.model import Probe
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.outcomes import Outcome
+from wacampaign.core.template.kinds import SLOT_KINDS
 from wacampaign.core.template.message import CompiledTemplate, PayloadMismatch
 from wacampaign.core.template.shape import UnusableTemplate
 from wacampaign.core.templates import Template
@@ -25,8 +26,11 @@ from wacampaign.problems import Problem
 from wacampaign.settings import Settings
 from wacampaign.store.sent_tests import SentTests
 
-#: What another template's text variables are filled with.
-_FILLING: Final = "test"
+#: What another template's slots are filled with, by role; those of other roles cannot be made up.
+_FILLING: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("header", "body", "suffix"), "test"),
+    **{role: SLOT_KINDS[role].example for role in ("coupon", "code", "latitude", "longitude")},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,13 @@ def _row(evidence: Evidence) -> Row | None:
 
 
 def _filled(template: Template) -> Mapping[str, Any] | None:
-    """A payload that fits a template without header media; None: it cannot be made up."""
-    if template.unusable is not None or template.header_media:
+    """A payload that fits a template of texts; None: it cannot be made up."""
+    if template.unusable is not None:
         return None
-    return {f"var{n}": _FILLING for n in range(1, template.shape.count + 1)}
+    slots = list(template.shape.slots())
+    if not all(slot.role in _FILLING for slot in slots):
+        return None
+    return {f"var{n}": _FILLING[slot.role] for n, slot in enumerate(slots, start=1)}
 
 
 async def send_probes(
