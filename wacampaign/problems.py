@@ -17,6 +17,8 @@ class Problem(Exception):  # noqa: N818 - these are reported to people, not rais
         self.suggestion: str = suggestion or self.default_suggestion
         #: Whether anything was changed before the error.
         self.changed: bool = False
+        #: Lines between message and suggestion, for people only.
+        self.details: tuple[str, ...] = ()
 
     default_suggestion: ClassVar[str] = "wacampaign --help"
 

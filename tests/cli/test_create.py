@@ -80,8 +80,10 @@ def test_plan_then_refusal_without_a_terminal(wacampaign: Wacampaign, sql: SQL) 
     for line in (
         "plan: create offer from offer.csv",
         "  250 contacts: the list → the queue, ready",
-        "    line 2: +91***0001 hello | Person 0",
         "  template hello (en, 1 variable): 250",
+        "  columns, by position (the header does not name all of them):",
+        "    phone → phone       +91***0001 | +91***0002 | +91***0003",
+        "    name  → body {{1}}  Person 0 | Person 1 | Person 2",
         "  countries: +91 250",
         "  left out: 1 listed before (--allow-repeats takes them)",
         "  left out: 3 that cannot be sent to",
@@ -181,7 +183,7 @@ def test_the_number_may_be_given_by_its_digits(wacampaign: Wacampaign, sql: SQL)
         ("hello,plain", 2, "hello: 1 variable; plain: no variables", "one campaign for each"),
         ("hello,film", 2, "hello: 1 variable; film: video", "one campaign for each"),
         ("hello,hello", 2, "given twice", "once"),
-        ("plain", 6, "needed is 1 column: the phone alone", "columns match"),
+        ("plain", 6, "1 column beside the phone and no header", "--map 'phone=#1'"),
     ],
 )
 def test_templates_that_do_not_fit(

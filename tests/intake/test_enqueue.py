@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from tests.campaigns import add_number
-from wacampaign.intake.contacts import FileChanged, survey
+from tests.intake.in_order import survey
+from wacampaign.intake.contacts import FileChanged
 from wacampaign.operations.enqueue import BATCH_ROWS, Filling, NewCampaign, new_campaign
 from wacampaign.problems import Problem, Refused
 from wacampaign.store.states import DatabaseUnreachable
@@ -43,7 +44,7 @@ def with_store(open_store: Callable[[], Store], work: Callable[[Store], Awaitabl
 
 async def planned(store: Store, path: Path, templates: tuple[str, ...] = ("hello",)) -> NewCampaign:
     number = await add_number(store, templates=templates)
-    return new_campaign(survey(path, 2), number, templates)
+    return new_campaign(survey(path), number, templates)
 
 
 def test_every_contact_once_in_the_order_of_the_list(

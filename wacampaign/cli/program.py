@@ -84,6 +84,8 @@ def report(problem: Problem, *, as_json: bool) -> int:
         say(json_text({"error": error}, ensure_ascii=True))
     else:
         say(f"error: {message}")
+        for line in problem.details:
+            say(mask_secrets(line))
         say(f"{arrow(sys.stderr)} {problem.suggestion}")
     return problem.exit_code
 

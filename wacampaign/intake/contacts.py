@@ -6,14 +6,14 @@ Neither keeps rows: a million contacts take about 25 MB for finding repeats duri
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from wacampaign.core.bad_phone import BadPhone
-from wacampaign.core.cells import cell
+from wacampaign.core.columns.reading import ListReading
 from wacampaign.core.list_sketch import sketch
 from wacampaign.core.numbering_plans import calling_code
 from wacampaign.core.phone_census import PhoneCensus
@@ -26,7 +26,6 @@ from wacampaign.intake.encoding import UnfitFile, detect_encoding
 from wacampaign.intake.layout import Layout, detect_layout, open_text, trim
 from wacampaign.intake.records import Record, records
 from wacampaign.intake.rejected import RejectedFile
-from wacampaign.intake.values import first_fault
 from wacampaign.problems import Usage
 
 #: Rows between two progress reports and looks at the file: some ten a second.
@@ -48,6 +47,9 @@ class Fault(StrEnum):
     PHONE = "phone"
     COLUMNS = "columns"
     VALUE = "value"
+    #: Values that look like nobody's words.
+    PLACEHOLDER = "placeholder"
+    MARKUP = "markup"
     QUOTES = "quotes"
     REPEAT = "repeat"
 
@@ -59,13 +61,8 @@ class Contact(NamedTuple):
     line: int
     #: 8 to 15 digits, country code first.
     phone: str
-    #: var1, var2, … without outer white space.
+    #: What fills the places of its template, as it is sent (`RowReading.keys` has their order).
     variables: tuple[str, ...]
-
-    @property
-    def payload(self) -> dict[str, str]:
-        """The variables as `send_queue.payload` and `campaign_contacts.variables` hold them."""
-        return {f"var{i}": value for i, value in enumerate(self.variables, start=1)}
 
 
 class Rejection(NamedTuple):
@@ -83,6 +80,8 @@ class Survey:
 
     path: Path
     layout: Layout
+    #: How its rows become payloads.
+    reading: ListReading
     #: Rows that `contacts` will yield.
     accepted: int
     #: Rows that cannot be sent to, repeats not among them.
@@ -114,7 +113,7 @@ class Survey:
 
 def survey(
     path: Path,
-    columns_needed: int | None = None,
+    choose: Callable[[Layout], ListReading],
     *,
     default_region: str | None = None,
     allow_repeats: bool = False,
@@ -123,14 +122,14 @@ def survey(
 ) -> Survey:
     """Read the whole list at `path` once and check every row.
 
-    `columns_needed` counts the phone: a template with two variables needs 3; None takes what the
-    file has. `default_region` (IN, India, +91) is the country of numbers without a country code;
-    without it a list that is written as inside one country is refused.
+    `choose` decides which column is what, and refuses what is not clear. `default_region` (IN,
+    India, +91) is the country of numbers without a country code; without it a list that is written
+    as inside one country is refused.
     `allow_repeats` takes a recipient as often as he is listed. Rows left out are written to
     `<name>.rejected.csv` beside the list, unless there are none or `write_rejected` is False.
 
     Raises `Usage` for a path that cannot be read and an unknown region, `UnfitFile` (a `Refused`)
-    for a file that is no contact list or does not fit; then nothing is created.
+    for a file that is no contact list, and what `choose` raises; then nothing is created.
     """
     if default_region is not None:
         try:
@@ -139,10 +138,11 @@ def survey(
             raise Usage(str(error), "give its name or code, such as India, IN or +91") from None
     encoding = detect_encoding(path)
     fingerprint = _fingerprint(path)
-    layout = detect_layout(path, encoding, columns_needed)
+    layout = detect_layout(path, encoding, phone_reader(default_region))
+    reading = choose(layout)
     census = PhoneCensus()
     read_phone = phone_reader(default_region, census)
-    columns = layout.columns
+    columns, phone_at, taken = layout.columns, reading.phone, 0
     seen = Recipients()
     accepted = bytearray()
     starts: Counter[str] = Counter()
@@ -154,9 +154,9 @@ def survey(
         def reject(record: Record, fault: Fault, reason: str) -> None:
             accepted.append(0)
             faults[fault] += 1
-            phone = record.fields[0]
+            phone = record.fields[phone_at] if phone_at < len(record.fields) else ""
             if fault is Fault.QUOTES:  # the raw line: its other fields are nobody's business here
-                phone = phone.partition(layout.delimiter)[0]
+                phone = record.fields[0].partition(layout.delimiter)[0] if phone_at == 0 else ""
             if record.end > record.line:
                 reason += f" (lines {record.line} to {record.end})"
             if len(samples) < _SAMPLES:
@@ -178,18 +178,25 @@ def survey(
                     reject(record, Fault.COLUMNS, f"{width} where {columns} are needed")
                     continue
             try:
-                phone = read_phone(fields[0])
+                phone = read_phone(fields[phone_at])
             except BadPhone as bad:
                 reject(record, Fault.PHONE, bad.reason)
                 continue
-            if wrong := first_fault([cell(value) for value in fields[1:]]):
-                reject(record, Fault.VALUE, wrong)
+            row = reading.of(taken)
+            try:
+                values = row.check.turned(row.values(fields))
+            except ValueError as why:
+                reject(record, Fault.VALUE, str(why))
+                continue
+            if (wrong := row.check.fault(values)) is not None:
+                reject(record, Fault(wrong.unmeant or Fault.VALUE), wrong.text)
                 continue
             repeats = seen.seen_before(phone, record.line)
             if repeats and not allow_repeats:
                 reject(record, Fault.REPEAT, repeats)
                 continue
             accepted.append(1)
+            taken += 1
             starts[phone[:3]] += 1
         if _fingerprint(path) != fingerprint:
             raise FileChanged(f"{path.name} was changed while it was read")
@@ -201,6 +208,7 @@ def survey(
     return Survey(
         path=path,
         layout=layout,
+        reading=reading,
         accepted=accepted.count(1),
         rejected=faults.total() - faults[Fault.REPEAT],
         repeats=faults[Fault.REPEAT],
@@ -225,7 +233,7 @@ def contacts(surveyed: Survey) -> Iterator[Contact]:
     path, layout = surveyed.path, surveyed.layout
     read_phone = phone_reader(surveyed.default_region)
     flags = surveyed.accepted_rows
-    columns = layout.columns
+    reading, columns, taken = surveyed.reading, layout.columns, 0
     changed = FileChanged(f"{path.name} was changed after it was checked")
     row = 0
     with open_text(path, layout.encoding) as file:
@@ -240,9 +248,11 @@ def contacts(surveyed: Survey) -> Iterator[Contact]:
                 fields = record.fields
                 if len(fields) < columns:
                     raise changed
-                variables = tuple([cell(value) for value in fields[1:columns]])
-                yield Contact(record.line, read_phone(fields[0]), variables)
-        except (BadPhone, IndexError, UnicodeDecodeError, UnfitFile):
+                made = reading.of(taken)
+                values = made.check.turned(made.values(fields))
+                taken += 1
+                yield Contact(record.line, read_phone(fields[reading.phone]), tuple(values))
+        except (ValueError, IndexError, UnfitFile):  # of phones, endings and letters
             raise changed from None
     if row != len(flags) or _fingerprint(path) != surveyed.fingerprint:
         raise changed

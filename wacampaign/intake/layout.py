@@ -1,16 +1,17 @@
-"""How a contact list is laid out: delimiter, header, number of columns."""
+"""How a contact list is laid out: delimiter, header, columns, and which of them hold phones."""
 
 import csv
 import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.cells import cell
 from wacampaign.core.phone_forms import looks_like_phone
 from wacampaign.core.words import counted
@@ -19,9 +20,10 @@ from wacampaign.intake.encoding import UnfitFile, open_list
 DELIMITERS: Final = (",", ";", "\t", "|")
 #: Lines looked at to find the layout; more would not tell more.
 SAMPLE_LINES: Final = 500
+#: Contacts kept, to be shown where it is not clear what a column is.
+SAMPLES_KEPT: Final = 3
 
 _PHONE_IN_IT: Final = re.compile(r"\d{7}|(?:\d[ ().-]{0,2}){9}")
-_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class Layout:
     columns: int
     #: Whether the first line is Excel's `sep=;`.
     has_sep_line: bool
+    #: How much of each column reads as phones, 0 to 1.
+    phone_scores: tuple[float, ...] = ()
+    #: The first contacts, as they stand.
+    samples: tuple[tuple[str, ...], ...] = ()
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
@@ -51,13 +57,12 @@ def trim(row: list[str], columns: int) -> list[str]:
     return row[:end]
 
 
-def detect_layout(path: Path, encoding: str, columns_needed: int | None) -> Layout:
+def detect_layout(path: Path, encoding: str, read_phone: Callable[[str], str]) -> Layout:
     """Find the layout from the first lines.
 
-    The first row is a header when its first field is not meant as a phone number; an attempt at a
-    phone number, however damaged, is a row, so no contact is ever taken for a header. Raises
-    `UnfitFile` when there are no rows, no phones in the first column, or not `columns_needed`
-    columns (phone included).
+    The first row is a header when nothing in it is meant as a phone number where the others have
+    theirs; an attempt at a phone number, however damaged, is a row, so no contact is ever taken for
+    a header. Raises `UnfitFile` when there are no rows or no phones in them.
     """
     with open_text(path, encoding) as file:
         lines = list(itertools.islice(file, SAMPLE_LINES))
@@ -69,18 +74,50 @@ def detect_layout(path: Path, encoding: str, columns_needed: int | None) -> Layo
     rows = _sample(lines, delimiter)
     if not rows:
         raise UnfitFile(f"{path.name} has no rows")
-    header = None if looks_like_phone(rows[0][0]) else tuple(map(cell, rows[0]))
+    scores = _phone_scores(rows[1:] or rows, read_phone)
+    likely = [at for at, score in enumerate(scores) if score >= max(scores) / 2]
+    has_header = bool(scores) and not any(
+        looks_like_phone(field) for at, field in enumerate(rows[0]) if at in likely
+    )
+    header = tuple(map(cell, rows[0])) if has_header else None
     data = rows[1:] if header else rows
+    if header is None:
+        scores = _phone_scores(data, read_phone)
     if not data:
         raise UnfitFile(f"{path.name} has a header ({_quoted(header or ())}) and no contacts")
-    _require_phones(path, header, data)
+    if not max(scores):
+        raise UnfitFile(
+            f"{path.name} holds no phone numbers: the first row has {_quoted(rows[0])}",
+            "give the list with the recipients' phones in a column",
+        )
     columns = Counter(map(len, data)).most_common(1)[0][0]
     while columns > 1 and all(not cell(r[columns - 1]) for r in rows if len(r) >= columns):
         columns -= 1
-    _require_columns(path, header, columns, columns_needed, _NAMES[delimiter])
     if header:
-        header = tuple(trim(list(header), columns))
-    return Layout(encoding, delimiter, header, columns, has_sep_line)
+        header = _named_columns(path, header, columns)
+    scores = [*scores, *[0.0] * columns][:columns]
+    samples = tuple(tuple(row[:columns]) for row in data if len(row) >= columns)[:SAMPLES_KEPT]
+    return Layout(encoding, delimiter, header, columns, has_sep_line, tuple(scores), samples)
+
+
+def _phone_scores(rows: Sequence[Sequence[str]], read_phone: Callable[[str], str]) -> list[float]:
+    """For each column how much of it are phones: those that can be sent to count three times as
+    much as what is as long as one, such as order numbers."""
+    width = max(map(len, rows))
+    points = [0] * width
+    for row in rows:
+        for at, field in enumerate(row):
+            if looks_like_phone(field):
+                points[at] += 3 if _is_phone(field, read_phone) else 1
+    return [n / (3 * len(rows)) for n in points]
+
+
+def _is_phone(field: str, read_phone: Callable[[str], str]) -> bool:
+    try:
+        read_phone(field)
+    except BadPhone:
+        return False
+    return True
 
 
 def _sep_line(first: str) -> tuple[str, bool]:
@@ -106,57 +143,26 @@ def _sample(lines: Sequence[str], delimiter: str) -> list[list[str]]:
 
 
 def _score(lines: Sequence[str], delimiter: str) -> tuple[int, int, int]:
-    """Rows with a phone in front, rows with the usual number of columns, that number."""
+    """Rows with a phone, rows with the usual number of columns, that number."""
     rows = _sample(lines, delimiter)
     if not rows:
         return 0, 0, 0
-    phones = sum(looks_like_phone(row[0]) for row in rows)
+    phones = sum(any(map(looks_like_phone, row)) for row in rows)
     columns, usual = Counter(map(len, rows)).most_common(1)[0]
     return (phones, usual, columns) if columns > 1 else (phones, 0, 0)
 
 
-def _require_phones(path: Path, header: tuple[str, ...] | None, data: list[list[str]]) -> None:
-    if any(looks_like_phone(row[0]) for row in data):
-        return
-    by_column = Counter(i for row in data for i, field in enumerate(row) if looks_like_phone(field))
-    evidence = f"the first row has {_quoted(header or data[0])}"
-    if by_column:
-        column = by_column.most_common(1)[0][0] + 1
-        evidence += f"; column {column} seems to hold the phones"
-    raise UnfitFile(
-        f"the first column of {path.name} holds no phone numbers: {evidence}",
-        "put the phone into the first column, the variables in order behind it",
-    )
-
-
-def _require_columns(
-    path: Path,
-    header: tuple[str, ...] | None,
-    columns: int,
-    needed: int | None,
-    delimiter_name: str,
-) -> None:
-    named = len(trim(list(header), 1)) if header else columns
-    if needed is not None and columns != needed:
-        listed = f" ({_quoted(header)})" if header else ""
-        between = f", separated by {delimiter_name}" if columns > 1 else ""
-        raise UnfitFile(
-            f"{path.name} has {counted(columns, 'column')}{listed}{between}; needed "
-            f"{'is' if needed == 1 else 'are'} {counted(needed, 'column')}: {_wanted(needed)}",
-            "make the columns match the template, or choose the template that fits the columns",
-        )
-    if named > columns:
+def _named_columns(path: Path, header: tuple[str, ...], columns: int) -> tuple[str, ...]:
+    """The header without blank names beyond the columns. Raises `UnfitFile` for more names."""
+    trimmed = trim(list(header), columns)
+    if len(trimmed) > columns:
+        named = len(trim(list(header), 1))
         raise UnfitFile(
             f"the header of {path.name} names {counted(named, 'column')} "
-            f"({_quoted(header or ())}), its rows have {columns}",
+            f"({_quoted(header)}), its rows have {columns}",
             "make header and rows agree",
         )
-
-
-def _wanted(needed: int) -> str:
-    if needed == 1:
-        return "the phone alone"
-    return "the phone, var1" + (f" to var{needed - 1}" if needed > 2 else "")
+    return tuple(trimmed)
 
 
 def _quoted(fields: Sequence[str]) -> str:

@@ -10,7 +10,9 @@ from wacampaign.core.campaign.repeats import EarlierCampaign, told_again
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan, Progress
-from wacampaign.intake.contacts import contacts, survey
+from wacampaign.core.words import rows
+from wacampaign.intake.contacts import Fault, Survey, contacts, survey
+from wacampaign.operations.create_columns import Wishes, column_lines, reading_for
 from wacampaign.operations.enqueue import NewCampaign, new_campaign
 from wacampaign.operations.life_cycle import set_running
 from wacampaign.operations.numbers import find_number
@@ -23,8 +25,6 @@ from wacampaign.store.templates import Templates
 
 #: Calling codes shown in a plan; a list of one country has one or two.
 _CODES_SHOWN: Final = 5
-#: Characters of a variable shown in a plan.
-_VALUE_SHOWN: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ def draft(
     path: Path,
     name: str | None,
     *,
+    wishes: Wishes,
     default_region: str | None,
     allow_repeats: bool,
     write_rejected: bool,
@@ -113,11 +114,11 @@ def draft(
 ) -> Draft:
     """Checks the whole list at `path`; the arguments are those of `intake.survey`.
 
-    Raises what `survey` raises, and `Refused` when nobody in it can be sent to.
+    Raises what `survey` and `reading_for` raise, and `Refused` when nobody in it can be sent to.
     """
     surveyed = survey(
         path,
-        source.choice.columns,
+        reading_for(source.choice, wishes),
         default_region=default_region,
         allow_repeats=allow_repeats,
         write_rejected=write_rejected,
@@ -128,7 +129,8 @@ def draft(
         where = f"look into {surveyed.rejected_file}, " if surveyed.rejected_file else ""
         raise Refused(
             f"nobody in {path.name} can be sent to: {'; '.join(reasons)}",
-            f"{where}correct {path.name}, then run the same command again",
+            f"{where}correct {path.name}, then run the same command again"
+            + "".join(f", or add {flag}" for flag in _allowing(surveyed)),
         )
     return Draft(new_campaign(surveyed, source.number.id, source.choice.names, name), source)
 
@@ -143,7 +145,6 @@ def create_plan(draft: Draft, *, start: bool) -> Plan:
             Change(1, "campaign", "none", "running" if start else "paused"),
             Change(surveyed.accepted, "contact", "the list", "the queue, ready"),
         ),
-        samples=_samples(campaign),
         notes=tuple(_notes(draft)),
         next_command="wacampaign run-worker" if start else "wacampaign start CAMPAIGN",
     )
@@ -157,6 +158,8 @@ def _notes(draft: Draft) -> Iterator[str]:
         share = campaign.shares[template.name]
         needs = template.needs_in_words
         yield f"template {template.name} ({template.language}, {needs}): {share:,}"
+    first = list(islice(contacts(surveyed), SAMPLES_SHOWN))
+    yield from column_lines(surveyed, first, *source.choice.names)
     codes = [f"+{code} {n:,}" for code, n in surveyed.calling_codes.items()]
     more = f", {len(codes) - _CODES_SHOWN} more" if len(codes) > _CODES_SHOWN else ""
     yield f"countries: {', '.join(codes[:_CODES_SHOWN])}{more}"
@@ -168,6 +171,8 @@ def _notes(draft: Draft) -> Iterator[str]:
         # What stood in the phone column, as far as it may be shown.
         phone = f"{mask_phone(row.phone)} " if any(c.isdecimal() for c in row.phone) else ""
         yield f"  line {row.line}: {phone}{row.reason}"
+    for flag, n in _allowing(surveyed).items():
+        yield f"  {rows(n)} of them would be sent with {flag}"
     if surveyed.rejected_file:
         yield f"all that are left out: {surveyed.rejected_file}"
     seconds = draft.estimated_seconds
@@ -183,15 +188,17 @@ def _notes(draft: Draft) -> Iterator[str]:
         yield f"NOTE: {n} {are} named {campaign.name!r} already; it takes --again, and then ids"
 
 
-def _samples(campaign: NewCampaign) -> list[str]:
-    """The first contacts with their templates, phones masked."""
-    first = islice(contacts(campaign.surveyed), SAMPLES_SHOWN)
-    names = campaign.templates
-    return [
-        f"line {contact.line}: {mask_phone(contact.phone)} {names[i % len(names)]}"
-        + "".join(f" | {_cut(value)}" for value in contact.variables)
-        for i, contact in enumerate(first)
-    ]
+#: What takes rows whose values look like nobody's words.
+_ALLOWING: Final = {Fault.PLACEHOLDER: "--allow-placeholders", Fault.MARKUP: "--allow-markup"}
+
+
+def _allowing(surveyed: Survey) -> dict[str, int]:
+    """Flags that would take more rows, and how many."""
+    return {
+        flag: surveyed.faults[fault]
+        for fault, flag in _ALLOWING.items()
+        if surveyed.faults.get(fault)
+    }
 
 
 async def start_created(store: Store, campaign: NewCampaign, *, unchecked: bool) -> int:
@@ -209,10 +216,6 @@ def not_started(problem: Problem, campaign: NewCampaign) -> Problem:
         problem.message += f". {campaign.name} ({campaign.id}) is complete; it was not started"
         problem.suggestion = f"wacampaign start {campaign.id}"
     return problem
-
-
-def _cut(value: str) -> str:
-    return value if len(value) <= _VALUE_SHOWN else value[: _VALUE_SHOWN - 1] + "…"
 
 
 def _duration(seconds: float) -> str:

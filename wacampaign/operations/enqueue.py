@@ -150,10 +150,14 @@ def _batches(campaign: NewCampaign) -> Iterator[NewRows]:
     templates = itertools.cycle(campaign.templates)
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     stream = contacts(campaign.surveyed)
+    readings = itertools.cycle(campaign.surveyed.reading.rows)
     while part := list(itertools.islice(stream, BATCH_ROWS)):
         yield {
             "ids": row_ids.take(len(part)),
             "phones": [contact.phone for contact in part],
             "templates": list(itertools.islice(templates, len(part))),
-            "payloads": [encode(contact.payload) for contact in part],
+            "payloads": [
+                encode(row.payload(contact.variables))
+                for contact, row in zip(part, readings, strict=False)
+            ],
         }

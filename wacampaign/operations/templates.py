@@ -18,11 +18,6 @@ class Choice:
     def names(self) -> list[str]:
         return [template.name for template in self.templates]
 
-    @property
-    def columns(self) -> int:
-        """Columns of a list for it, the phone included."""
-        return 1 + self.templates[0].shape.count
-
 
 def choose_templates(
     known: Sequence[KnownTemplate], number: KnownNumber, names: Sequence[str]

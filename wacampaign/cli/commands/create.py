@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -15,6 +16,8 @@ from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.cells import cell
+from wacampaign.core.columns.mapping import UnknownName, read_map
+from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.words import counted
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.create import (
@@ -26,8 +29,9 @@ from wacampaign.operations.create import (
     not_started,
     start_created,
 )
+from wacampaign.operations.create_columns import Wishes, columns_json
 from wacampaign.operations.enqueue import Filling, NewCampaign, unfinished
-from wacampaign.problems import Problem
+from wacampaign.problems import Problem, Usage
 from wacampaign.settings import Settings
 from wacampaign.store.store import Store
 
@@ -41,7 +45,8 @@ class Interrupted(Problem):
 
 def create(
     csv: Annotated[
-        Path, typer.Option("--csv", metavar="FILE", help="First column the phone, then variables.")
+        Path,
+        typer.Option("--csv", metavar="FILE", help="Phones and variables, by name or in order."),
     ],
     number: Annotated[
         str,
@@ -84,6 +89,27 @@ def create(
             show_default=False,
         ),
     ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="VAR=COLUMN",
+            help="Which column fills what: 'first_name=Vorname,phone=#3'. Beats the header.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_placeholders: Annotated[
+        bool,
+        typer.Option(
+            "--allow-placeholders", help="Send values such as None, #N/A, - and {{name}} as well."
+        ),
+    ] = False,
+    allow_markup: Annotated[
+        bool,
+        typer.Option(
+            "--allow-markup", help="Send values with HTML, \\n or wrongly decoded letters as well."
+        ),
+    ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -92,20 +118,23 @@ def create(
 ) -> None:
     """Create a campaign from a CSV: every row is checked before anything is written.
 
-    The variables fill the template in order; of a template with a video, image or document, the
-    first one is the medium (a URL or a media id). Rows that cannot be sent to are listed in
+    A header that names the template's variables decides which column is which, in any order, and
+    other columns are left out; else they fill the template in order, a medium (a URL or a media id)
+    first. The plan shows it, and --map says otherwise. Rows that cannot be sent to are listed in
     FILE.rejected.csv. The campaign is paused until `start`; --start makes its preflight first.
 
     Example: wacampaign create --csv offer.csv --number 200000000000001 --template demo_text
     """
     settings = read_settings(env_file, store)
     templates = [cell(part) for text in template for part in text.split(",") if cell(part)]
+    wishes = _wishes(columns or (), placeholders=allow_placeholders, markup=allow_markup)
     source = with_store(settings, look, number, templates, name or csv.stem, again=again or dry_run)
     with progress_bar(f"checking {csv.name}") as advance:
         made = draft(
             source,
             csv,
             name,
+            wishes=wishes,
             default_region=default_region,
             allow_repeats=allow_repeats,
             write_rejected=not dry_run,
@@ -134,6 +163,15 @@ def create(
             show_next("wacampaign run-worker")
         else:
             show_next(f"wacampaign start {short_id}")
+
+
+def _wishes(columns: Sequence[str], *, placeholders: bool, markup: bool) -> Wishes:
+    allowed = ((Unmeant.PLACEHOLDER, placeholders), (Unmeant.MARKUP, markup))
+    try:
+        pairs = read_map(columns)
+    except UnknownName as wrong:
+        raise Usage(str(wrong), "such as: --map 'first_name=Vorname,phone=#3'") from None
+    return Wishes(pairs, allowed=frozenset(kind for kind, is_allowed in allowed if is_allowed))
 
 
 def _fill(settings: Settings, campaign: NewCampaign) -> None:
@@ -196,6 +234,7 @@ def _as_json(made: Draft, status: str | None) -> dict[str, Any]:
         },
         "phone_number_id": made.source.number.phone_number_id,
         "templates": campaign.shares,
+        "columns": columns_json(surveyed, campaign.templates),
         "accepted": surveyed.accepted,
         "rejected": surveyed.rejected,
         "repeats": surveyed.repeats,

@@ -27,7 +27,7 @@ class Difference:
 
     #: `too_few`, `too_many`, `shifted`, `media_missing`, `header_missing`, `header_surplus`,
     #: `id_where_url`, `url_where_id`, `media_unclear`, `wrong_kind`, `named_positional`,
-    #: `newline`, `tab`, `spaces`, `empty`, `zero_width`, `too_long`, `not_alphanumeric`,
+    #: `newline`, `tab`, `control`, `spaces`, `empty`, `zero_width`, `too_long`, `not_alphanumeric`,
     #: `url_where_suffix`, `button_suffix_missing`, `button_surplus`, `wrong_language`,
     #: `no_object`, `unusable`, `malformed`.
     code: str
@@ -42,7 +42,10 @@ class Difference:
 
 #: Codes that say something of one value's characters; the others of the payload's make-up.
 VALUE_CODES: Final = frozenset(
-    {"newline", "tab", "spaces", "empty", "zero_width", "too_long", "not_alphanumeric", "malformed"}
+    (
+        *("newline", "tab", "control", "spaces", "empty", "zero_width"),
+        *("too_long", "not_alphanumeric", "malformed"),
+    )
 )
 
 

@@ -18,6 +18,8 @@ _SPACES: Final = 4
 _ID_DIGITS_MIN: Final = 12
 
 _URL: Final = re.compile(r"\s*https?://[^\s/]+", re.IGNORECASE)
+#: Those that are neither a tab nor a line break.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _LONG_SPACES: Final = re.compile(rf" {{{_SPACES + 1},}}")
 _VARIABLE: Final = re.compile(r"\{\{\s*[^{}\s]+\s*\}\}")
 
@@ -91,6 +93,8 @@ def faults_of_value(
         yield "newline", "has a line break", "one line"
     if "\t" in text:
         yield "tab", "has a tab", "no tabs"
+    if _CONTROL.search(text):
+        yield "control", "has a control character", "none"
     if _LONG_SPACES.search(text):
         yield "spaces", f"has more than {_SPACES} spaces in a row", f"at most {_SPACES}"
     if len(text) > length:

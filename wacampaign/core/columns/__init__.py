@@ -1,0 +1,1 @@
+"""Which column of a contact list fills which place of a template."""

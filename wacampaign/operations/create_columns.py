@@ -1,0 +1,210 @@
+"""The columns of a list for the templates of a campaign: chosen, refused, and shown in a plan."""
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from wacampaign.core.columns.choice import (
+    ColumnChoice,
+    UnclearColumns,
+    Way,
+    choose_columns,
+)
+from wacampaign.core.columns.mapping import PHONE, Pair, UnknownName
+from wacampaign.core.columns.phone_column import NoPhones
+from wacampaign.core.columns.reading import ListReading, row_reading
+from wacampaign.core.columns.wanted import Wanted, wanted_by
+from wacampaign.core.masking import mask_phone, mask_secrets
+from wacampaign.core.template.row_check import RowCheck
+from wacampaign.core.template.unmeant import Unmeant
+from wacampaign.core.templates import KnownTemplate
+from wacampaign.intake.contacts import Contact, Survey
+from wacampaign.intake.layout import Layout
+from wacampaign.operations.templates import Choice
+from wacampaign.problems import Refused, Usage
+
+#: Screen columns of a plan's table, and of its cells.
+_WIDTH: Final = 80
+_NAME_SHOWN: Final = 20
+_PLACE_SHOWN: Final = 28
+#: Values shown of a column, and columns named in one line.
+_VALUES_SHOWN: Final = 3
+_NAMED: Final = 12
+
+
+class ColumnsUnclear(Refused):
+    """It is not clear which column is what."""
+
+    code = "columns_unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person said about a list's columns and values."""
+
+    pairs: tuple[Pair, ...] = ()
+    #: Texts that are the same for all rows, by payload key.
+    constants: Mapping[str, str] = field(default_factory=dict)
+    #: Kinds of values that are sent though they look like nobody's words.
+    allowed: frozenset[Unmeant] = frozenset()
+
+
+def reading_for(choice: Choice, wishes: Wishes) -> Callable[[Layout], ListReading]:
+    """Decides on a list's columns, once its layout is known.
+
+    What it returns raises `ColumnsUnclear` with a `--map` that would settle it, and `Usage` for
+    names that are not there.
+    """
+
+    def decide(layout: Layout) -> ListReading:
+        rows = []
+        for template in choice.templates:
+            wanted = wanted_by(template.shape)
+            chosen = _choose(wanted, template, layout, wishes)
+            check = RowCheck(template.components, template.shape, wishes.allowed)
+            rows.append(row_reading(wanted, chosen, check))
+        return ListReading(rows[0].choice.phone, tuple(rows))
+
+    return decide
+
+
+def _choose(
+    wanted: Sequence[Wanted], template: KnownTemplate, layout: Layout, wishes: Wishes
+) -> ColumnChoice:
+    try:
+        return choose_columns(
+            wanted, layout.header, layout.phone_scores, wishes.pairs, wishes.constants
+        )
+    except UnknownName as unknown:
+        raise Usage(
+            str(unknown),
+            "correct --map 'VAR=COLUMN,…': VAR is what the template names, "
+            "or phone; COLUMN is a column's name or its number (#3)",
+        ) from None
+    except NoPhones as none:
+        raise Refused(str(none), "give the list with the recipients' phones") from None
+    except UnclearColumns as unclear:
+        problem = ColumnsUnclear(
+            f"{template.name}: {unclear}",
+            f"say which is which, such as: --map '{unclear.suggested}'",
+        )
+        problem.details = tuple(_table(_unclear_rows(layout, unclear)))
+        raise problem from None
+
+
+# --- the table of a plan ------------------------------------------------------------------------
+
+
+def _unclear_rows(layout: Layout, unclear: UnclearColumns) -> Iterator[tuple[str, str, str]]:
+    for at in range(layout.columns):
+        what = unclear.known.get(at, "?")
+        values = [row[at] for row in layout.samples]
+        yield _title(layout, at), what, _values(values, is_phone=what == PHONE)
+
+
+def column_lines(surveyed: Survey, first: Sequence[Contact], *names: str) -> Iterator[str]:
+    """A plan's lines on the columns: how they were told apart, the table, what is left out.
+
+    `first` are the first accepted contacts, `names` the templates' names.
+    """
+    layout, rows = surveyed.layout, surveyed.reading.rows
+    differ = len({row.choice.columns for row in rows}) > 1
+    for nth, row in enumerate(rows if differ else rows[:1]):
+        choice = row.choice
+        of = f" of {names[nth]}" if differ else ""
+        yield f"columns{of}, {_way(choice, layout)}:"
+        own = [one for n, one in enumerate(first) if surveyed.reading.of(n) is row]
+        own = own if differ else list(first)
+        phones = [contact.phone for contact in own]
+        lines = [(_title(layout, choice.phone), PHONE, _values(phones, is_phone=True))]
+        for n, key in enumerate(row.keys):
+            filled = next((one for one in choice.filled if one.place.key == key), None)
+            if filled is None:
+                continue
+            values = [contact.variables[n] for contact in own]
+            title = "all rows" if filled.column is None else _title(layout, filled.column)
+            lines.append((title, filled.place.label, _values(values, is_media=n == 0)))
+        yield from _table(lines)
+        if choice.left_out:
+            listed = [_title(layout, at) for at in choice.left_out[:_NAMED]]
+            more = len(choice.left_out) - len(listed)
+            yield f"  left out: {', '.join(listed)}{f' and {more} more' if more else ''}"
+
+
+def _way(choice: ColumnChoice, layout: Layout) -> str:
+    if choice.way is Way.POSITION:
+        if layout.header is None:
+            return "by position (there is no header)"
+        return "by position (the header does not name all of them)"
+    if choice.way is Way.MAP:
+        return "as --map says"
+    return "by name: in another order than the template's" if choice.is_reordered else "by name"
+
+
+def _table(rows: Iterator[tuple[str, str, str]] | Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    cells = [(_cut(name, _NAME_SHOWN), _cut(what, _PLACE_SHOWN), v) for name, what, v in rows]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)][:2]
+    for name, what, values in cells:
+        line = f"  {_padded(name, widths[0])} → {_padded(what, widths[1])}  {values}"
+        yield _cut(line.rstrip(), _WIDTH - 2)
+
+
+def _title(layout: Layout, at: int) -> str:
+    name = layout.header[at] if layout.header and at < len(layout.header) else ""
+    return " ".join(name.split()) or f"column {at + 1}"
+
+
+def _values(values: Sequence[str], *, is_phone: bool = False, is_media: bool = False) -> str:
+    shown = [
+        mask_phone(value) if is_phone else value if is_media else mask_secrets(value)
+        for value in values[:_VALUES_SHOWN]
+    ]
+    return " | ".join(_cut(" ".join(value.split()), _PLACE_SHOWN) for value in shown)
+
+
+def _width(text: str) -> int:
+    """Columns that a terminal takes for it."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else
+        2 if unicodedata.east_asian_width(c) in ("W", "F") else 1
+        for c in text
+    )  # fmt: skip
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    while _width(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def columns_json(surveyed: Survey, names: Sequence[str]) -> list[dict[str, Any]]:
+    """For `--json`: for each template what fills its places."""
+    layout = surveyed.layout
+    return [
+        {
+            "template": name,
+            "by": str(row.choice.way),
+            "phone": _title(layout, row.choice.phone),
+            "filled": [
+                {
+                    "key": one.place.key,
+                    "place": one.place.label,
+                    "column": None if one.column is None else _title(layout, one.column),
+                    "number": None if one.column is None else one.column + 1,
+                    "constant": one.constant,
+                }
+                for one in row.choice.filled
+            ],
+            "left_out": [_title(layout, at) for at in row.choice.left_out],
+        }
+        for name, row in zip(names, surveyed.reading.rows, strict=True)
+    ]
