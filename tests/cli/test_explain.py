@@ -21,4 +21,39 @@ def test_an_unknown_code_and_none(wacampaign: Wacampaign) -> None:
     done = wacampaign("explain", "999999")
     assert done.exit_code == 0
     assert done.stdout.startswith("999999 is not in the error table\n")
-    assert wacampaign("explain", "x").exit_code == 2
+    none = wacampaign("explain", "x")
+    assert none.exit_code == 2
+    assert "there is no error code in this text" in none.stderr
+
+
+def test_codes_as_meta_prints_them(wacampaign: Wacampaign) -> None:
+    for written in ("#132000", "(#132000)", "132000: Number of parameters", "code 132000"):
+        assert wacampaign("explain", written).stdout.startswith("132000 Number of param")
+    for written in (["100/33"], ["100", "33"], ["code 100, subcode 33"]):
+        done = wacampaign("explain", *written)
+        assert done.stdout.startswith("100/33 Object does not exist")
+        assert "number list" in done.stdout
+    done = wacampaign("explain", "100/2388024")
+    assert done.stdout.startswith("100/2388024 Template name and language exist already\n")
+
+
+def test_an_undocumented_subcode(wacampaign: Wacampaign) -> None:
+    done = wacampaign("explain", "subcode 2494055")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("2494055 is not in the error table: a subcode")
+    assert "whole answer" in done.stdout
+    beside = wacampaign("explain", "131047/2494055").stdout
+    assert beside.startswith("131047/2494055 Re-engagement message\n")
+    assert "subcode       2494055: a subcode that Meta does not document" in beside
+
+
+def test_a_whole_answer_with_several_codes(wacampaign: Wacampaign) -> None:
+    text = '{"errors":[{"code":131049,"title":"x"},{"code":131026,"title":"y"}]}'
+    done = wacampaign("explain", text)
+    assert [line[:6] for line in done.stdout.splitlines() if line[:1] == "1"] == [
+        "131049",
+        "131026",
+    ]
+    answer = json.loads(wacampaign("explain", text, "--json").stdout)
+    assert (answer["code"], answer["subcode"]) == (131049, None)
+    assert [one["code"] for one in answer["also"]] == [131026]

@@ -1,40 +1,82 @@
-"""`explain`: what the error table says of one code."""
+"""`explain`: what the error table says of codes."""
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Final
 
 import typer
 
 from wacampaign.cli.options import AsJson
 from wacampaign.cli.output import print_json, tell
 from wacampaign.cli.plan import show_next
-from wacampaign.core.errors import ErrorEntry, investigate, known, lookup
+from wacampaign.core.errors import ErrorEntry, Printed, by_subcode, investigate, known, lookup
+from wacampaign.core.errors import printed_codes as read_codes
+from wacampaign.problems import Usage
+
+#: What is said of a subcode that the table does not have.
+_SUBCODE: Final = (
+    "a subcode that Meta does not document (it returns none any more from v16.0 on); "
+    "the code beside it says what happened"
+)
+
+
+_WHOLE: Final = "run wacampaign explain with Meta's whole answer, in quotation marks"
 
 
 def explain(
     code: Annotated[
-        int,
+        list[str],
         typer.Argument(
             metavar="CODE",
-            min=0,
-            max=2_147_483_647,
-            help="An error code of the Cloud API, such as 135000.",
+            help="As Meta prints it: 135000, (#132000), 100/33, or a whole answer or log line.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Explain an error code: what it means, what the worker does, and what to do.
+    """Explain error codes: what each means, what the worker does, and what to do.
 
     Works without a database. Of a code that the table does not have it says how such codes are
     handled.
 
     Example: wacampaign explain 135000
+
+    Example: wacampaign explain "(#132000) Number of parameters does not match"
     """
-    entry = lookup(code, 400)
-    is_known = known(code) is not None
+    codes = read_codes(" ".join(code))
+    if not codes:
+        raise Usage(
+            "there is no error code in this text",
+            "give a number such as 135000, or the whole answer of Meta in quotation marks",
+        )
     if as_json:
-        print_json(_as_json(entry, is_known))
+        first, *others = map(_as_json, codes)
+        print_json({**first, "also": others})
         return
-    tell(f"{code} {entry.title if is_known else 'is not in the error table'}")
+    for nth, printed in enumerate(codes):
+        if nth:
+            tell("")
+        _show(printed)
+    coded = [printed.code for printed in codes if printed.code is not None]
+    if coded:
+        show_next(investigate(coded[0]))
+
+
+def _entry(printed: Printed) -> tuple[ErrorEntry, bool]:
+    """What the table says, and whether it has the code or the subcode."""
+    if (entry := by_subcode(printed.code, printed.subcode)) is not None:
+        return entry, True
+    if printed.code is None:
+        return replace(lookup(None, 400), title="Undocumented subcode", next_step=_WHOLE), False
+    return lookup(printed.code, 400), known(printed.code) is not None
+
+
+def _show(printed: Printed) -> None:
+    entry, is_known = _entry(printed)
+    undocumented = printed.subcode is not None and by_subcode(printed.code, printed.subcode) is None
+    if printed.code is None and undocumented:
+        tell(f"{printed} is not in the error table: {_SUBCODE}")
+        tell(f"  {'you':<13} {_WHOLE}")
+        return
+    tell(f"{printed} {entry.title if is_known else 'is not in the error table'}")
     again = "may help once the cause is gone" if entry.retryable else "does not help"
     for name, text in (
         ("concerns", str(entry.scope)),
@@ -45,12 +87,15 @@ def explain(
         ("you", entry.next_step),
     ):
         tell(f"  {name:<13} {text}")
-    show_next(investigate(code))
+    if undocumented:
+        tell(f"  {'subcode':<13} {printed.subcode}: {_SUBCODE}")
 
 
-def _as_json(entry: ErrorEntry, is_known: bool) -> dict[str, object]:
+def _as_json(printed: Printed) -> dict[str, object]:
+    entry, is_known = _entry(printed)
     return {
-        "code": entry.code,
+        "code": printed.code,
+        "subcode": printed.subcode,
         "known": is_known,
         "title": entry.title,
         "scope": str(entry.scope),

@@ -4,9 +4,31 @@ import re
 from dataclasses import replace
 
 from wacampaign.core.errors.model import ErrorEntry, Handling, investigate
+from wacampaign.core.errors.printed import Printed, printed_codes
 from wacampaign.core.errors.table import error_table
 
-__all__ = ["ErrorEntry", "Handling", "explain", "investigate", "known", "lookup", "without_step"]
+__all__ = [
+    "ErrorEntry",
+    "Handling",
+    "Printed",
+    "by_subcode",
+    "explain",
+    "investigate",
+    "known",
+    "lookup",
+    "printed_codes",
+    "without_step",
+]
+
+
+def by_subcode(code: int | None, subcode: int | None) -> ErrorEntry | None:
+    """What a subcode says beside `code`; those of refused templates say it by themselves."""
+    if subcode is None:
+        return None
+    table = error_table()
+    if code is not None and (entry := table.subcodes.get((code, subcode))) is not None:
+        return entry
+    return table.entries.get(subcode) if subcode >= 1_000_000 else None
 
 
 def known(code: int) -> ErrorEntry | None:

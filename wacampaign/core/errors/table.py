@@ -27,6 +27,8 @@ class ErrorTable:
     groups: dict[str, tuple[ErrorEntry, ...]]
     #: Old code → what it is called today.
     old_codes: dict[int, int]
+    #: What a subcode says beside a code, by both.
+    subcodes: dict[tuple[int, int], ErrorEntry]
     #: A code that nobody knows, but for HTTP 429. Its code, and that of `no_code`, is -1.
     unknown_code: ErrorEntry
     #: A row that failed without a code of Meta's.
@@ -63,6 +65,7 @@ def read_table(text: str) -> ErrorTable:
         no_code = _entry(-1, fallback["no_code"], words)
     with _naming("old_codes"):
         old_codes = {int(old): new for old, new in groups.pop("old_codes").items()}
+    said_by_subcodes = groups.pop("subcodes", {})
     by_group: dict[str, tuple[ErrorEntry, ...]] = {}
     for name, group in groups.items():
         by_group[name] = tuple(_group(name, group, words)) if isinstance(group, dict) else ()
@@ -78,7 +81,15 @@ def read_table(text: str) -> ErrorTable:
         if old in entries or new not in entries:
             raise ValueError(f"old_codes.{old}: {old} stands twice, or {new} in no group")
     entries |= {old: replace(entries[new], code=old) for old, new in old_codes.items()}
-    return ErrorTable(entries, by_group, old_codes, unknown_code, no_code)
+    subcodes: dict[tuple[int, int], ErrorEntry] = {}
+    for both, said in said_by_subcodes.items():
+        with _naming(f"subcodes.{both}"):
+            code, _, subcode = both.partition("/")
+            step = _step(said["next_step"], int(code), words)
+            subcodes[int(code), int(subcode)] = replace(
+                entries[int(code)], title=said["title"], next_step=step
+            )
+    return ErrorTable(entries, by_group, old_codes, subcodes, unknown_code, no_code)
 
 
 def _group(name: str, group: dict[str, Any], words: dict[str, str]) -> Iterator[ErrorEntry]:
@@ -106,9 +117,12 @@ def _entry(code: int, said: dict[str, Any], words: dict[str, str]) -> ErrorEntry
                 fields[key] = value
             else:
                 raise ValueError(f"{key} cannot be {value!r}")
-    step = fields["next_step"].format_map(words)
-    fields["next_step"] = step.format(code=code, investigate=investigate(code))
+    fields["next_step"] = _step(fields["next_step"], code, words)
     return ErrorEntry(code, **fields)
+
+
+def _step(sentence: str, code: int, words: dict[str, str]) -> str:
+    return sentence.format_map(words).format(code=code, investigate=investigate(code))
 
 
 @contextmanager
