@@ -362,7 +362,7 @@ async def look_before_start(store: Store, number: str) -> None:
     assert (await ready.survey(campaign, facts.lanes[0], rules)).rows == 3
     assert (await ready.people(campaign)).people == 3
     other = await add_campaign(store, number, 3, first_phone=500)
-    assert [(one.other.id, one.will) for one in await ready.repeats(campaign)] == [(other, 3)]
+    assert [(one.other.id, one.will) for one in await ready.repeats(campaign, 3)] == [(other, 3)]
     await Campaigns(store).keep_list(UUID(campaign), 3, [1, 2, 3])
     assert len(await Campaigns(store).repeated_by("x", ["hello"], 3, [1, 2, 3])) == 1
     await Campaigns(store).set_status(other, "cancel", "test")

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import pytest
 
 from tests.campaigns import add_campaign, add_number, phone, run
 from wacampaign.core.campaign.repeats import EarlierCampaign, Repeats, told_again
 from wacampaign.core.list_sketch import sketch
+from wacampaign.store import preflight_facts
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.store import Store
@@ -91,7 +93,11 @@ def test_short_lists_are_compared_exactly(open_test_store: OpenStore, sql: Conne
     run(open_test_store, scenario)
 
 
-def test_who_got_it_from_another_campaign(open_test_store: OpenStore, sql: Connection) -> None:
+def test_who_got_it_from_another_campaign(
+    open_test_store: OpenStore, sql: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight_facts, "REPEATS_ROWS", 15)  # in three calls
+
     async def scenario(store: Store) -> None:
         number = await add_number(store, templates=("hello", "other"))
         earlier = await add_campaign(store, number, 30)
@@ -104,7 +110,7 @@ def test_who_got_it_from_another_campaign(open_test_store: OpenStore, sql: Conne
         now = await add_campaign(store, number, 40, start=False)
 
         async def repeats() -> list[Repeats]:
-            return await PreflightFacts(store).repeats(now)
+            return await PreflightFacts(store).repeats(now, 40)
 
         (found,) = await repeats()
         assert (found.other.id, found.template) == (earlier, "hello")

@@ -51,7 +51,7 @@ async def run_preflight(
     asking = asyncio.create_task(_ask_meta(settings, facts, tokens))
     try:
         people = await ready.people(campaign_id)
-        repeats = await ready.repeats(campaign_id)
+        repeats = await ready.repeats(campaign_id, facts.unsent)
         surveys = await _survey(ready, facts, progress)
         media = await look_at_media(settings, facts, surveys, tokens)
         meta = await asking
