@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.docs import error_codes, media_findings
+from tests.docs import error_codes, media_findings, template_kinds
 from tests.docs.pages import DOCS, ROOT, section, table_rows
 from wacampaign import settings
 from wacampaign.cli.program import DEBUG_SETTING
@@ -69,6 +69,11 @@ def test_every_error_code_is_listed() -> None:
 def test_media_findings_are_current() -> None:
     page = (REFERENCE / "media-findings.md").read_text("utf-8")
     assert page == media_findings.markdown(), "python -m tests.docs.media_findings > the page"
+
+
+def test_kinds_of_templates_are_current() -> None:
+    page = (REFERENCE / "template-kinds.md").read_text("utf-8")
+    assert page == template_kinds.markdown(), "python -m tests.docs.template_kinds > the page"
 
 
 def test_every_hypothesis_is_explained() -> None:

@@ -265,8 +265,13 @@ class _Reading:
         if self._named:
             names = names or _named_examples(part, where)
             return tuple(
-                self._slot(where, f"{where} {{{{{n}}}}}", names=(n,), parameter_name=n)
-                for n in names
+                self._slot(
+                    where,
+                    f"{where} {{{{{name}}}}}",
+                    names=(name, *self._in_card(where, i)),
+                    parameter_name=name,
+                )
+                for i, name in enumerate(names, start=1)
             )
         if not all(name.isdecimal() for name in names):
             raise UnusableTemplate(
@@ -274,9 +279,15 @@ class _Reading:
                 "sync the templates"
             )
         return tuple(
-            self._slot(where, f"{where} {{{{{n}}}}}", names=(f"{where}{n}", n))
-            for n in sorted(names, key=int)
+            self._slot(
+                where, f"{where} {{{{{n}}}}}", names=(f"{where}{n}", n, *self._in_card(where, i))
+            )
+            for i, n in enumerate(sorted(names, key=int), start=1)
         )
+
+    def _in_card(self, where: str, i: int) -> tuple[str, ...]:
+        """`card1.var2` is the second variable of the first card's body."""
+        return (f"var{i}",) if self._column and where == "body" else ()
 
     def _slot(
         self,
