@@ -187,16 +187,18 @@ def test_sync_reads_every_page_and_tells_what_changed(
         {"name": "demo_video", "language": "en_US", "status": "PAUSED"},
     )
     done = wacampaign("templates", "sync", "--dry-run")
-    assert "  231 templates: unknown → as at Meta" in done.stdout
+    # demo_text is there in en_US: this en is one more.
+    assert "  232 templates: unknown → as at Meta" in done.stdout
     assert sql.execute("select count(*) from templates").fetchone() == (6,)
 
     done = wacampaign("templates", "sync")
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("Sandbox: 231 new, 2 changed, 0 gone, 4 as before\n")
-    assert "  changed: demo_text, demo_video\n" in done.stdout
-    assert "  not approved: refused is REJECTED (SCAM)\n" in done.stdout
+    assert done.stdout.startswith("Sandbox: 232 new, 1 changed, 0 gone, 5 as before\n")
+    assert "  changed: demo_video:en_US (APPROVED → PAUSED)\n" in done.stdout
+    assert "  not approved: refused:en is REJECTED (SCAM)\n" in done.stdout
+    assert "  demo_text is there in en (APPROVED), en_US (APPROVED)\n" in done.stdout
     assert sql.execute("select count(*) from templates").fetchone() == (237,)
-    assert "231 new" not in wacampaign("templates", "sync").stdout
+    assert "232 new" not in wacampaign("templates", "sync").stdout
 
 
 def test_sync_asks_before_it_takes_templates_out_of_use(wacampaign: Wacampaign, sql: SQL) -> None:
@@ -207,7 +209,7 @@ def test_sync_asks_before_it_takes_templates_out_of_use(wacampaign: Wacampaign, 
     )
     done = wacampaign("templates", "sync")
     assert done.exit_code == 6
-    assert "    gone: old of Sandbox" in done.stdout
+    assert "    gone: old:en of Sandbox" in done.stdout
     active = "select is_active from templates where name = 'old'"
     assert sql.execute(active).fetchone() == (True,)
     done = wacampaign("templates", "sync", "--yes", "--json")
@@ -234,7 +236,7 @@ def test_a_number_that_fails_does_not_keep_the_others(
     done = wacampaign("templates", "sync")
     assert done.exit_code == 4
     assert "Broken: Meta answered" in done.stderr
-    assert "  new: fresh\n" in done.stdout
+    assert "  new: fresh:en\n" in done.stdout
     assert sql.execute("select count(*) from templates where name = 'fresh'").fetchone() == (1,)
 
 

@@ -59,8 +59,11 @@ class FakeQueue:
         return SettleAnswer(len(batch))
 
     async def sending(self, number_ids: Sequence[str]) -> list[SendingNumber]:
-        template = {"language": "en", "components": [{"type": "BODY", "text": "Hello"}]}
-        return [SendingNumber(n, "1234", "token", {"hello": template}) for n in number_ids]
+        template = {
+            "language": "en",
+            "components": [{"type": "BODY", "text": "Hello"}],
+        }
+        return [SendingNumber(n, "1234", "token", {("c", "hello"): template}) for n in number_ids]
 
 
 class FakeJournal:

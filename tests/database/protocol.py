@@ -29,14 +29,14 @@ def _called_by_sql() -> set[str]:
 
 
 def _called_by_python() -> set[str]:
-    """Functions that a program names in a `call` of the store."""
+    """Functions that a program names in a call of the store."""
     called = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "call"
+                and node.func.attr in ("call", "call_list")
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):

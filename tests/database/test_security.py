@@ -24,12 +24,14 @@ from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.evidence import CampaignEvidence
 from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.functions import functions
+from wacampaign.store.numbers import Numbers
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.repairs import Repairs, Targets
 from wacampaign.store.sent_tests import SentTests
 from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
+from wacampaign.store.templates import Templates
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
 
@@ -298,11 +300,23 @@ async def whole_protocol(store: Store) -> None:
         campaign, str(uuid4()), "test", accepted=True, reason="why", detail={}
     )
     await look_before_start(store, number)
+    await languages(store, number)
     await repair_and_undo(store, number)
     assert (await store.call("numbers"))[0]["has_token"]
     assert len(await store.call("templates", number_id=number)) == 1
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)
+
+
+async def languages(store: Store, number: str) -> None:
+    """A campaign that is not over, and what is known of its template."""
+    campaign = await add_campaign(store, number, 2, first_phone=700, start=False)
+    assert await Numbers(store).tokens([number]) == {number: "test-token"}
+    templates = Templates(store)
+    uses = await templates.uses(number, await templates.of(number))
+    assert (campaign, "en") in [(use.campaign.id, use.language) for use in uses]
+    assert [one.label for one in await templates.of_campaign(campaign)] == ["hello:en"]
+    await templates.take(campaign, await templates.changes(campaign), "test")
 
 
 async def repair_and_undo(store: Store, number: str) -> None:

@@ -44,7 +44,7 @@ def with_store(open_store: Callable[[], Store], work: Callable[[Store], Awaitabl
 
 async def planned(store: Store, path: Path, templates: tuple[str, ...] = ("hello",)) -> NewCampaign:
     number = await add_number(store, templates=templates)
-    return new_campaign(survey(path), number, templates)
+    return new_campaign(survey(path), number, dict.fromkeys(templates, "en"))
 
 
 def test_every_contact_once_in_the_order_of_the_list(
@@ -210,4 +210,4 @@ def test_the_beginning_of_an_id_is_never_masked_as_a_phone(
     other = UUID("4477009a-0001-4777-8ccf-425f9ab00b5b")
     ids = iter((like_a_phone, other))
     monkeypatch.setattr("wacampaign.operations.enqueue.uuid4", lambda: next(ids))
-    assert new_campaign(survey(path), "number", ["hello"]).id == other
+    assert new_campaign(survey(path), "number", {"hello": "en"}).id == other

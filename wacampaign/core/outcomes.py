@@ -29,6 +29,8 @@ class Scope(StrEnum):
     RECIPIENT = "recipient"
     PAIR = "pair"
     TEMPLATE = "template"
+    #: One campaign's template: it is no longer what the campaign was planned with.
+    CHANGED = "changed"
     MEDIA = "media"
     NUMBER = "number"
     ACCOUNT = "account"

@@ -34,6 +34,11 @@ class Template:
     last_updated_time: str | None = None
 
     @property
+    def label(self) -> str:
+        """`offer:en_US`, as `--template` takes it."""
+        return f"{self.name}:{self.language}"
+
+    @property
     def shape(self) -> Shape:
         """The slots that variables fill. Raises `UnusableTemplate`."""
         return shape_of(self.components or (), self.parameter_format)
@@ -63,6 +68,11 @@ class Template:
         return self.status == "APPROVED"
 
     @property
+    def slot_names(self) -> tuple[str, ...]:
+        """What each variable fills, such as `body {{1}}`; none when it cannot be used."""
+        return () if self.unusable is not None else self.shape.names
+
+    @property
     def needs_in_words(self) -> str:
         """`video + 2 variables`, or why it cannot be used."""
         unusable = self.unusable
@@ -71,7 +81,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownTemplate(Template):
-    """One row of `templates`: one language of a name (the approved one, if any is)."""
+    """One language of a template, as it was synced or another program wrote it."""
 
     #: Id of its number in the database.
     number_id: str
@@ -83,8 +93,19 @@ class KnownTemplate(Template):
     is_quarantined: bool = False
     #: ISO 8601, or None when it was never synced.
     last_synced: str | None = None
+    #: As a campaign was planned with it; None: no campaign was, or it was not read.
+    planned: "KnownTemplate | None" = None
+    #: What is no longer so: `language` (Meta has it no more), `status`, `category`, `shape`.
+    changed: tuple[str, ...] = ()
+    #: Whether the backend's table, which has one row a name, has this language.
+    is_standing: bool = True
 
     @property
     def may_be_sent(self) -> bool:
         """Whether Meta took messages with it at the last sync."""
         return self.is_active and self.status == "APPROVED"
+
+    @property
+    def state(self) -> str:
+        """`APPROVED`, …, `GONE` where Meta had it no longer, or `UNKNOWN`."""
+        return (self.status or "UNKNOWN") if self.is_active else "GONE"

@@ -132,7 +132,7 @@ def draft(
             f"{where}correct {path.name}, then run the same command again"
             + "".join(f", or add {flag}" for flag in _allowing(surveyed)),
         )
-    return Draft(new_campaign(surveyed, source.number.id, source.choice.names, name), source)
+    return Draft(new_campaign(surveyed, source.number.id, source.choice.languages, name), source)
 
 
 def create_plan(draft: Draft, *, start: bool) -> Plan:

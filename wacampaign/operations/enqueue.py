@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
@@ -31,6 +31,8 @@ class NewCampaign:
     number_id: str
     #: Contacts are dealt out to them in turn.
     templates: tuple[str, ...]
+    #: Of each template, as Meta writes it.
+    languages: tuple[str, ...]
     surveyed: Survey
 
     @property
@@ -73,6 +75,7 @@ class Filling:
                 name=campaign.name,
                 number_id=campaign.number_id,
                 templates=list(campaign.templates),
+                languages=list(campaign.languages),
                 total=total,
                 invalid=campaign.surveyed.rejected,
                 actor=self._actor,
@@ -135,13 +138,22 @@ def unfinished(problem: Problem, filling: Filling | None) -> Problem:
 
 
 def new_campaign(
-    surveyed: Survey, number_id: str, templates: Sequence[str], name: str | None = None
+    surveyed: Survey,
+    number_id: str,
+    templates: Mapping[str, str],
+    name: str | None = None,
 ) -> NewCampaign:
-    """A campaign of the list, named as its file unless `name` is given."""
+    """A campaign of the list, named as its file unless `name` is given; `templates` with the
+    language of each."""
     # Its first eight digits are what people type; all decimal, they would be masked as a phone.
     campaign_id = next(one for one in iter(uuid4, None) if not one.hex[:8].isdecimal())
     return NewCampaign(
-        campaign_id, name or surveyed.path.stem, number_id, tuple(templates), surveyed
+        campaign_id,
+        name or surveyed.path.stem,
+        number_id,
+        tuple(templates),
+        tuple(templates.values()),
+        surveyed,
     )
 
 

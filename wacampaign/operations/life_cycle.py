@@ -1,5 +1,6 @@
 """Start, pause, resume and cancel a campaign: whether it may be, what it means, the change."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -7,11 +8,13 @@ from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.next_step import after_status_change
 from wacampaign.core.campaign.state import Campaign, Counts
 from wacampaign.core.plan import Change, Plan
+from wacampaign.core.template_changes import TemplateChange
 from wacampaign.core.words import rows
 from wacampaign.operations.campaigns import actor, campaign_state, resolve_campaign
 from wacampaign.problems import Refused
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
+from wacampaign.store.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class StatusChange:
     campaign: CampaignName
     #: As it was when it was looked at.
     before: Campaign
+    #: What is no longer as it was planned, and goes out as it is now once this is agreed to.
+    templates: tuple[TemplateChange, ...] = ()
 
     @property
     def is_made(self) -> bool:
@@ -52,7 +57,12 @@ class StatusChange:
         """Whether it lifts what held the campaign, or takes away the time that it starts at."""
         if self.action is PAUSE:
             return self.campaign.status == "paused" and bool(self.before.scheduled_start_time)
-        return self.action is RESUME and self.before.is_held
+        return self.action is RESUME and (self.before.is_held or bool(self.templates))
+
+    @property
+    def is_to_be_checked(self) -> bool:
+        """Whether a preflight comes first: the rows may not be what goes out well."""
+        return self.action is START or any(change.needs_other_rows for change in self.templates)
 
     @property
     def is_allowed(self) -> bool:
@@ -66,9 +76,19 @@ class StatusChange:
         return Plan(
             title=f"{action.verb} {self.campaign}",
             steps=(Change(1, "campaign", self.campaign.status + reason, action.status),),
-            notes=("0 rows of the queue change", _guarantee(action, before.counts, ahead=True)),
+            notes=(
+                "0 rows of the queue change",
+                *self._notes(),
+                _guarantee(action, before.counts, ahead=True),
+            ),
             next_command=after_status_change(before, action.status),
         )
+
+    def _notes(self) -> Iterator[str]:
+        for change in self.templates:
+            label = change.planned.label
+            yield f"NOTE: the template {label} changed since this campaign was planned:"
+            yield f"  {change.in_words}; {change.consequence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +104,11 @@ class StatusChanged:
 async def look(store: Store, action: Action, name: str) -> StatusChange:
     """What the action would change. Raises `Refused` when the campaign's status forbids it."""
     campaign = await resolve_campaign(store, name)
-    change = StatusChange(action, campaign, await campaign_state(store, campaign))
+    state = await campaign_state(store, campaign)
+    templates: tuple[TemplateChange, ...] = ()
+    if action.status == "running":
+        templates = tuple(await Templates(store).changes(campaign.id))
+    change = StatusChange(action, campaign, state, templates)
     if not change.is_made and not change.is_allowed:
         raise Refused(
             f"{campaign} is {campaign.status}, so it cannot be {action.done}",
@@ -98,11 +122,13 @@ async def carry_out(
 ) -> StatusChanged | None:
     """Makes the change; None: somebody else was quicker. `unchecked`: see `set_running`."""
     action, campaign = change.action, change.campaign
+    if change.templates:
+        await Templates(store).take(campaign.id, change.templates, actor())
     if action is START:
         answer = await set_running(store, campaign.id, unchecked=unchecked)
     else:
         answer = await Campaigns(store).set_status(campaign.id, action.verb, actor())
-    if not answer["changed"]:
+    if not answer["changed"] and not change.templates:
         return None
     after = await campaign_state(store, campaign)
     return StatusChanged(

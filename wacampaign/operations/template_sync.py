@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.plan import Change, Plan
+from wacampaign.core.template_changes import TemplateUse
 from wacampaign.core.templates import KnownTemplate, Template
 from wacampaign.core.words import counted
 from wacampaign.meta.client import CloudApi
@@ -17,24 +18,77 @@ from wacampaign.store.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
-class SyncPlan:
-    """What taking over Meta's templates changes, by name."""
+class Changed:
+    """One language of a template that differs from what was synced last."""
 
-    new: tuple[str, ...]
-    changed: tuple[str, ...]
-    gone: tuple[str, ...]
-    #: The template that each name stands for, by name.
+    was: KnownTemplate
+    now: Template
+
+    @property
+    def in_words(self) -> str:
+        """`APPROVED → PAUSED, 3 variables → 2 variables`, or `wording`."""
+        pairs = (
+            (self.was.state, self.now.status),
+            (self.was.category or "no category", self.now.category),
+            (self.was.needs_in_words, self.now.needs_in_words),
+        )
+        return ", ".join(f"{was} → {now}" for was, now in pairs if was != now) or "wording"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPlan:
+    """What taking over Meta's templates changes, language by language."""
+
+    new: tuple[Template, ...]
+    changed: tuple[Changed, ...]
+    gone: tuple[KnownTemplate, ...]
+    #: The language that the backend's table has of each name, by name.
     kept: tuple[Template, ...] = field(repr=False)
-    #: All of Meta's pages, other languages of a name included.
+    #: All of Meta's pages: each language once.
     read: tuple[Template, ...] = field(repr=False)
+    #: Names that were known before, in whatever language.
+    known_names: frozenset[str] = frozenset()
+    #: Campaigns with rows to send, and what this means for each of their templates.
+    uses: tuple[TemplateUse, ...] = ()
 
     @property
     def unchanged(self) -> int:
-        return len(self.kept) - len(self.new) - len(self.changed)
+        return len(self.read) - len(self.new) - len(self.changed)
 
     @property
     def not_approved(self) -> list[Template]:
-        return [template for template in self.kept if template.status != "APPROVED"]
+        return [template for template in self.read if template.status != "APPROVED"]
+
+    @property
+    def languages(self) -> dict[str, list[Template]]:
+        """The names that Meta has in several languages, with these, by their codes."""
+        by_name: dict[str, list[Template]] = {}
+        for template in self.read:
+            by_name.setdefault(template.name, []).append(template)
+        return {name: found for name, found in by_name.items() if len(found) > 1}
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """Names of which some language is new, changed or gone."""
+        now = (*self.new, *(one.now for one in self.changed), *self.gone)
+        return frozenset(template.name for template in now)
+
+    @property
+    def told_uses(self) -> list[str]:
+        """What becomes of the campaigns that use what changed, a line each."""
+        return [line for use in self.uses if (line := self._told(use)) is not None]
+
+    def _told(self, use: TemplateUse) -> str | None:
+        campaign, runs = use.campaign, use.campaign.status == "running"
+        who = f"{campaign} ({campaign.status})"
+        if use.reason is not None:
+            return f"{who} is held: {use.reason}" if runs else f"{who}: {use.reason}"
+        if use.held:
+            goes_on = "it goes on" if runs else f"wacampaign resume {campaign.short_id}"
+            return f"{who}: {use.template} is as it was planned again: {goes_on}"
+        if use.template in self.touched:
+            return f"{who} goes on with {use.template} in {use.language}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +144,14 @@ def plan_of(syncs: Sequence[NumberSync]) -> Plan:
     return Plan(
         title=f"sync the templates of {counted(len(plans), 'number')}",
         steps=tuple(Change(n, "template", was, becomes) for n, was, becomes in counts if n),
-        samples=[f"gone: {name} of {number.label}" for number, plan in plans for name in plan.gone],
-        notes=() if any(n for n, _, _ in counts) else ("nothing differs",),
+        samples=[
+            f"gone: {template.label} of {number.label}"
+            for number, plan in plans
+            for template in plan.gone
+        ],
+        notes=[line for _, plan in plans for line in plan.told_uses]
+        if any(n for n, _, _ in counts)
+        else ("nothing differs",),
         next_command="wacampaign templates list",
     )
 
@@ -108,20 +168,23 @@ async def plan_sync(store: Store, api: CloudApi, waba_id: str, number_id: str | 
 
     `number_id` None: the number is not in the database yet. Raises what `CloudApi` raises.
     """
-    read = [template async for template in api.templates(waba_id)]
+    pages = {t.label: t async for t in api.templates(waba_id)}
+    read = tuple(sorted(pages.values(), key=lambda t: (t.name, t.language)))
     there = [] if number_id is None else await Templates(store).of(number_id)
-    known = {template.name: template for template in there if template.is_active}
+    known = {template.label: template for template in there if template.is_active}
     # As `wacampaign_put_templates` chooses: the approved language, then the first by code.
     kept: dict[str, Template] = {}
     for template in sorted(read, key=lambda t: (t.status != "APPROVED", t.language)):
         kept.setdefault(template.name, template)
-    names = sorted(kept)
+    old = ((known[t.label], t) for t in read if t.label in known)
     return SyncPlan(
-        new=tuple(name for name in names if name not in known),
-        changed=tuple(n for n in names if n in known and not _same(kept[n], known[n])),
-        gone=tuple(sorted(known.keys() - kept.keys())),
-        kept=tuple(kept[name] for name in names),
-        read=tuple(read),
+        new=tuple(t for t in read if t.label not in known),
+        changed=tuple(Changed(was, now) for was, now in old if not _same(now, was)),
+        gone=tuple(t for label, t in sorted(known.items()) if label not in pages),
+        kept=tuple(kept[name] for name in sorted(kept)),
+        read=read,
+        known_names=frozenset(template.name for template in known.values()),
+        uses=() if number_id is None else tuple(await Templates(store).uses(number_id, read)),
     )
 
 

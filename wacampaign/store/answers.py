@@ -23,7 +23,8 @@ _WORKERS: Final = frozenset(
 _LISTS: Final = frozenset(
     {"doubts", "due_campaigns", "events_of", "evidence_campaigns", "evidence_failed"}
     | {"evidence_sent", "failed_rows", "failures", "find", "numbers", "recent", "repair_lanes"}
-    | {"readiness_others", "repairs_of", "repeated_by", "sending", "stuck_rows", "templates"}
+    | {"readiness_others", "repairs_of", "repeated_by", "sending", "stuck_rows"}
+    | {"template_changes", "template_uses", "templates", "templates_of", "tokens"}
 )
 #: Functions that answer null for what does not exist.
 _MAY_BE_NULL: Final = frozenset({"evidence_campaigns", "repair_finish", "repair_undo_survey"})

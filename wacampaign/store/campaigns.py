@@ -18,6 +18,8 @@ class EmptyCampaign(TypedDict):
     name: str
     number_id: str
     templates: list[str]
+    #: Of each template, as Meta writes it.
+    languages: list[str]
     #: Contacts that will be written, and that will not.
     total: int
     invalid: int

@@ -81,9 +81,13 @@ class CampaignEvidence(Capability):
         """All numbers."""
         return await Numbers(self._store).all()
 
-    async def templates(self, number_id: str | None = None) -> list[KnownTemplate]:
-        """The templates of one number, or of all; gone ones included."""
-        return [whole(template) for template in await Templates(self._store).of(number_id)]
+    async def templates(self, campaign_id: str) -> list[KnownTemplate]:
+        """The templates of all numbers, each in one language: in that of the campaign, where it has
+        rows of it; gone ones included."""
+        known = [t for t in await Templates(self._store).of() if t.is_standing]
+        sent = await Templates(self._store).of_campaign(campaign_id)
+        by_lane = {(t.number_id, t.name): t for t in (*known, *sent)}
+        return [whole(template) for template in by_lane.values()]
 
 
 def _never_null(campaign: Mapping[str, Any]) -> dict[str, Any]:

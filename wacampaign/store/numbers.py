@@ -34,7 +34,7 @@ class Numbers(Capability):
 
     async def tokens(self, number_ids: Sequence[str]) -> dict[str, str]:
         """Number's id → the token that is kept with it, for those that have one."""
-        numbers = await self._store.call_list("sending", number_ids=list(number_ids))
+        numbers = await self._store.call_list("tokens", number_ids=list(number_ids))
         return {n["id"]: n["access_token"] for n in numbers if n["access_token"]}
 
     async def add(self, **entered: Unpack[EnteredNumber]) -> tuple[str, bool]:

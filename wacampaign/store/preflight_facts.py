@@ -199,11 +199,15 @@ def _number(given: Mapping[str, Any]) -> KnownNumber:
 
 
 def _template(given: Mapping[str, Any]) -> KnownTemplate:
+    planned = given.get("planned")  # an earlier schema has none
     template = known_template(
         given,
         id=given["meta_id"] or "",
         number_id=given["number"],
         is_quarantined=given["is_quarantined"] is True,
         last_synced=given["synced_at"],
+        planned=None
+        if planned is None
+        else whole(known_template(planned, id="", number_id=given["number"], name=given["name"])),
     )
     return whole(template)

@@ -92,7 +92,7 @@ class WorkQueue:
             ],
             next_ms=answer["next_ms"],
             campaigns=[
-                CampaignWork(c["id"], int(c["unsent"]), int(c["in_flight"]))
+                CampaignWork(c["id"], int(c["unsent"]), int(c["in_flight"]), c.get("planned"))
                 for c in answer["campaigns"]
             ],
             rates=answer["rates"],
@@ -166,8 +166,14 @@ class WorkQueue:
         return read(CompletionVerdict, answer)
 
     async def sending(self, number_ids: Sequence[str]) -> list[SendingNumber]:
-        """Tokens and templates of numbers."""
+        """Tokens of numbers, and the templates of the campaigns that run from them."""
         answer = await self._store.call_list("sending", number_ids=list(number_ids))
         return [
-            read(SendingNumber, n, templates={t["name"]: t for t in n["templates"]}) for n in answer
+            read(
+                SendingNumber,
+                n,
+                # An earlier schema knows no language of a campaign: one template a name for all.
+                templates={(t.get("campaign"), t["name"]): t for t in n["templates"]},
+            )
+            for n in answer
         ]

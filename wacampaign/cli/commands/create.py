@@ -15,6 +15,7 @@ from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.template_language import in_one_language
 from wacampaign.core.cells import cell
 from wacampaign.core.columns.mapping import UnknownName, read_map
 from wacampaign.core.template.unmeant import Unmeant
@@ -58,8 +59,9 @@ def create(
         list[str],
         typer.Option(
             "--template",
-            metavar="NAME",
-            help="Several (repeated, or with commas): contacts are dealt out to them in turn.",
+            metavar="NAME[:LANGUAGE]",
+            help="With a language where Meta has approved several. Several templates (repeated, or "
+            "with commas): contacts are dealt out to them in turn.",
         ),
     ],
     name: Annotated[
@@ -121,14 +123,20 @@ def create(
     A header that names the template's variables decides which column is which, in any order, and
     other columns are left out; else they fill the template in order, a medium (a URL or a media id)
     first. The plan shows it, and --map says otherwise. Rows that cannot be sent to are listed in
-    FILE.rejected.csv. The campaign is paused until `start`; --start makes its preflight first.
+    FILE.rejected.csv. The campaign is paused until `start`; --start makes its preflight first. It
+    keeps the language of its templates, whatever languages Meta approves later.
 
     Example: wacampaign create --csv offer.csv --number 200000000000001 --template demo_text
     """
     settings = read_settings(env_file, store)
     templates = [cell(part) for text in template for part in text.split(",") if cell(part)]
     wishes = _wishes(columns or (), placeholders=allow_placeholders, markup=allow_markup)
-    source = with_store(settings, look, number, templates, name or csv.stem, again=again or dry_run)
+    named, again = name or csv.stem, again or dry_run
+    source = in_one_language(
+        lambda wanted: with_store(settings, look, number, wanted, named, again=again),
+        templates,
+        may_ask=not yes,
+    )
     with progress_bar(f"checking {csv.name}") as advance:
         made = draft(
             source,
@@ -234,6 +242,7 @@ def _as_json(made: Draft, status: str | None) -> dict[str, Any]:
         },
         "phone_number_id": made.source.number.phone_number_id,
         "templates": campaign.shares,
+        "languages": dict(zip(campaign.templates, campaign.languages, strict=True)),
         "columns": columns_json(surveyed, campaign.templates),
         "accepted": surveyed.accepted,
         "rejected": surveyed.rejected,

@@ -76,7 +76,9 @@ def resume(
 ) -> None:
     """Resume a paused campaign and lift what held it.
 
-    Rows that were accepted are never sent again.
+    Rows that were accepted are never sent again. A template that changed since the campaign was
+    planned is shown, and taken as it is now; where its rows may not fit any more, a preflight is
+    made first.
 
     Example: wacampaign resume 5a5c39a6
     """
@@ -131,7 +133,7 @@ def _change(
     if change.is_made:
         _say_unchanged(change)
         return
-    if action is START and not unchecked:
+    if change.is_to_be_checked and not unchecked:
         check_before_start(settings, campaign.id, str(campaign))
     if not agreed(change.plan, yes=yes, dry_run=dry_run):
         return

@@ -47,10 +47,11 @@ def sync(
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
-    """Take over the templates that Meta has: every page, for all active numbers.
+    """Take over the templates that Meta has: every page and language, for all active numbers.
 
     Asks only when templates go out of use because Meta no longer has them. A number that cannot
-    be read does not keep the others from being synced.
+    be read does not keep the others from being synced. No campaign changes its language by it: one
+    whose template is no longer as it was planned is held, and named here.
 
     Example: wacampaign templates sync --number 200000000000001
     """
@@ -86,7 +87,7 @@ def list_(
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
-    """List the templates, with what each needs from a CSV.
+    """List the templates, a line a language, with what each needs from a CSV.
 
     Example: wacampaign templates list --number 200000000000001
     """
@@ -105,15 +106,16 @@ def list_(
         show_next("wacampaign templates sync", sys.stderr)
         return
     print_table(
-        ("name", "language", "status", "needs", "phone_number_id", "category"),
+        ("name", "language", "status", "needs", "phone_number_id", "category", "quality"),
         [
             (
                 template.name,
                 template.language,
-                template.status if template.is_active else "GONE",
+                template.state,
                 template.needs_in_words,
                 template.phone_number_id,
                 template.category,
+                template.quality,
             )
             for template in templates
         ],
@@ -242,12 +244,18 @@ def _show_sync(sync: NumberSync) -> None:
         f"{sync.number.label}: {len(plan.new)} new, {len(plan.changed)} changed, "
         f"{len(plan.gone)} gone, {plan.unchanged} as before"
     )
-    for what, names in (("new", plan.new), ("changed", plan.changed), ("gone", plan.gone)):
-        if names:
-            tell(f"  {what}: {', '.join(names)}")
+    changed = [f"{one.now.label} ({one.in_words})" for one in plan.changed]
+    new, gone = ([template.label for template in found] for found in (plan.new, plan.gone))
+    for what, labels in (("new", new), ("changed", changed), ("gone", gone)):
+        if labels:
+            tell(f"  {what}: {', '.join(labels)}")
     for template in plan.not_approved:
         reason = f" ({template.rejected_reason})" if template.rejected_reason else ""
-        tell(f"  not approved: {template.name} is {template.status}{reason}")
+        tell(f"  not approved: {template.label} is {template.status}{reason}")
+    for name, found in plan.languages.items():
+        tell(f"  {name} is there in {', '.join(f'{t.language} ({t.status})' for t in found)}")
+    for line in plan.told_uses:
+        tell(f"  {line}")
 
 
 def _sync_json(sync: NumberSync) -> dict[str, Any]:
@@ -255,11 +263,35 @@ def _sync_json(sync: NumberSync) -> dict[str, Any]:
     changes = None
     if plan is not None:
         changes = {
-            "new": list(plan.new),
-            "changed": list(plan.changed),
-            "gone": list(plan.gone),
-            "not_approved": {t.name: t.status for t in plan.not_approved},
+            "new": [t.name for t in plan.kept if t.name not in plan.known_names],
+            "changed": list(dict.fromkeys(one.now.name for one in plan.changed)),
+            "gone": sorted(plan.known_names - {t.name for t in plan.kept}),
+            "not_approved": {t.name: t.status for t in plan.kept if not t.may_be_sent},
             "templates": len(plan.kept),
+            "translations": {
+                "new": [template.label for template in plan.new],
+                "changed": {one.now.label: one.in_words for one in plan.changed},
+                "gone": [template.label for template in plan.gone],
+                "not_approved": {t.label: t.status for t in plan.not_approved},
+            },
+            "languages": {
+                name: {t.language: t.status for t in found}
+                for name, found in plan.languages.items()
+            },
+            "used_by": [
+                {
+                    "campaign": {
+                        "id": use.campaign.id,
+                        "name": use.campaign.name,
+                        "status": use.campaign.status,
+                    },
+                    "template": use.template,
+                    "language": use.language,
+                    "changed": list(use.changed),
+                    "reason": use.reason,
+                }
+                for use in plan.uses
+            ],
         }
     return {
         "phone_number_id": sync.number.phone_number_id,
@@ -280,4 +312,5 @@ def _template_json(template: KnownTemplate) -> dict[str, Any]:
         "active": template.is_active,
         "last_synced": template.last_synced,
         "phone_number_id": template.phone_number_id,
+        "rejected_reason": template.rejected_reason,
     }

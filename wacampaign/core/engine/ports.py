@@ -36,14 +36,23 @@ class ClaimedRow:
         """Number and template: what one fault stops."""
         return (self.number_id, self.template)
 
+    @property
+    def sender(self) -> tuple[str, str, str]:
+        """Number, campaign and template: what says how the message is made."""
+        return (self.number_id, self.campaign_id, self.template)
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignWork:
-    """What is left of a running campaign: rows ready now or later, rows held by live claims."""
+    """What is left of a running campaign: rows ready now or later, rows held by live claims.
+
+    `planned`: when its templates were written down last (epoch seconds), None: never.
+    """
 
     id: str
     unsent: int
     in_flight: int
+    planned: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class SendingNumber:
-    """A number as the worker needs it; `templates` by name, as the database has them.
+    """A number as the worker needs it; `templates` by campaign (None: of all) and name.
 
     Not `KnownNumber`: it has the token, which nothing that is listed or shown may hold, and the
     components that are compiled once; what people see of a number is not read for it.
@@ -94,7 +103,7 @@ class SendingNumber:
     id: str
     phone_number_id: str | None
     access_token: str | None = field(repr=False)
-    templates: dict[str, dict[str, Any]]
+    templates: Mapping[tuple[str | None, str], Mapping[str, Any]]
 
 
 class Queue(Protocol):

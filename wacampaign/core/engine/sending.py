@@ -28,7 +28,7 @@ from wacampaign.core.engine.returning import Returning
 from wacampaign.core.engine.settling import Settling
 from wacampaign.core.engine.turns import wait_for
 from wacampaign.core.engine.waiting import HeldClaim, Waiting
-from wacampaign.core.outcomes import Outcome, Scope, Verdict
+from wacampaign.core.outcomes import Outcome, Verdict
 
 #: Shortest pause between two looks at the slots, in seconds: 200 a second are smooth enough.
 TICK_SECONDS: Final = 0.005
@@ -84,6 +84,7 @@ class Sending:
         """The rows of one claim, and how they may leave, from the claiming stage."""
         rows, now = answer.rows, self._clock()
         self._paces.learn(answer.rates, answer.alone_at)
+        self._credentials.learn(answer.campaigns)
         if not rows:
             return
         self._waiting.add_claim(rows)
@@ -95,17 +96,17 @@ class Sending:
             self._waiting.put(in_time)
             pause = min(row.due for row in in_time) - now - self._fence.lead_seconds
             asyncio.get_running_loop().call_later(pause, self._ask_fence, rows[0].claim_id)
-            for number_id, template in {row.lane for row in in_time}:
-                if self._credentials.cached(number_id, template) is None:
-                    self._chore(self._fetch_credentials(number_id, template))
+            for sender in {row.sender for row in in_time}:
+                if not isinstance(self._credentials.cached(*sender), Credentials):
+                    self._chore(self._fetch_credentials(*sender))
             self._arrived.set()
         if late:
             self._give_back(late, late=True)
 
-    async def _fetch_credentials(self, number_id: str, template: str) -> None:
+    async def _fetch_credentials(self, number_id: str, campaign_id: str, template: str) -> None:
         # Ahead of the slots. If it fails, each row asks again, and says what became of it.
         with contextlib.suppress(DatabaseAway):
-            credentials = await self._credentials.fetch(number_id, template)
+            credentials = await self._credentials.fetch(number_id, campaign_id, template)
             if isinstance(credentials, Credentials):
                 self._paces.share(number_id, credentials.phone_number_id)
 
@@ -198,7 +199,7 @@ class Sending:
             else:
                 self._waiting.leaves(row)
                 self._in_flight.departs(row, now)
-                credentials = self._credentials.cached(row.number_id, row.template)
+                credentials = self._credentials.cached(*row.sender)
                 if isinstance(credentials, Credentials):
                     departing.append((row, claim, credentials))
                 else:
@@ -251,7 +252,7 @@ class Sending:
     async def _fetch_and_send(self, row: ClaimedRow, claim: HeldClaim) -> None:
         """The first message of a number, or a number or template that cannot be used."""
         try:
-            credentials = await self._credentials.fetch(row.number_id, row.template)
+            credentials = await self._credentials.fetch(*row.sender)
         except DatabaseAway as away:
             verdict = Verdict(Outcome.WAIT, text=f"not sent: {away}", wait_ms=UNUSABLE_WAIT_MS)
             self._finish(row, verdict)
@@ -263,7 +264,7 @@ class Sending:
                     Outcome.WAIT,
                     text=f"not sent: {credentials.reason}",
                     wait_ms=UNUSABLE_WAIT_MS,
-                    hold_scope=Scope.NUMBER if credentials.whole_number else Scope.TEMPLATE,
+                    hold_scope=credentials.scope,
                 ),
             )
             return
@@ -290,7 +291,7 @@ class Sending:
         self._in_flight.arrives(row, verdict)
         reason = None
         if verdict.hold_scope is not None:
-            credentials = self._credentials.cached(row.number_id, row.template)
+            credentials = self._credentials.cached(*row.sender)
             number = credentials.phone_number_id if isinstance(credentials, Credentials) else None
             reason = hold_reason(verdict, row.campaign_id[:8], row.template, number)
             if self._in_flight.lane(row.lane).blocked:

@@ -42,6 +42,7 @@ _HELD_THING: Final = {
     Scope.RECIPIENT: "the recipient",
     Scope.PAIR: "this pair of number and recipient",
     Scope.TEMPLATE: "this template on this number",
+    Scope.CHANGED: "this template in this campaign",
     Scope.MEDIA: "this template in this campaign",
     Scope.NUMBER: "the number",
     Scope.ACCOUNT: "all numbers of the account",

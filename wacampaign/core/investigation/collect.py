@@ -49,7 +49,7 @@ class EvidenceSource(Protocol):
     ) -> list[Row]: ...
     async def sent_rows(self, campaign_id: str, limit: int = ...) -> list[Row]: ...
     async def numbers(self) -> list[KnownNumber]: ...
-    async def templates(self) -> list[KnownTemplate]: ...
+    async def templates(self, campaign_id: str) -> list[KnownTemplate]: ...
 
 
 class Outside(Protocol):
@@ -80,7 +80,7 @@ async def collect(
     campaign, *others = await store.campaigns(campaign_id, code, compare)
     numbers = {number.id: number for number in await store.numbers()}
     templates: dict[tuple[str, str], Template] = {
-        (t.number_id, t.name): t for t in await store.templates()
+        (t.number_id, t.name): t for t in await store.templates(campaign_id)
     }
     # What is sent: Meta may have it in other languages only.
     languages = {key: template.language for key, template in templates.items()}

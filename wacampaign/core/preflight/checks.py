@@ -43,7 +43,7 @@ def judge(
         line
         for lane in facts.lanes
         if (number := facts.number(lane)) is not None
-        for line in template_lines(lane, number, facts.template(lane), meta[number.id])
+        for line in template_lines(facts, lane, number, meta[number.id])
     )
     lines += row_lines(facts, surveys)
     lines += media_lines(media, facts.id, offline=_is_away(meta))

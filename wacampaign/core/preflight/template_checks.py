@@ -4,17 +4,24 @@ from collections.abc import Iterator
 
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.numbers import KnownNumber
-from wacampaign.core.preflight.facts import MetaFacts, Trouble, Unanswered, UnsentLane
+from wacampaign.core.preflight.facts import (
+    MetaFacts,
+    Readiness,
+    Trouble,
+    Unanswered,
+    UnsentLane,
+)
 from wacampaign.core.preflight.model import Line, fail, ok, skipped, warn
+from wacampaign.core.template_changes import change_words
 from wacampaign.core.templates import KnownTemplate, Template
 from wacampaign.core.words import local_time
 
 
 def template_lines(
-    lane: UnsentLane, number: KnownNumber, known: KnownTemplate | None, meta: MetaFacts
+    facts: Readiness, lane: UnsentLane, number: KnownNumber, meta: MetaFacts
 ) -> Iterator[Line]:
-    """All of one lane's template."""
-    name = lane.template
+    """All of one lane's template, in the campaign's language."""
+    name, known = lane.template, facts.template(lane)
     sync = f"wacampaign templates sync --number {number.phone_number_id or 'PHONE_NUMBER_ID'}"
     if known is None:
         text = f"{name} is not in the table templates for {number.label}: it cannot be filled"
@@ -29,11 +36,24 @@ def template_lines(
             f"{name} is quarantined by the backend",
             "look in the backend why, before people get it",
         )
+    yield from _not_as_planned(known, facts)
     answer = meta.templates.get(name, Unanswered(Trouble.NOT_ASKED, "Meta was not asked"))
     if isinstance(answer, Unanswered):
         yield from _as_stored(known, answer, sync)
     else:
         yield from _at_meta(known, answer, number, sync)
+
+
+def _not_as_planned(known: KnownTemplate, facts: Readiness) -> Iterator[Line]:
+    """What changed since the campaign was planned; that Meta takes it no more is told with its
+    state."""
+    verb = "resume" if facts.status == "running" or facts.holds else "start"
+    fix = f"wacampaign {verb} {facts.short_id} shows it, and takes the template as it is now"
+    for what, line in (("shape", "template"), ("category", "category")):
+        if known.planned is not None and what in known.changed:
+            words = ", ".join(change_words((what,), known.planned, known))
+            text = f"{known.label} changed since this campaign was planned: {words}"
+            yield warn(line, text, fix)
 
 
 def _as_stored(known: KnownTemplate, why: Unanswered, sync: str) -> Iterator[Line]:

@@ -113,3 +113,8 @@ $$;
 -- After the triggers, whether they were new or not: a run that was cut between the two, or a
 -- restore that skipped them, leaves counts that this puts right.
 select public.wacampaign_recount();
+
+-- Campaigns that ran or waited before their languages were written down: as today's templates are.
+select public.wacampaign_plan_templates(array(
+    select k.id from public.campaigns k where k.status in ('scheduled', 'paused', 'running')),
+    'database');

@@ -3,7 +3,8 @@
 -- The running campaigns with what is left of each: `unsent` rows are ready (now or later),
 -- `in_flight` rows are held by an open claim. Counting the latter reads them all, so where rows are
 -- unsent and something becomes due soon (p_soon), nobody needs more than the kept count, which has
--- rows in doubt and rows of other programs in it.
+-- rows in doubt and rows of other programs in it. `planned`: when its templates were written down last
+-- (epoch seconds; null: never), so that no worker sends with what it read before.
 drop function if exists public.wacampaign_work(uuid[]);
 create or replace function public.wacampaign_work(p_campaign_ids uuid[], p_soon bool)
 returns json language plpgsql stable
@@ -29,7 +30,10 @@ begin
             'in_flight', case
                 when c.processing = 0 then 0
                 when p_soon and c.unsent > 0 then c.processing
-                else coalesce((select f.n from flying f where f.campaign_id = k.id), 0) end
+                else coalesce((select f.n from flying f where f.campaign_id = k.id), 0) end,
+            'planned', (
+                select extract(epoch from max(p.planned_at))
+                from public.wacampaign_campaign_templates p where p.campaign_id = k.id)
         ) order by k.id), '[]'::json)
         from public.campaigns k
         cross join lateral (

@@ -153,14 +153,15 @@ begin
 end
 $$;
 
--- A campaign that becomes `running`, whoever did it, begins a new run: the ramp starts again, and
--- workers that listen wake.
+-- A campaign that becomes `running`, whoever did it, begins a new run: the ramp starts again, workers
+-- that listen wake, and its templates' languages are written down.
 create or replace function public.wacampaign_campaign_started()
 returns trigger language plpgsql security definer
 set search_path = '' as $$
 begin
     delete from public.wacampaign_lanes where campaign_id = new.id;
     update public.wacampaign_runs set shown_at = null where campaign_id = new.id;
+    perform public.wacampaign_plan_templates(array[new.id], 'database');
     perform pg_notify('wacampaign', new.id::text);
     return null;
 end

@@ -10,9 +10,11 @@ $$;
 -- A campaign without rows, paused until they are in. Its id comes from the caller: a second time,
 -- nothing.
 --   p_total: contacts that will have a row; p_invalid: those that were left out
+--   p_languages: of each template; null: what the backend's table has. PT404: one is not known.
+drop function if exists public.wacampaign_create(uuid, text, uuid, text[], int, int, text);
 create or replace function public.wacampaign_create(
     p_id uuid, p_name text, p_number_id uuid, p_templates text[], p_total int, p_invalid int,
-    p_actor text)
+    p_actor text, p_languages text[] default null)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 begin
@@ -24,7 +26,12 @@ begin
             public.wacampaign_being_written(), clock_timestamp())
     on conflict (id) do nothing;
     if found then
-        perform public.wacampaign_event(p_id, 'created', p_actor, p_total);
+        perform public.wacampaign_plan_languages(p_id, p_number_id, p_templates, p_languages);
+        perform public.wacampaign_event(
+            p_id, 'created', p_actor, p_total,
+            p_detail => jsonb_build_object('languages', (
+                select jsonb_object_agg(p.template_name, p.language)
+                from public.wacampaign_campaign_templates p where p.campaign_id = p_id)));
     end if;
     return jsonb_build_object('id', p_id);
 end

@@ -57,7 +57,8 @@ end
 $$;
 
 -- Stops what a fault concerns. `until` null: until a person resumes. Campaigns of which no lane is
--- left that may go on are paused, with the reason where the backend's UI shows it.
+-- left that may go on are paused, with the reason where the backend's UI shows it. Of a template that
+-- changed (`changed`), what is known now says why, and whether at all.
 create or replace function public.wacampaign_hold(
     p_scope text, p_campaign_id uuid, p_number_id uuid, p_template text, p_code int, p_reason text,
     p_seconds int, p_worker_id uuid)
@@ -65,14 +66,23 @@ returns void language plpgsql
 set search_path = public, extensions, pg_temp as $$
 declare
     v_numbers constant uuid[] := public.wacampaign_numbers_of(p_scope, p_number_id);
-    v_template text := case when p_scope in ('template', 'media') then p_template end;
-    v_campaign uuid := case when p_scope = 'media' then p_campaign_id end;
+    v_template text := case when p_scope in ('template', 'media', 'changed') then p_template end;
+    v_campaign uuid := case when p_scope in ('media', 'changed') then p_campaign_id end;
     v_number uuid;
+    v_reason text := p_reason;
 begin
+    if p_scope = 'changed' then
+        select u.reason into v_reason
+        from public.wacampaign_templates_in_use(array[p_campaign_id]) as u
+        where u.number = p_number_id and u.template = p_template;
+        if v_reason is null then
+            return;
+        end if;
+    end if;
     foreach v_number in array v_numbers loop
         insert into public.wacampaign_holds
             (scope, whatsapp_number_id, template_name, campaign_id, code, reason, held_until)
-        select p_scope, v_number, v_template, v_campaign, p_code, p_reason,
+        select p_scope, v_number, v_template, v_campaign, p_code, v_reason,
                clock_timestamp() + make_interval(secs => p_seconds)
         where not exists (
             select 1 from public.wacampaign_holds h
@@ -82,7 +92,8 @@ begin
               and (h.held_until is null or h.held_until > clock_timestamp() + make_interval(secs => p_seconds)));
         if found then
             insert into public.wacampaign_events (campaign_id, kind, actor, worker_id, reason, detail)
-            values (p_campaign_id, 'held', 'worker', p_worker_id, p_reason, jsonb_build_object(
+            values (p_campaign_id, 'held', case when p_worker_id is null then 'database' else 'worker' end,
+                    p_worker_id, v_reason, jsonb_build_object(
                 'scope', p_scope, 'number', v_number, 'template', v_template, 'code', p_code,
                 'seconds', p_seconds));
         end if;
@@ -222,6 +233,9 @@ set search_path = public, extensions, pg_temp as $$
                    and t.name = h.template_name and t.status = 'APPROVED' and t.is_active
                    and t.last_synced > h.created_at
                    and coalesce(h.code, 132001) in (132001, 132015, 132016, 134101)))
+            when h.scope = 'changed' and public.wacampaign_is_as_planned(
+                    h.campaign_id, h.whatsapp_number_id, h.template_name)
+                then 'the template is as it was planned again'
             when h.scope in ('number', 'token') then (
                 select 'the number was brought up to date at '
                        || to_char(n.last_updated at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'

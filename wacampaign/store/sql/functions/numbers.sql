@@ -55,19 +55,57 @@ set search_path = public, extensions, pg_temp set jit = off as $$
     from public.whatsapp_numbers n
 $$;
 
--- What a worker needs to send from these numbers: token and templates. Read once, then cached.
-create or replace function public.wacampaign_sending(p_number_ids uuid[])
+-- The access tokens that are kept with these numbers.
+create or replace function public.wacampaign_tokens(p_number_ids uuid[])
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
     select coalesce(jsonb_agg(jsonb_build_object(
-        'id', n.id, 'phone_number_id', nullif(public.wacampaign_solid(n.phone_number_id), ''),
-        'waba_id', public.wacampaign_solid(n.waba_id),
-        'access_token', nullif(public.wacampaign_solid(n.access_token), ''),
-        'templates', (
-            select coalesce(jsonb_agg(to_jsonb(t)), '[]'::jsonb)
-            from (select name, language, status, category, components, parameter_format
-                  from public.templates where whatsapp_number_id = n.id) as t)
-    )), '[]'::jsonb)
+        'id', n.id, 'access_token', nullif(public.wacampaign_solid(n.access_token), ''))), '[]'::jsonb)
     from public.whatsapp_numbers n
     where n.id = any (p_number_ids)
+$$;
+
+-- What a worker needs to send from these numbers: tokens, and the templates of the campaigns that run
+-- from them, each in the campaign's language, which is written down before its first message. Read
+-- once, then cached. `changed`: why a template is not to be sent as it is.
+create or replace function public.wacampaign_sending(p_number_ids uuid[])
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    v_running constant uuid[] := array(
+        select distinct k.id
+        from public.campaigns k
+        join public.wacampaign_counts c on c.campaign_id = k.id
+        where k.status = 'running' and c.n > 0 and c.status in ('ready', 'processing')
+          and c.whatsapp_number_id = any (p_number_ids));
+begin
+    perform public.wacampaign_plan_templates(v_running, 'worker');
+    return (
+        with used as materialized (
+            select u.campaign, u.number, u.template as name, u.language, u.category, u.components,
+                   u.planned, u.reason as changed, u.parameter_format
+            from public.wacampaign_templates_in_use(v_running) as u
+        )
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'id', n.id, 'phone_number_id', nullif(public.wacampaign_solid(n.phone_number_id), ''),
+            'waba_id', public.wacampaign_solid(n.waba_id),
+            'access_token', nullif(public.wacampaign_solid(n.access_token), ''),
+            'templates', (
+                select coalesce(jsonb_agg(jsonb_build_object(
+                    'campaign', u.campaign, 'name', u.name, 'language', u.language,
+                    'category', u.category, 'changed', u.changed,
+                    -- As planned, unless that was damaged then.
+                    'components', case when p.is_usable then u.planned -> 'components'
+                                  else u.components end,
+                    'parameter_format', case when p.is_usable then u.planned ->> 'parameter_format'
+                                        else u.parameter_format end)), '[]'::jsonb)
+                from used u
+                cross join lateral (
+                    select public.wacampaign_template_fingerprint(u.planned -> 'components')
+                        is not null as is_usable) as p
+                where u.number = n.id)
+        )), '[]'::jsonb)
+        from public.whatsapp_numbers n
+        where n.id = any (p_number_ids));
+end
 $$;

@@ -54,14 +54,12 @@ begin
                 where w.id in (select id from numbers)),
             'known', (
                 select coalesce(jsonb_agg(to_jsonb(k)), '[]'::jsonb)
-                from (select t.whatsapp_number_id as number, t.name, t.language, t.status,
-                             t.category, t.components, t.parameter_format,
-                             t.meta_template_id as meta_id, t.is_active, t.is_quarantined,
-                             public.wacampaign_utc(t.last_synced) as synced_at
-                      from public.templates t
-                      where t.whatsapp_number_id in (select id from numbers)
-                        and (t.name in (select template from lanes)
-                             or t.name = any (v_campaign.template_names))) as k),
+                from (select u.number, u.template as name, u.language, u.status, u.category,
+                             u.components, u.parameter_format, u.meta_template_id as meta_id,
+                             u.is_active, u.is_quarantined, u.planned, u.changed,
+                             public.wacampaign_utc(u.last_synced) as synced_at
+                      from public.wacampaign_templates_in_use(array[p_campaign_id]) as u
+                      where u.number in (select id from numbers)) as k),
             'holds', (
                 select coalesce(jsonb_agg(jsonb_build_object(
                     'scope', h.scope, 'template', h.template_name, 'reason', h.reason,

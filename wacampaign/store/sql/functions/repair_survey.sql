@@ -22,8 +22,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
         having sum(c.n) > 0
     ) as l
     left join public.whatsapp_numbers w on w.id = l.number_id
-    left join public.templates t
-        on t.whatsapp_number_id = l.number_id and t.name = l.template
+    left join public.wacampaign_templates_in_use(array[p_campaign_id]) as t
+        on t.number = l.number_id and t.template = l.template
 $$;
 
 -- Ready and failed rows by medium, so that costly questions are asked once a medium and not once a
