@@ -1,4 +1,4 @@
-"""`create` with lists as people have them: columns in any order, and values nobody meant to send."""
+"""`create` with lists as people have them: columns in any order, values that nobody meant."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ from wacampaign.core.preflight.facts import (
 )
 from wacampaign.core.preflight.model import Check, Line, Preflight
 from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.templates import KnownTemplate, Template
 
 BODY = ({"type": "BODY", "text": "Hello {{1}}"},)
@@ -352,6 +353,25 @@ def test_media_while_nothing_can_be_reached() -> None:
     assert only(look(media=media, number=away), "media").verdict is Check.SKIPPED
 
 
+def test_values_that_nobody_meant_stop_it_unless_they_are_allowed() -> None:
+    groups = [group(97, {"var1": "Asha"}), group(3, {"var1": "#N/A"})]
+    survey = LaneSurvey(LANE, 100, tuple(groups), 0)
+    meta = {"n1": MetaFacts(NUMBER_AT_META, {"hello": (AT_META,)})}
+
+    def found(*allowed: Unmeant) -> Line:
+        judged = judge(FACTS, PEOPLE, [], [survey], meta, NO_MEDIA, allowed)
+        return [line for line in judged.lines if line.id == "variables"][-1]
+
+    assert found().verdict is Check.FAIL
+    assert found().text == (
+        "hello: body {{1}} holds no value, or a variable that nobody filled, such as “#N/A” "
+        "(3 rows, such as +44***0123)"
+    )
+    assert found().fix.startswith("if it is meant, add --allow-placeholders; else correct the list")
+    assert found(Unmeant.MARKUP).verdict is Check.FAIL
+    assert found(Unmeant.PLACEHOLDER).verdict is Check.WARN
+
+
 def test_limits_of_each_place() -> None:
     rules = rules_of(
         [
@@ -368,7 +388,8 @@ def test_limits_of_each_place() -> None:
         None,
     )
     assert rules.roles == ("header", "body", "suffix", "coupon")
-    assert rules.limits == (60, 1024, 2000, 20)
+    assert rules.limits == (60 - len("For "), 1024 - len("Hi "), 2000 - 20, 20)
+    assert rules.body_times == (0, 1, 0, 0)
     assert rules.body_room == 1024 - len("Hi ")
     assert not rules.takes_media
 

@@ -6,44 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.odd_values import FINE, MARKUP, PLACEHOLDERS
 from wacampaign.core.template.unmeant import Unmeant, unmeant
-
-PLACEHOLDERS = (
-    """
-#N/A|nan|NaN|NULL|null|undefined|#REF!|{{name}}|{{1}}|-|--|—|None|nil|NaT|<NA>|n/a|N/A
-[object Object]|(blank)|(null)|#VALUE!|#NAME?|#DIV/0!|#NULL!|#NUM!|#SPILL!|#NV|#BEZUG!
-#WERT!|#¡REF!|#¿NOMBRE?|#НД!|#Н/Д|#ССЫЛКА!|#VALEUR!|#RIF!|#N/D|#ZAHL!|#ÜBERLAUF!|####
-Err:502|=VLOOKUP(A1;B:C;2)|=B2|1.5E+03|9.19E+11|1,5E+3|{name}|{first name}|[[name]]
-%name%|%%First Name%%|<<name>>|${name}|[First Name]|Dear [Name]|Hi {{ first_name }}|%s
-«Vorname»|<name>|$first_name|0000-00-00|Invalid Date|.|?|#N/A and more
-""".replace("\n", "|")
-    .strip("|")
-    .split("|")
-)
-MARKUP = (
-    """
-Tom &amp; Co|5&nbsp;kg|it&#39;s|it&#x27;s|caf&eacute;|one<br>two|one<br/>two|<b>Asha</b>
-</p>|<br>|ZoÃ«|one\\ntwo|a\\tb|caf\\u00e9|O\\'Neil|JosÃ©|donâ€™t|MÃ¼ller|Ã–sterreich
-Ã‰cole|10Â°|Ð˜Ð²Ð°Ð½|ÐŸÑ€Ð¸Ð²ÐµÑ‚|Ş as ÅŸ|×©×œ×•×|Ù…Ø±Ø­Ø¨Ø§|à¤†à¤¶à¤¾|ã‚¢ã‚¤ã‚¦|ðŸŽ‰
-ï»¿Asha|РџСЂРёРІРµС‚|caf√©|Jos\ufffd|'0123|voilÃ
-""".replace("\n", "|")
-    .strip("|")
-    .split("|")
-)
-FINE = (
-    """
-Nan|Null|Nil|Nancy|Nina|Annan|Nana|Na|No|Noné|O'Neil|’t Hooft|'s-Hertogenbosch|Müller
-José|SÃO PAULO|IRMÃ|„groß“|“RÉSUMÉ”|MÜ…|«Été…»|Émile–René|Österreich|ÅSA|Ångström|Łódź
-Şule|Zoë|Ñandú|“IRMÔ|Иван|Привет, как дела?|Різдво|Ірина|Їжак|СЃ|שלום|مرحبا|आशा|アイウ|한국어
-Ελένη|20 %|50% off|100%|5 % on everything|#1|#sale|Order #123|C#|#7 of 9|A&B|Tom & Co
-R&D;|AT&T|1 < 2|<3|x > y|a_b|€|£5|$5|$10 off|+44|(new)|[new] shoes|(Berlin)|Dr. {|*bold*
-_italic_|~old~|```code```|1.5e3|12E4|E+|https://example.com/a?b=%20c&d=1|¯\\_(ツ)_/¯|🎉|★
-5|TRUE|Wait, what?!|Really?|Yes!|C:/new|2026-11-26|14:30|1/2|3-4|A-1|Mr. T|J.|it’s
-“quoted”|naïve café|ﬁne|Ⅷ|½|N.A. Smith
-""".replace("\n", "|")
-    .strip("|")
-    .split("|")
-)
 
 
 @pytest.mark.parametrize("text", [*PLACEHOLDERS, "*|FNAME|*"])

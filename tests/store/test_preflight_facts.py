@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,11 @@ import pytest
 
 from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number, phone, run, run_on
 from tests.database.backends import CAMPAIGNS, make_backend
+from tests.odd_values import FINE, MARKUP, PLACEHOLDERS
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate
 from wacampaign.core.preflight.facts import LaneSurvey, UnsentLane
 from wacampaign.core.preflight.row_checks import RowRules, rules_of
+from wacampaign.core.template.unmeant import Unmeant, pattern_of
 from wacampaign.operations.preflight import run_preflight
 from wacampaign.problems import NoSuchCampaign, Problem, Refused
 from wacampaign.settings import load_settings
@@ -143,6 +146,43 @@ def test_what_differs_is_kept_apart(open_test_store: OpenStore, sql: Connection)
         assert sorted(g.signature for g in found.groups) == sorted(rows)
         assert found.media == {media: 6, "123456789012345": 1}
         assert not found.more_media
+
+    run(open_test_store, scenario)
+
+
+@pytest.mark.parametrize("prose", [True, False])
+def test_the_database_sees_the_same_signs(sql: Connection, prose: bool) -> None:
+    """Of values that nobody meant to send: PostgreSQL's expressions and Python's are one text."""
+    for kind in Unmeant:
+        pattern = pattern_of(kind, prose=prose)
+        for text in (*PLACEHOLDERS, *MARKUP, *FINE):
+            found = sql.execute("select %s::text ~ %s", (text, pattern)).fetchone()
+            assert found == (re.search(pattern, text) is not None,), (kind, text)
+
+
+def test_values_that_nobody_meant_are_kept_apart(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    body = [
+        {"type": "BODY", "text": "Hi {{1}}, {{2}}"},
+        {
+            "type": "BUTTONS",
+            "buttons": [{"type": "URL", "text": "Go", "url": "https://example.com/{{1}}"}],
+        },
+    ]
+    rows = {
+        "var1: var2: var3:": {"var1": "Nan", "var2": "5 %", "var3": "?a=%day%"},
+        "var1:p var2:x var3:": {"var1": " #N/A ", "var2": "Tom &amp; Jo", "var3": "A\\nB"},
+        "var1:x var2:p var3:p": {"var1": "one\\ntwo", "var2": "{{name}}", "var3": "undefined"},
+        "var1:l var2: var3: !body": {"var1": "x" * 1020, "var2": "a", "var3": "b"},
+    }
+
+    async def scenario(store: Store) -> None:
+        campaign = await add_campaign(store, await add_number(store), len(rows), start=False)
+        for n, value in enumerate(rows.values()):
+            payload(sql, n, value, campaign)
+        found = await survey(store, campaign, rules_of(body, None))
+        assert sorted(g.signature for g in found.groups) == sorted(rows)
 
     run(open_test_store, scenario)
 

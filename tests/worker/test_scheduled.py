@@ -127,7 +127,7 @@ def test_a_campaign_whose_preflight_raises_keeps_no_other_from_starting(
     def log(event: str, **fields: Any) -> None:
         logged.append((event, fields.get("name")))
 
-    async def preflight(*given: Any) -> Any:
+    async def preflight(*given: Any, **_: Any) -> Any:
         campaign_id = given[-1]
         if campaign_id == broken:
             raise ValueError("its template has no components")

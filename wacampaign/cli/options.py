@@ -70,3 +70,15 @@ SkipPreflight: TypeAlias = Annotated[
         "--skip-preflight", help="Start without looking; the campaign's events say so then."
     ),
 ]
+AllowPlaceholders: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--allow-placeholders", help="Send values such as None, #N/A, - and {{name}} as well."
+    ),
+]
+AllowMarkup: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--allow-markup", help="Send values with HTML, \\n or wrongly decoded letters as well."
+    ),
+]

@@ -10,6 +10,7 @@ from wacampaign.core.campaign.repeats import EarlierCampaign, told_again
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan, Progress
+from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.words import rows
 from wacampaign.intake.contacts import Fault, Survey, contacts, survey
 from wacampaign.operations.create_columns import Wishes, column_lines, reading_for
@@ -188,17 +189,10 @@ def _notes(draft: Draft) -> Iterator[str]:
         yield f"NOTE: {n} {are} named {campaign.name!r} already; it takes --again, and then ids"
 
 
-#: What takes rows whose values look like nobody's words.
-_ALLOWING: Final = {Fault.PLACEHOLDER: "--allow-placeholders", Fault.MARKUP: "--allow-markup"}
-
-
 def _allowing(surveyed: Survey) -> dict[str, int]:
     """Flags that would take more rows, and how many."""
-    return {
-        flag: surveyed.faults[fault]
-        for fault, flag in _ALLOWING.items()
-        if surveyed.faults.get(fault)
-    }
+    faults = surveyed.faults
+    return {kind.flag: faults[Fault(kind)] for kind in Unmeant if Fault(kind) in faults}
 
 
 async def start_created(store: Store, campaign: NewCampaign, *, unchecked: bool) -> int:

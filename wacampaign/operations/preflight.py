@@ -1,7 +1,7 @@
 """A preflight from end to end: asks the database, Meta and the media's hosts, and judges."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from typing import ClassVar, Final, TypeVar
 
 from wacampaign.core.numbers import KnownNumber
@@ -17,6 +17,7 @@ from wacampaign.core.preflight.facts import (
 )
 from wacampaign.core.preflight.model import Preflight
 from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.templates import Template
 from wacampaign.core.words import counted
 from wacampaign.meta.client import CloudApi
@@ -38,9 +39,16 @@ _Answer = TypeVar("_Answer")
 
 
 async def run_preflight(
-    store: Store, settings: Settings, campaign_id: str, *, progress: Progress = None
+    store: Store,
+    settings: Settings,
+    campaign_id: str,
+    *,
+    allowed: Collection[Unmeant] = (),
+    progress: Progress = None,
 ) -> Preflight:
     """Everything that can be known of a campaign before its first message; changes nothing.
+
+    `allowed`: kinds of values that may be sent though they look like nobody's words.
 
     Meta or a media host out of reach makes lines that are skipped. Raises what the store raises:
     `NoSuchCampaign`, `Unreachable`, …
@@ -57,7 +65,7 @@ async def run_preflight(
         meta = await asking
     finally:
         asking.cancel()
-    return judge(facts, people, repeats, surveys, meta, media)
+    return judge(facts, people, repeats, surveys, meta, media, allowed)
 
 
 async def _survey(ready: PreflightFacts, facts: Readiness, progress: Progress) -> list[LaneSurvey]:

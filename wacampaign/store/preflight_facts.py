@@ -132,7 +132,10 @@ class PreflightFacts(Capability):
             after_id=after[1],
             roles=list(rules.roles),
             limits=list(rules.limits),
+            body_times=list(rules.body_times),
             body_room=rules.body_room,
+            prose_signs=list(rules.prose_signs),
+            other_signs=list(rules.other_signs),
             limit=limit,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from wacampaign.core.engine.ports import EventLog
+from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.settings import Settings
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
@@ -65,7 +66,10 @@ class ScheduledStarts:
         # Imported here: most workers never start a campaign, and it takes a tenth of a second.
         from wacampaign.operations.preflight import run_preflight
 
-        preflight = await run_preflight(self._store, self._settings, campaign_id)
+        # Values that look odd were shown to whoever set the time, and are no surprise now.
+        preflight = await run_preflight(
+            self._store, self._settings, campaign_id, allowed=tuple(Unmeant)
+        )
         failure = preflight.first_failure
         if not await self._campaigns.start_scheduled(campaign_id, self._actor, failure):
             return  # another worker, the backend or a person was quicker

@@ -10,7 +10,16 @@ from typing import Annotated, Any, ClassVar
 import typer
 
 from wacampaign.cli.commands.preflight import check_before_start
-from wacampaign.cli.options import AsJson, DryRun, EnvFile, SkipPreflight, StoreFlag, Yes
+from wacampaign.cli.options import (
+    AllowMarkup,
+    AllowPlaceholders,
+    AsJson,
+    DryRun,
+    EnvFile,
+    SkipPreflight,
+    StoreFlag,
+    Yes,
+)
 from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.screens.progress import progress_bar
@@ -18,7 +27,7 @@ from wacampaign.cli.session import read_settings, with_store
 from wacampaign.cli.template_language import in_one_language
 from wacampaign.core.cells import cell
 from wacampaign.core.columns.mapping import UnknownName, read_map
-from wacampaign.core.template.unmeant import Unmeant
+from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
 from wacampaign.core.words import counted
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.create import (
@@ -100,18 +109,8 @@ def create(
             show_default=False,
         ),
     ] = None,
-    allow_placeholders: Annotated[
-        bool,
-        typer.Option(
-            "--allow-placeholders", help="Send values such as None, #N/A, - and {{name}} as well."
-        ),
-    ] = False,
-    allow_markup: Annotated[
-        bool,
-        typer.Option(
-            "--allow-markup", help="Send values with HTML, \\n or wrongly decoded letters as well."
-        ),
-    ] = False,
+    allow_placeholders: AllowPlaceholders = False,
+    allow_markup: AllowMarkup = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -130,7 +129,8 @@ def create(
     """
     settings = read_settings(env_file, store)
     templates = [cell(part) for text in template for part in text.split(",") if cell(part)]
-    wishes = _wishes(columns or (), placeholders=allow_placeholders, markup=allow_markup)
+    allowed = allowed_kinds(placeholders=allow_placeholders, markup=allow_markup)
+    wishes = _wishes(columns or (), allowed)
     named, again = name or csv.stem, again or dry_run
     source = in_one_language(
         lambda wanted: with_store(settings, look, number, wanted, named, again=again),
@@ -155,7 +155,7 @@ def create(
     if goes_on:
         _fill(settings, campaign)
         if start:
-            live_workers = _start(settings, campaign, unchecked=skip_preflight)
+            live_workers = _start(settings, campaign, wishes.allowed, unchecked=skip_preflight)
     if as_json:
         status = ("running" if start else "paused") if goes_on else None
         print_json(_as_json(made, status))
@@ -173,13 +173,11 @@ def create(
             show_next(f"wacampaign start {short_id}")
 
 
-def _wishes(columns: Sequence[str], *, placeholders: bool, markup: bool) -> Wishes:
-    allowed = ((Unmeant.PLACEHOLDER, placeholders), (Unmeant.MARKUP, markup))
+def _wishes(columns: Sequence[str], allowed: frozenset[Unmeant]) -> Wishes:
     try:
-        pairs = read_map(columns)
+        return Wishes(read_map(columns), allowed=allowed)
     except UnknownName as wrong:
         raise Usage(str(wrong), "such as: --map 'first_name=Vorname,phone=#3'") from None
-    return Wishes(pairs, allowed=frozenset(kind for kind, is_allowed in allowed if is_allowed))
 
 
 def _fill(settings: Settings, campaign: NewCampaign) -> None:
@@ -220,11 +218,15 @@ def _fill(settings: Settings, campaign: NewCampaign) -> None:
         raise unfinished(problem, filling) from None
 
 
-def _start(settings: Settings, campaign: NewCampaign, *, unchecked: bool) -> int:
+def _start(
+    settings: Settings, campaign: NewCampaign, allowed: frozenset[Unmeant], *, unchecked: bool
+) -> int:
     """Starts it; how many workers are alive to send it."""
     try:
         if not unchecked:
-            check_before_start(settings, str(campaign.id), campaign.name, sys.stderr)
+            check_before_start(
+                settings, str(campaign.id), campaign.name, allowed=allowed, stream=sys.stderr
+            )
         return with_store(settings, start_created, campaign, unchecked=unchecked)
     except Problem as problem:
         raise not_started(problem, campaign) from None

@@ -1,18 +1,33 @@
 """`start`, `pause`, `resume`, `cancel`: what becomes of a campaign, told before and after."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, TypeAlias
 
 import typer
 
 from wacampaign.cli.commands.preflight import check_before_start
-from wacampaign.cli.options import CampaignArgument, DryRun, EnvFile, SkipPreflight, StoreFlag, Yes
+from wacampaign.cli.options import (
+    AllowMarkup,
+    AllowPlaceholders,
+    CampaignArgument,
+    DryRun,
+    EnvFile,
+    SkipPreflight,
+    StoreFlag,
+    Yes,
+)
 from wacampaign.cli.output import tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.session import read_settings, with_store
+from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
 from wacampaign.operations import life_cycle, schedule
 from wacampaign.operations.life_cycle import CANCEL, PAUSE, RESUME, START, StatusChange
 from wacampaign.settings import Settings
+
+#: Makes the preflight of a campaign (its id, and how it is called); raises `NotReady`.
+_Check: TypeAlias = Callable[[str, str], None]
 
 
 def start(
@@ -27,6 +42,8 @@ def start(
         ),
     ] = None,
     skip_preflight: SkipPreflight = False,
+    allow_placeholders: AllowPlaceholders = False,
+    allow_markup: AllowMarkup = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     env_file: EnvFile = None,
@@ -42,12 +59,14 @@ def start(
 
     Example: wacampaign start Bajaj_market_2 --at "2026-11-25 09:30"
     """
-    settings, unchecked = read_settings(env_file, store), skip_preflight
+    settings = read_settings(env_file, store)
+    allowed = allowed_kinds(placeholders=allow_placeholders, markup=allow_markup)
+    check = None if skip_preflight else partial(check_before_start, settings, allowed=allowed)
     if at is None:
-        _change(START, campaign, settings, yes=yes, dry_run=dry_run, unchecked=unchecked)
+        _change(START, campaign, settings, yes=yes, dry_run=dry_run, check=check)
     else:
         time = schedule.read_time(at, campaign)
-        _schedule(settings, campaign, time, unchecked=unchecked, yes=yes, dry_run=dry_run)
+        _schedule(settings, campaign, time, check=check, yes=yes, dry_run=dry_run)
 
 
 def pause(
@@ -82,7 +101,10 @@ def resume(
 
     Example: wacampaign resume 5a5c39a6
     """
-    _change(RESUME, campaign, read_settings(env_file, store), yes=yes, dry_run=dry_run)
+    settings = read_settings(env_file, store)
+    # Values that look odd were shown when it was started.
+    check = partial(check_before_start, settings, allowed=frozenset(Unmeant))
+    _change(RESUME, campaign, settings, yes=yes, dry_run=dry_run, check=check)
 
 
 def cancel(
@@ -102,12 +124,18 @@ def cancel(
 
 
 def _schedule(
-    settings: Settings, text: str, start: datetime, *, unchecked: bool, yes: bool, dry_run: bool
+    settings: Settings,
+    text: str,
+    start: datetime,
+    *,
+    check: _Check | None,
+    yes: bool,
+    dry_run: bool,
 ) -> None:
-    """The preflight of now shows what would fail then."""
+    """The preflight of now (`check`) shows what would fail then."""
     campaign = with_store(settings, schedule.look, text)
-    if not unchecked:
-        check_before_start(settings, campaign.id, str(campaign))
+    if check is not None:
+        check(campaign.id, str(campaign))
     if not agreed(schedule.schedule_plan(campaign, start), yes=yes, dry_run=dry_run):
         return
     at = schedule.shown(start)
@@ -125,7 +153,7 @@ def _change(
     *,
     yes: bool,
     dry_run: bool,
-    unchecked: bool = False,
+    check: _Check | None = None,
 ) -> None:
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     change = with_store(settings, life_cycle.look, action, text)
@@ -133,10 +161,11 @@ def _change(
     if change.is_made:
         _say_unchanged(change)
         return
-    if change.is_to_be_checked and not unchecked:
-        check_before_start(settings, campaign.id, str(campaign))
+    if change.is_to_be_checked and check is not None:
+        check(campaign.id, str(campaign))
     if not agreed(change.plan, yes=yes, dry_run=dry_run):
         return
+    unchecked = action is START and check is None
     done = with_store(settings, life_cycle.carry_out, change, unchecked=unchecked)
     if done is None:
         _say_unchanged(change)

@@ -4,7 +4,15 @@ from typing import Annotated, TextIO
 
 import typer
 
-from wacampaign.cli.options import AsJson, CampaignArgument, EnvFile, StoreFlag, Yes
+from wacampaign.cli.options import (
+    AllowMarkup,
+    AllowPlaceholders,
+    AsJson,
+    CampaignArgument,
+    EnvFile,
+    StoreFlag,
+    Yes,
+)
 from wacampaign.cli.output import FINDING, print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.screens.preflight import preflight_json, show_compact, show_lines
@@ -13,6 +21,7 @@ from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.next_step import after_preflight
 from wacampaign.core.preflight.model import Line, Preflight
+from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
 from wacampaign.operations import test_message
 from wacampaign.operations.campaigns import actor, resolve_campaign
 from wacampaign.operations.preflight import refuse_unready, run_preflight
@@ -34,6 +43,8 @@ def preflight(
     test: Annotated[
         bool, typer.Option("--test", help="As --test-to with WACAMPAIGN_TEST_PHONE.")
     ] = False,
+    allow_placeholders: AllowPlaceholders = False,
+    allow_markup: AllowMarkup = False,
     yes: Yes = False,
     as_json: AsJson = False,
     env_file: EnvFile = None,
@@ -52,7 +63,8 @@ def preflight(
     settings = read_settings(env_file, store)
     phone = test_message.test_phone(settings, test_to, wanted=test)
     named = with_store(settings, resolve_campaign, campaign)
-    looked = look(settings, named.id)
+    allowed = allowed_kinds(placeholders=allow_placeholders, markup=allow_markup)
+    looked = look(settings, named.id, allowed)
     if not as_json:
         tell(f"preflight of {named}, {named.status}")
         show_lines(looked.lines)
@@ -71,17 +83,26 @@ def preflight(
         raise typer.Exit(FINDING)
 
 
-def look(settings: Settings, campaign_id: str) -> Preflight:
+def look(
+    settings: Settings, campaign_id: str, allowed: frozenset[Unmeant] = frozenset()
+) -> Preflight:
     """The preflight, with a bar on a terminal while rows are read."""
     with progress_bar("reading rows") as advance:
-        return with_store(settings, run_preflight, settings, campaign_id, progress=advance)
+        return with_store(
+            settings, run_preflight, settings, campaign_id, allowed=allowed, progress=advance
+        )
 
 
 def check_before_start(
-    settings: Settings, campaign_id: str, what: str, stream: TextIO | None = None
+    settings: Settings,
+    campaign_id: str,
+    what: str,
+    *,
+    allowed: frozenset[Unmeant] = frozenset(),
+    stream: TextIO | None = None,
 ) -> None:
     """Shows what is not ok; raises `NotReady` when something failed. `what` is not started then."""
-    looked = look(settings, campaign_id)
+    looked = look(settings, campaign_id, allowed)
     show_compact(looked, stream)
     refuse_unready(looked, campaign_id, what)
 

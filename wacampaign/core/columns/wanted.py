@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from wacampaign.core.columns.names import fold
-from wacampaign.core.template.kinds import SLOT_KINDS
+from wacampaign.core.template.kinds import PROSE, SLOT_KINDS
 from wacampaign.core.template.shape import Shape, Slot
-
-#: Roles of slots whose text people read.
-_PROSE: Final = frozenset({"header", "body"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ def wanted_by(shape: Shape) -> tuple[Wanted, ...]:
             variable=fold(slot.parameter_name) if slot.parameter_name else None,
             others=frozenset({fold(key), *map(fold, slot.column_names)} - {""}),
             required=must,
-            is_prose=slot.role in _PROSE,
+            is_prose=slot.role in PROSE,
         )
         for key, slot, must in places
     )

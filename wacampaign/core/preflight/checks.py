@@ -9,7 +9,7 @@
 `test_send` and `test_status` come after them, when asked for: `operations/test_message.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from wacampaign.core.campaign.repeats import Repeats
 from wacampaign.core.preflight.campaign_checks import campaign_lines, standing_lines
@@ -27,6 +27,7 @@ from wacampaign.core.preflight.model import Line, Preflight, merged
 from wacampaign.core.preflight.row_checks import row_lines
 from wacampaign.core.preflight.sender_checks import sender_lines
 from wacampaign.core.preflight.template_checks import template_lines
+from wacampaign.core.template.unmeant import Unmeant
 
 
 def judge(
@@ -36,8 +37,9 @@ def judge(
     surveys: Sequence[LaneSurvey],
     meta: Mapping[str, MetaFacts],
     media: MediaFacts,
+    allowed: Collection[Unmeant] = (),
 ) -> Preflight:
-    """The preflight; `meta` is by the number's id in the database."""
+    """The preflight; `meta` is by the number's id in the database, `allowed` as in `row_lines`."""
     lines: list[Line] = [*campaign_lines(facts, people, repeats)]
     lines += merged(
         line
@@ -45,7 +47,7 @@ def judge(
         if (number := facts.number(lane)) is not None
         for line in template_lines(facts, lane, number, meta[number.id])
     )
-    lines += row_lines(facts, surveys)
+    lines += row_lines(facts, surveys, allowed)
     lines += media_lines(media, facts.id, offline=_is_away(meta))
     lines += merged(
         line

@@ -1,16 +1,19 @@
 """Every row's variables against its template, by one row of each group of rows made alike."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from wacampaign.core.cells import cell
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.preflight.facts import LaneSurvey, Readiness
 from wacampaign.core.preflight.model import Check, Line, fail, ok, warn
 from wacampaign.core.template.differ import differ
-from wacampaign.core.template.kinds import BODY_LENGTH
+from wacampaign.core.template.difference import shown
+from wacampaign.core.template.filled import filled_texts
+from wacampaign.core.template.kinds import BODY_LENGTH, PROSE
 from wacampaign.core.template.shape import shape_of
-from wacampaign.core.template.values import filled_length
+from wacampaign.core.template.unmeant import Unmeant, pattern_of, unmeant
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.core.words import rows
 
@@ -30,8 +33,14 @@ class RowRules:
     roles: tuple[str, ...]
     #: Characters each may have.
     limits: tuple[int, ...]
+    #: How often each stands in the body.
+    body_times: tuple[int, ...]
     #: Characters all of the body may have together.
     body_room: int
+    #: Expressions that find values nobody meant to send, by the mark that the database gives them:
+    #: of texts that people read, and of addresses, codes and ids.
+    prose_signs: tuple[str, ...] = tuple(pattern_of(kind, prose=True) for kind in Unmeant)
+    other_signs: tuple[str, ...] = tuple(pattern_of(kind, prose=False) for kind in Unmeant)
 
     @property
     def takes_media(self) -> bool:
@@ -42,19 +51,38 @@ def rules_of(components: Sequence[Mapping[str, Any]], parameter_format: str | No
     """The rules of one template. Raises `UnusableTemplate`."""
     shape = shape_of(components, parameter_format)
     slots = tuple(shape.slots())
-    room = BODY_LENGTH - (filled_length(components, ()) or 0)
-    return RowRules(tuple(slot.role for slot in slots), tuple(slot.limit for slot in slots), room)
+    limits = [slot.limit for slot in slots]
+    times = [0] * len(slots)
+    room = BODY_LENGTH
+    for text in filled_texts(components, shape):
+        required = [at for at in text.slots if at < len(slots)]
+        for at in required:
+            limits[at] = min(limits[at], text.room // text.slots.count(at))
+        if text.part == "body" and not text.card:
+            room = text.room
+            for at in required:
+                times[at] += 1
+    roles = tuple(slot.role for slot in slots)
+    return RowRules(roles, tuple(limits), tuple(times), room)
 
 
 @dataclass(slots=True)
 class _Fault:
     rows: int = 0
     verdict: Check = Check.FAIL
+    #: One of the values that look like nobody's words, and which kind they are.
+    value: str = ""
+    kind: Unmeant | None = None
     samples: list[str] = field(default_factory=list)
 
 
-def row_lines(facts: Readiness, surveys: Sequence[LaneSurvey]) -> Iterator[Line]:
-    """The variables of all rows that would be sent."""
+def row_lines(
+    facts: Readiness, surveys: Sequence[LaneSurvey], allowed: Collection[Unmeant] = ()
+) -> Iterator[Line]:
+    """The variables of all rows that would be sent.
+
+    `allowed`: kinds of values that may be sent though they look like nobody's words.
+    """
     fix = f"correct the list, wacampaign cancel {facts.short_id}, and create it again"
     faults: dict[str, _Fault] = {}
     seen = bad = unseen = 0
@@ -67,7 +95,12 @@ def row_lines(facts: Readiness, surveys: Sequence[LaneSurvey]) -> Iterator[Line]
         unseen += survey.not_grouped
         for group in survey.groups:
             verdicts = _texts(group.signature, group.payload, known)
+            odd = _unmeant(group.payload, known)
             bad += group.n if Check.FAIL in verdicts.values() else 0
+            for text, (kind, value) in odd.items():
+                verdict = Check.WARN if kind in allowed else Check.FAIL
+                verdicts[text] = verdict
+                faults.setdefault(text, _Fault(verdict=verdict, value=value, kind=kind))
             for text, verdict in verdicts.items():
                 fault = faults.setdefault(text, _Fault(verdict=verdict))
                 fault.rows += group.n
@@ -86,8 +119,10 @@ def row_lines(facts: Readiness, surveys: Sequence[LaneSurvey]) -> Iterator[Line]
     worst = sorted(faults.items(), key=lambda item: (-item[1].rows, item[0]))
     for text, fault in worst[:_FAULTS_SHOWN]:
         samples = ", ".join(dict.fromkeys(fault.samples))
-        what = f"{text} ({rows(fault.rows)}, such as {samples})"
-        yield Line("variables", fault.verdict, what, fix)
+        like = f", such as “{fault.value}”" if fault.value else ""
+        what = f"{text}{like} ({rows(fault.rows)}, such as {samples})"
+        meant = _MEANT[fault.kind] if fault.kind else ""
+        yield Line("variables", fault.verdict, what, meant + fix)
     if unseen:
         yield warn(
             "variables",
@@ -109,6 +144,28 @@ def _texts(signature: str, payload: Any, known: KnownTemplate) -> dict[str, Chec
         verdicts[f"{known.name}: the phone is no number with its country code"] = Check.FAIL
     return verdicts
 
+
+def _unmeant(payload: Any, known: KnownTemplate) -> dict[str, tuple[Unmeant, str]]:
+    """What looks like nobody's words in rows like this one: in words that suit all of them, with
+    the kind and the row's own value."""
+    found: dict[str, tuple[Unmeant, str]] = {}
+    if isinstance(payload, Mapping):
+        for n, slot in enumerate(known.shape.slots(), start=1):
+            value = payload.get(f"var{n}")
+            if isinstance(value, str):
+                sign = unmeant(cell(value), prose=slot.role in PROSE)
+                if sign is not None:
+                    text = f"{known.name}: {slot.label} {_LOOKS[sign.kind]}"
+                    found[text] = (sign.kind, shown(value))
+    return found
+
+
+#: What values of a kind are, in words that suit all of them; what to do if they are meant.
+_LOOKS: Final = {
+    Unmeant.PLACEHOLDER: "holds no value, or a variable that nobody filled",
+    Unmeant.MARKUP: "holds HTML, escape sequences or wrongly decoded letters",
+}
+_MEANT: Final = {kind: f"if it is meant, add {kind.flag}; else " for kind in Unmeant}
 
 #: Differences whose text speaks of the one row, in words that suit all rows like it.
 _WORDS: Final = {

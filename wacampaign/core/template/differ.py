@@ -12,11 +12,12 @@ from typing import Any, Final
 from wacampaign.core.media.rules import EXTENSIONS
 from wacampaign.core.template.difference import (
     Difference,
-    body_length_difference,
+    length_differences,
     media_difference,
     shown,
     value_differences,
 )
+from wacampaign.core.template.filled import filled_texts
 from wacampaign.core.template.header_kinds import kind_taking
 from wacampaign.core.template.sent_differ import sent_differences, sent_language, sent_template
 from wacampaign.core.template.shape import Shape, Slot, UnusableTemplate, shape_of
@@ -114,11 +115,12 @@ def _row(
         yield from _count(values, last, slots, header_told=shift is not None)
     if shift is not None:
         return  # each value stands in a wrong place: what it holds there says nothing
-    texts: list[str] = []
-    for slot, value in zip(slots, values, strict=False):
+    texts: dict[int, str] = {}
+    for at, (slot, value) in enumerate(zip(slots, values, strict=False)):
         if value is None:
             continue  # told by the count
         text = as_text(value)
+        texts[at] = text or ""
         if slot.role == "media":
             form = "link" if text is not None and is_url(text) else "id"
             difference = media_difference(slot, text or "", form)
@@ -126,16 +128,13 @@ def _row(
                 yield difference
             continue
         yield from value_differences(slot, value)
-        if slot in shape.body:
-            texts.append(text or "")
-    for slot in shape.optional():
+    for at, slot in enumerate(shape.optional(), start=len(slots)):
         value = payload.get(slot.key or "")
         if not is_blank(value):
+            texts[at] = as_text(value) or ""
             yield from value_differences(slot, value)
     yield from _more_cards(payload, shape)
-    long = body_length_difference(components, texts)
-    if long is not None:
-        yield long
+    yield from length_differences(filled_texts(components, shape), texts)
 
 
 def _more_cards(payload: Mapping[str, Any], shape: Shape) -> Iterator[Difference]:

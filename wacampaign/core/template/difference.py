@@ -1,18 +1,18 @@
 """One difference between a payload and its template, and those that a single value can have."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from wacampaign.core.cells import cell
 from wacampaign.core.masking import mask_secrets
-from wacampaign.core.template.kinds import BODY_LENGTH, SLOT_KINDS
+from wacampaign.core.template.filled import FilledText
+from wacampaign.core.template.kinds import SLOT_KINDS
 from wacampaign.core.template.parameters import WRITERS
 from wacampaign.core.template.slots import Slot
 from wacampaign.core.template.values import (
     as_text,
     faults_of_value,
-    filled_length,
     is_media_id,
     is_url,
 )
@@ -111,17 +111,20 @@ def value_differences(slot: Slot, value: object) -> Iterator[Difference]:
         )
 
 
-def body_length_difference(
-    components: Sequence[Mapping[str, Any]], values: Sequence[str]
-) -> Difference | None:
-    """The body's text with its values in, against Meta's limit."""
-    length = filled_length(components, values)
-    if length is None or length <= BODY_LENGTH:
-        return None
-    return Difference(
-        "too_long",
-        "body",
-        f"the body has {length:,} characters with its values",
-        f"at most {BODY_LENGTH:,}",
-        f"{length:,}",
-    )
+def length_differences(
+    texts: Iterable[FilledText], values: Mapping[int, str]
+) -> Iterator[Difference]:
+    """Texts that are too long with their values in; `values` by the position of their slots. A text
+    with a value that is not there is not measured."""
+    for text in texts:
+        if not all(at in values for at in text.slots):
+            continue
+        length = text.length(values)
+        if length > text.limit:
+            yield Difference(
+                "too_long",
+                text.label,
+                f"{text.label} has {length:,} characters with what is filled in",
+                f"at most {text.limit:,}",
+                f"{length:,}",
+            )

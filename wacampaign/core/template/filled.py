@@ -53,7 +53,7 @@ class FilledText:
         """The text with the row's values in."""
         return "".join(piece if isinstance(piece, str) else values[piece] for piece in self.pieces)
 
-    def length(self, values: Sequence[str]) -> int:
+    def length(self, values: Sequence[str] | Mapping[int, str]) -> int:
         """Characters of the filled text."""
         return sum(len(p if isinstance(p, str) else values[p]) for p in self.pieces)
 

@@ -202,6 +202,9 @@ SLOT_KINDS: Final[Mapping[str, SlotKind]] = {
     ),
 }
 
+#: Roles whose text people read; others hold addresses, codes, ids and figures.
+PROSE: Final = frozenset({"header", "body"})
+
 #: Headers that are no medium and no text, by a template's `format` in small letters: their slots.
 HEADER_SLOTS: Final[Mapping[str, tuple[str, ...]]] = {
     "location": ("latitude", "longitude", "place_name", "place_address"),

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.template.filled import FilledText, filled_texts
+from wacampaign.core.template.kinds import PROSE
 from wacampaign.core.template.parameters import WRITERS
 from wacampaign.core.template.shape import Shape, Slot
 from wacampaign.core.template.unmeant import Unmeant, unmeant
@@ -17,8 +18,6 @@ from wacampaign.core.template.values import faults_of_value, is_media_id, is_url
 
 #: Characters of a value that is shown.
 _SHOWN: Final = 40
-#: Roles whose text people read.
-_PROSE: Final = frozenset({"header", "body"})
 
 # Looks at a whole row, a line break before each value. Together they see all that `unmeant` and
 # `faults_of_value` find, and some that is sound: what they see is looked at value by value.
@@ -158,7 +157,7 @@ class RowCheck:
         for code, what, _ in faults_of_value(value, limit, coupon=slot.role == "coupon"):
             most = f", at most {limit:,} are possible" if code == "too_long" else ""
             return RowFault(f"{slot.label} {what}{most}")
-        found = unmeant(value, prose=slot.role in _PROSE)
+        found = unmeant(value, prose=slot.role in PROSE)
         if found is not None and found.kind not in self._allowed:
             return RowFault(f"{slot.label}: “{_shown(value)}” {found.what}", found.kind)
         is_form = _FORMS.get(slot.role)

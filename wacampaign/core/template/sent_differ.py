@@ -6,11 +6,12 @@ from typing import Any
 
 from wacampaign.core.template.difference import (
     Difference,
-    body_length_difference,
+    length_differences,
     media_difference,
     shown,
     value_differences,
 )
+from wacampaign.core.template.filled import filled_texts
 from wacampaign.core.template.header_kinds import HEADER_KINDS
 from wacampaign.core.template.kinds import SLOT_KINDS
 from wacampaign.core.template.slots import Button, Card, Shape, Slot
@@ -88,9 +89,10 @@ def sent_differences(
         )
     yield from _header(sent.header, shape.header)
     yield from _texts("body", body, shape.body)
-    values = [str(p.get("text", "")) for p in body]
-    if len(values) == len(shape.body) and (long := body_length_difference(components, values)):
-        yield long
+    if len(body) == len(shape.body):
+        first = len([slot for slot in shape.header if slot.key is None])
+        values = {at: str(p.get("text", "")) for at, p in enumerate(body, start=first)}
+        yield from length_differences(filled_texts(components, shape), values)
     yield from _offer(sent.offer, shape.offer)
     yield from _buttons(sent.buttons, shape.buttons)
     yield from _cards(sent.cards, shape.cards)

@@ -18,6 +18,17 @@ class Unmeant(StrEnum):
     #: Text that another program should have turned into what it stands for.
     MARKUP = "markup"
 
+    @property
+    def flag(self) -> str:
+        """What a person says to send them all the same."""
+        return "--allow-placeholders" if self is Unmeant.PLACEHOLDER else "--allow-markup"
+
+
+def allowed_kinds(*, placeholders: bool, markup: bool) -> frozenset[Unmeant]:
+    """The kinds that a person's flags allow."""
+    flags = ((Unmeant.PLACEHOLDER, placeholders), (Unmeant.MARKUP, markup))
+    return frozenset(kind for kind, is_allowed in flags if is_allowed)
+
 
 @dataclass(frozen=True, slots=True)
 class Sign:
@@ -150,6 +161,14 @@ SIGNS: Final = (
         r"^['\u2019][-=+@0-9]",
     ),
 )
+
+
+def pattern_of(kind: Unmeant, *, prose: bool) -> str:
+    """One expression for all signs of a kind; `prose` as in `unmeant`."""
+    patterns = (s.pattern for s in SIGNS if s.kind is kind and (prose or not s.is_of_prose))
+    return "|".join(patterns)
+
+
 _PATTERNS: Final = tuple((sign, re.compile(sign.pattern)) for sign in SIGNS)
 
 

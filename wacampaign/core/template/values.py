@@ -21,7 +21,6 @@ _URL: Final = re.compile(r"\s*https?://[^\s/]+", re.IGNORECASE)
 #: Those that are neither a tab nor a line break.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _LONG_SPACES: Final = re.compile(rf" {{{_SPACES + 1},}}")
-_VARIABLE: Final = re.compile(r"\{\{\s*[^{}\s]+\s*\}\}")
 
 
 def is_url(text: str) -> bool:
@@ -101,14 +100,3 @@ def faults_of_value(
         yield "too_long", f"has {len(text):,} characters", f"at most {length:,}"
     if coupon and not (text.isascii() and text.isalnum()):
         yield "not_alphanumeric", "has other characters than letters and digits", "A-Z, 0-9"
-
-
-def filled_length(components: Sequence[Mapping[str, Any]], values: Sequence[str]) -> int | None:
-    """Characters of the body once `values` fill its variables; None: it has no text."""
-    for component in components:
-        if isinstance(component, Mapping) and str(component.get("type", "")).upper() == "BODY":
-            text = component.get("text")
-            if not isinstance(text, str):
-                return None
-            return len(_VARIABLE.sub("", text)) + sum(map(len, values))
-    return None

@@ -1,19 +1,25 @@
 -- Rows that would be sent are those `pending` or `ready`. They are surveyed whole, in pages: each page
 -- answers with groups of rows that are made alike, so that one row of each tells of all.
 
+drop function if exists public.wacampaign_readiness_rows(uuid, uuid, text, text, text, uuid, text[], int[], int, int);
+
 -- One page of the rows of a number and template that would be sent, in groups of rows alike.
 --
 -- p_part: `fresh` (ready, never tried) is read along the claim's own index; `other` is what is left
 -- (pending, waiting for a retry). p_after_at and p_after_id: `last_at`, `last_id` of the page before.
--- p_roles says what var1, var2, … fill (media, header, body, suffix, coupon), p_limits how many
--- characters each may have, p_body_room how many all of the body may have together.
+-- p_roles says what var1, var2, … fill (media, header, body, suffix, coupon, …), p_limits how many
+-- characters each may have, p_body_times how often each stands in the body, p_body_room how many
+-- characters all of the body may have together. p_prose_signs and p_other_signs are expressions that
+-- find values nobody meant to send: placeholders and markup, in texts that people read and in others.
 --
 -- A signature holds each variable with its marks: e empty, z nothing visible, n line break, t tab,
 -- s five spaces, l too long, u URL, m and d digits (12 and more, fewer), c no coupon code, # number,
--- N null, b boolean, o neither; and `!body` (too long), `!phone` (no phone number).
+-- p placeholder, x markup, N null, b boolean, o neither; and `!body` (too long), `!phone` (no phone
+-- number).
 create or replace function public.wacampaign_readiness_rows(
     p_campaign_id uuid, p_number_id uuid, p_template text, p_part text, p_after_at text,
-    p_after_id uuid, p_roles text[], p_limits int[], p_body_room int, p_limit int default 20000)
+    p_after_id uuid, p_roles text[], p_limits int[], p_body_times int[], p_body_room int,
+    p_prose_signs text[], p_other_signs text[], p_limit int default 20000)
 returns jsonb language plpgsql stable
 set search_path = public, extensions, pg_temp set plan_cache_mode = force_custom_plan
 set enable_seqscan = off set jit = off set work_mem = '64MB' as $$
@@ -89,18 +95,27 @@ begin
                                           else '' end
                                   || case when p_roles[v.i] = 'coupon' and v.text !~ '^[A-Za-z0-9]*$'
                                           then 'c' else '' end
+                                  || case when v.bare ~ v.signs[1] then 'p' else '' end
+                                  || case when v.bare ~ v.signs[2] then 'x' else '' end
                                   end, ' '), '')
-                              || case when sum(length(v.text)) filter (where p_roles[v.i] = 'body')
-                                           > p_body_room then ' !body' else '' end
+                              || case when sum(length(v.text) * p_body_times[v.i]) > p_body_room then ' !body' else '' end
                        from (
-                           select e.key, array_position(v_keys, e.key) as i,
+                           select e.key, k.i,
                                   case when k.type in ('string', 'number') then e.value #>> '{}' end
                                       as text,
+                                  case when k.type = 'string'
+                                       then btrim(e.value #>> '{}', public.wacampaign_blanks()) end
+                                      as bare,
                                   case k.type when 'string' then '' when 'number' then '#'
                                               when 'null' then 'N' when 'boolean' then 'b'
-                                              else 'o' end as kind
+                                              else 'o' end as kind,
+                                  case when k.i is null then null
+                                       when p_roles[k.i] in ('header', 'body') then p_prose_signs
+                                       else p_other_signs end as signs
                            from jsonb_each(p.payload) as e
-                           cross join lateral (select jsonb_typeof(e.value) as type) as k
+                           cross join lateral (
+                               select jsonb_typeof(e.value) as type,
+                                      array_position(v_keys, e.key) as i) as k
                        ) as v) end
                    || case when ltrim(btrim(coalesce(p.phone, ''), public.wacampaign_blanks()), '+') ~ '^[0-9]{7,15}$' then ''
                            else ' !phone' end as signature
