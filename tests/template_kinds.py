@@ -142,7 +142,7 @@ def _kinds(named: bool) -> list[Kind]:
             [header("IMAGE"), hello],
             {"image": JPG} | who,
             [part("header", {"type": "image", "image": {"link": JPG}}), asha],
-            ({"image": "a.jpg"}, "neither a URL nor a media id", 131009),
+            ({"image": "a.jpg"}, "neither a URL nor a media id", 100),
         ),
         kind(
             "video",
@@ -162,7 +162,7 @@ def _kinds(named: bool) -> list[Kind]:
                 ),
                 asha,
             ],
-            ({"document": "Bill May.pdf"}, "neither a URL nor a media id", 131009),
+            ({"document": "Bill May.pdf"}, "neither a URL nor a media id", 100),
         ),
         kind(
             "document_with_name",

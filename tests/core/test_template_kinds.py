@@ -8,9 +8,11 @@ import pytest
 
 from tests.template_kinds import KINDS, Kind
 from wacampaign.core.template.differ import differ
-from wacampaign.core.template.message import CompiledTemplate
+from wacampaign.core.template.message import CompiledTemplate, PayloadMismatch
 from wacampaign.core.template.needs import needs_of
+from wacampaign.core.template.row_check import RowCheck
 from wacampaign.core.template.shape import shape_of
+from wacampaign.sandbox.answers import Refusal
 from wacampaign.sandbox.component_checks import check_components
 from wacampaign.sandbox.templates import Shape as SandboxShape
 
@@ -72,3 +74,32 @@ def test_what_a_list_must_bring_in_words(name: str, needs: str) -> None:
 def test_the_api_takes_it(kind: Kind) -> None:
     shape = SandboxShape.of(kind.template)
     assert check_components(shape, kind.message, lambda _: None) is None
+
+
+def _media(value: dict[str, Any]) -> Refusal | None:
+    """As the sandbox has it: a link is an address, an id is known (here: digits)."""
+    sound = value.get("link", "").startswith("https://") or value.get("id", "").isdecimal()
+    return None if sound else Refusal(100, "no such object")
+
+
+@each_kind
+def test_a_wrong_row_is_found_before_the_api_refuses_it(kind: Kind) -> None:
+    if kind.wrong is None:
+        return
+    wrong, words, code = kind.wrong
+    parameter_format = kind.template["parameter_format"]
+    shape = shape_of(kind.components, parameter_format)
+    payload = payload_of(kind, kind.row | wrong)
+    values = [
+        payload.get(slot.key or f"var{n}", "")
+        for n, slot in enumerate((*shape.slots(), *shape.optional()), start=1)
+    ]
+    fault = RowCheck(kind.components, shape).fault(values)
+    assert fault is not None and words in fault.text
+    template = CompiledTemplate(kind.name, "en_US", kind.components, parameter_format)
+    try:
+        sent = template.template_object(payload)["components"]
+    except PayloadMismatch:
+        return  # it would not leave this machine
+    refusal = check_components(SandboxShape.of(kind.template), sent, _media)
+    assert refusal is not None and refusal.code == code

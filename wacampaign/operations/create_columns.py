@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from wacampaign.core.columns.choice import (
@@ -11,11 +11,13 @@ from wacampaign.core.columns.choice import (
     Way,
     choose_columns,
 )
-from wacampaign.core.columns.mapping import PHONE, Pair, UnknownName
+from wacampaign.core.columns.mapping import PHONE, Pair, UnknownName, places_called
+from wacampaign.core.columns.names import fold
 from wacampaign.core.columns.phone_column import NoPhones
 from wacampaign.core.columns.reading import ListReading, row_reading
 from wacampaign.core.columns.wanted import Wanted, wanted_by
 from wacampaign.core.masking import mask_phone, mask_secrets
+from wacampaign.core.template.moments import moment_of
 from wacampaign.core.template.row_check import RowCheck
 from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.templates import KnownTemplate
@@ -44,8 +46,8 @@ class Wishes:
     """What a person said about a list's columns and values."""
 
     pairs: tuple[Pair, ...] = ()
-    #: Texts that are the same for all rows, by payload key.
-    constants: Mapping[str, str] = field(default_factory=dict)
+    #: Texts that are the same for all rows: place and text.
+    constants: tuple[Pair, ...] = ()
     #: Kinds of values that are sent though they look like nobody's words.
     allowed: frozenset[Unmeant] = frozenset()
 
@@ -60,22 +62,59 @@ def reading_for(choice: Choice, wishes: Wishes) -> Callable[[Layout], ListReadin
     def decide(layout: Layout) -> ListReading:
         rows = []
         for template in choice.templates:
-            wanted = wanted_by(template.shape)
-            chosen = _choose(wanted, template, layout, wishes)
-            check = RowCheck(template.components, template.shape, wishes.allowed)
+            shape = template.shape
+            wanted = wanted_by(shape)
+            check = RowCheck(template.components, shape, wishes.allowed)
+            constants = _constants(wanted, template, check, wishes)
+            chosen = _choose(wanted, template, layout, wishes, constants)
             rows.append(row_reading(wanted, chosen, check))
         return ListReading(rows[0].choice.phone, tuple(rows))
 
     return decide
 
 
+def _constants(
+    wanted: Sequence[Wanted], template: KnownTemplate, check: RowCheck, wishes: Wishes
+) -> dict[str, str]:
+    """Texts that are the same for all rows, by payload key. Raises `Usage`."""
+    said: dict[str, str] = {}
+    for pair in wishes.constants:
+        if fold(pair.variable) == PHONE:
+            raise Usage("all rows cannot have one phone", f"leave --set {PHONE} out")
+        try:
+            places = places_called(pair, wanted)
+            mapped = {one.key for other in wishes.pairs for one in _places(other, wanted)}
+        except UnknownName as unknown:
+            raise Usage(
+                f"{template.name}: {unknown}",
+                "correct --set VAR=TEXT (or --filename, --expires): VAR is what the template names",
+            ) from None
+        for place in places:
+            if place.key in mapped or place.key in said:
+                raise Usage(f"{place.label} is given twice", "say it once: --map, --set or its own")
+            if fault := check.fault_of_all(list(wanted).index(place), pair.column):
+                raise Usage(f"{fault}, in all rows", "correct what --set (or its own option) says")
+            said[place.key] = pair.column
+    return said
+
+
+def _places(pair: Pair, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+    """The places that a `--map` names; none for the phone and for what `choose_columns` refuses."""
+    try:
+        return () if fold(pair.variable) == PHONE else places_called(pair, wanted)
+    except UnknownName:
+        return ()
+
+
 def _choose(
-    wanted: Sequence[Wanted], template: KnownTemplate, layout: Layout, wishes: Wishes
+    wanted: Sequence[Wanted],
+    template: KnownTemplate,
+    layout: Layout,
+    wishes: Wishes,
+    constants: Mapping[str, str],
 ) -> ColumnChoice:
     try:
-        return choose_columns(
-            wanted, layout.header, layout.phone_scores, wishes.pairs, wishes.constants
-        )
+        return choose_columns(wanted, layout.header, layout.phone_scores, wishes.pairs, constants)
     except UnknownName as unknown:
         raise Usage(
             str(unknown),
@@ -123,6 +162,8 @@ def column_lines(surveyed: Survey, first: Sequence[Contact], *names: str) -> Ite
             if filled is None:
                 continue
             values = [contact.variables[n] for contact in own]
+            if filled.place.role == "expires":
+                values = [f"{moment_of(value):%Y-%m-%d %H:%M %Z}" for value in values]
             title = "all rows" if filled.column is None else _title(layout, filled.column)
             lines.append((title, filled.place.label, _values(values, is_media=n == 0)))
         yield from _table(lines)

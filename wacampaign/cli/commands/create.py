@@ -26,7 +26,7 @@ from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.cli.template_language import in_one_language
 from wacampaign.core.cells import cell
-from wacampaign.core.columns.mapping import UnknownName, read_map
+from wacampaign.core.columns.mapping import Pair, UnknownName, read_map
 from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
 from wacampaign.core.words import counted
 from wacampaign.operations.campaigns import actor
@@ -109,6 +109,34 @@ def create(
             show_default=False,
         ),
     ] = None,
+    constants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="VAR=TEXT",
+            help="The same for all rows: 'image=https://…', 'products=Lamps: A1, A2'. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    filename: Annotated[
+        str | None,
+        typer.Option(
+            "--filename",
+            metavar="TEXT",
+            help="What readers see as the document's name. By itself the URL's last part.",
+            show_default=False,
+        ),
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            "--expires",
+            metavar="TIME",
+            help="When the offer ends: '2030-01-31 18:00', by this machine's clock unless it has a "
+            "zone.",
+            show_default=False,
+        ),
+    ] = None,
     allow_placeholders: AllowPlaceholders = False,
     allow_markup: AllowMarkup = False,
     yes: Yes = False,
@@ -130,7 +158,11 @@ def create(
     settings = read_settings(env_file, store)
     templates = [cell(part) for text in template for part in text.split(",") if cell(part)]
     allowed = allowed_kinds(placeholders=allow_placeholders, markup=allow_markup)
-    wishes = _wishes(columns or (), allowed)
+    constants = [*(constants or ())]
+    for var, text in (("filename", filename), ("expires", expires)):
+        if text is not None:
+            constants.append(f"{var}={text}")
+    wishes = _wishes(columns or (), constants, allowed)
     named, again = name or csv.stem, again or dry_run
     source = in_one_language(
         lambda wanted: with_store(settings, look, number, wanted, named, again=again),
@@ -173,11 +205,20 @@ def create(
             show_next(f"wacampaign start {short_id}")
 
 
-def _wishes(columns: Sequence[str], allowed: frozenset[Unmeant]) -> Wishes:
+def _wishes(
+    columns: Sequence[str], constants: Sequence[str], allowed: frozenset[Unmeant]
+) -> Wishes:
     try:
-        return Wishes(read_map(columns), allowed=allowed)
+        pairs = read_map(columns)
     except UnknownName as wrong:
         raise Usage(str(wrong), "such as: --map 'first_name=Vorname,phone=#3'") from None
+    said = []
+    for text in constants:
+        var, equals, value = text.partition("=")
+        if not equals or not cell(var) or not cell(value):
+            raise Usage(f"--set takes VAR=TEXT, not “{text}”", "such as: --set 'thumbnail=SKU1'")
+        said.append(Pair(cell(var), cell(value)))
+    return Wishes(pairs, tuple(said), allowed)
 
 
 def _fill(settings: Settings, campaign: NewCampaign) -> None:

@@ -22,13 +22,15 @@ class Wanted:
     #: those of one variable.
     name: str
     #: Its variable in the template (of NAMED ones), folded: places with the same one get the same
-    #: value.
+    #: value. Those of cards do not: each card has its own.
     variable: str | None
     #: Other names of a column that mean it, folded.
     others: frozenset[str]
     required: bool = True
     #: A text there is meant for reading; a row of digits in it is no wonder elsewhere.
     is_prose: bool = True
+    #: Which kind of place, as `Slot.role` has it.
+    role: str = "body"
 
     @property
     def in_words(self) -> str:
@@ -51,10 +53,11 @@ def wanted_by(shape: Shape) -> tuple[Wanted, ...]:
             label=slot.label,
             expects=SLOT_KINDS[slot.role].expects,
             name=_name(slot, key, [other for _, other, _ in places if other is not slot]),
-            variable=fold(slot.parameter_name) if slot.parameter_name else None,
+            variable=fold(slot.parameter_name) if slot.parameter_name and not slot.card else None,
             others=frozenset({fold(key), *map(fold, slot.column_names)} - {""}),
             required=must,
             is_prose=slot.role in PROSE,
+            role=slot.role,
         )
         for key, slot, must in places
     )
@@ -62,7 +65,7 @@ def wanted_by(shape: Shape) -> tuple[Wanted, ...]:
 
 def _name(slot: Slot, key: str, others: Sequence[Slot]) -> str:
     """Its variable; else the first of its names that is no other place's; else its key."""
-    if slot.parameter_name:
+    if slot.parameter_name and not slot.card:
         return slot.parameter_name
     taken = {name for other in others for name in (*other.column_names, other.parameter_name)}
     free = (

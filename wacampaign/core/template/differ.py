@@ -19,6 +19,7 @@ from wacampaign.core.template.difference import (
 )
 from wacampaign.core.template.filled import filled_texts
 from wacampaign.core.template.header_kinds import kind_taking
+from wacampaign.core.template.more_cards import MoreCards
 from wacampaign.core.template.sent_differ import sent_differences, sent_language, sent_template
 from wacampaign.core.template.shape import Shape, Slot, UnusableTemplate, shape_of
 from wacampaign.core.template.values import (
@@ -133,25 +134,12 @@ def _row(
         if not is_blank(value):
             texts[at] = as_text(value) or ""
             yield from value_differences(slot, value)
-    yield from _more_cards(payload, shape)
+    every = (*slots, *shape.optional())
+    given = [payload.get(slot.key or f"var{n}") for n, slot in enumerate(every, start=1)]
+    fault = MoreCards(shape, every).fault(["" if is_blank(value) else "x" for value in given])
+    if fault is not None:
+        yield Difference("too_few", "carousel", fault, "whole cards, without a gap", "")
     yield from length_differences(filled_texts(components, shape), texts)
-
-
-def _more_cards(payload: Mapping[str, Any], shape: Shape) -> Iterator[Difference]:
-    """Cards that a row may leave out, when it brings a part of one, or leaves a gap."""
-    before = True
-    for n, card in enumerate(shape.cards, start=1):
-        if card.is_needed:
-            continue
-        missing = [slot for slot in card.slots() if is_blank(payload.get(slot.key or ""))]
-        is_there = len(missing) < len(tuple(card.slots()))
-        if is_there and missing:
-            text = f"card {n} is not whole: {missing[0].key} is missing"
-            yield Difference("too_few", f"card {n}", text, missing[0].key or "", "")
-        elif is_there and not before:
-            text = f"card {n} is there, and card {n - 1} is not"
-            yield Difference("shifted", f"card {n}", text, f"card {n - 1}", f"card {n}")
-        before = is_there
 
 
 def _names(payload: Mapping[str, Any], keys: Sequence[str], shape: Shape) -> Difference | None:

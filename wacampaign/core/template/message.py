@@ -17,6 +17,7 @@ from uuid import uuid4
 from wacampaign.core.cells import BLANKS, cell
 from wacampaign.core.errors.kinds import COUNT_HOLD_AFTER
 from wacampaign.core.outcomes import TEXT_LENGTH, Outcome, Scope, Verdict
+from wacampaign.core.template.more_cards import MoreCards
 from wacampaign.core.template.parameters import (
     WRITERS,
     encode_string,
@@ -100,12 +101,7 @@ class CompiledTemplate:
         self._count = len(required)
         self._optional = tuple(slot.key or "" for slot in optional)
         self._names_file = any(slot.role == "filename" for slot in optional)
-        #: Cards that a row may leave out: their numbers, and where their values are.
-        self._more_cards = tuple(
-            (n, tuple(self._slots.index(slot) for slot in card.slots()))
-            for n, card in enumerate(self._shape.cards, start=1)
-            if not card.is_needed
-        )
+        self._more_cards = MoreCards(self._shape, self._slots)
         #: By the optional values that a row brings: nearly all rows of a campaign bring the same.
         self._cuts: dict[tuple[bool, ...], _Cut] = {}
 
@@ -193,8 +189,8 @@ class CompiledTemplate:
             texts.append("" if is_blank(value) else self._text(i, value))
         if self._names_file:
             self._name_file(texts)
-        if self._more_cards:
-            self._check_cards(texts)
+        if self._more_cards and (fault := self._more_cards.fault(texts)):
+            raise PayloadMismatch(fault)
         return texts, tuple(map(bool, texts[self._count :]))
 
     def _name_file(self, values: list[str]) -> None:
@@ -202,17 +198,6 @@ class CompiledTemplate:
         for i, slot in enumerate(self._slots):
             if slot.role == "filename" and not values[i]:
                 values[i] = file_name(values[0]) if is_link(cell(values[0])) else ""
-
-    def _check_cards(self, values: Sequence[str]) -> None:
-        """Raises for a card with a part of its values, and for one after a card without any."""
-        last = True
-        for n, positions in self._more_cards:
-            missing = [i for i in positions if not values[i]]
-            if 0 < len(missing) < len(positions):
-                raise PayloadMismatch(f"card {n} is not whole: {self._what(missing[0])} is missing")
-            if not missing and not last:
-                raise PayloadMismatch(f"card {n} is there, and card {n - 1} is not")
-            last = not missing
 
     def _check_names(self, payload: dict[Any, Any]) -> None:
         """Raises unless all variables are there and none is left over.

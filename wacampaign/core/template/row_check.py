@@ -5,11 +5,14 @@ It is asked for every row of a list, so nearly all of them leave after some look
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.template.filled import FilledText, filled_texts
 from wacampaign.core.template.kinds import PROSE
+from wacampaign.core.template.moments import milliseconds_of
+from wacampaign.core.template.more_cards import MoreCards
 from wacampaign.core.template.parameters import WRITERS
 from wacampaign.core.template.shape import Shape, Slot
 from wacampaign.core.template.unmeant import Unmeant, unmeant
@@ -63,16 +66,23 @@ class RowCheck:
         components: Sequence[Mapping[str, Any]],
         shape: Shape,
         allowed: Collection[Unmeant] = (),
+        now: datetime | None = None,
     ) -> None:
-        """`allowed`: kinds of values that are sent though they look like nobody's words."""
+        """`allowed`: kinds of values that are sent though they look like nobody's words.
+
+        `now`: what ends before it is over; None: this moment.
+        """
         required = tuple(shape.slots())
         self._count = len(required)
         self._slots: tuple[Slot, ...] = (*required, *shape.optional())
         self._allowed = frozenset(allowed)
         self._texts: tuple[FilledText, ...] = filled_texts(components, shape)
-        in_texts = {at for text in self._texts for at in text.slots}
+        #: What a text of a value may have; a one-time password has less than its text.
+        of_texts = {at: text.limit for text in self._texts for at in text.slots}
         self._limits = tuple(
-            (at, slot.limit) for at, slot in enumerate(self._slots) if at not in in_texts
+            (at, slot.limit)
+            for at, slot in enumerate(self._slots)
+            if slot.limit < of_texts.get(at, slot.limit + 1)
         )
         rooms = [text.room // len(text.slots) for text in self._texts]
         #: Characters of a whole row within which nothing is too long.
@@ -88,6 +98,10 @@ class RowCheck:
             (at, self._address(at)) for at, slot in enumerate(self._slots) if slot.role == "suffix"
         )
 
+        self._ends = tuple(at for at, slot in enumerate(self._slots) if slot.role == "expires")
+        self._now = now or datetime.now().astimezone()
+        self._more_cards = MoreCards(shape, self._slots)
+
     def _address(self, at: int) -> str:
         """What stands before the ending of a button's URL."""
         for text in self._texts:
@@ -96,20 +110,35 @@ class RowCheck:
         return ""
 
     def turned(self, values: list[str]) -> list[str]:
-        """The values as they are sent: endings of URLs encoded, and cut out of whole addresses.
+        """The values as they are sent: endings of URLs encoded, and cut out of whole addresses; the
+        end of an offer in milliseconds.
 
         Raises `ValueError`, whose text is for people.
         """
-        if not self._endings:
+        if not self._endings and not self._ends:
             return values
         values = list(values)
-        for at, address in self._endings:
-            if values[at]:
-                try:
+        at = 0
+        try:
+            for at, address in self._endings:
+                if values[at]:
                     values[at] = ending_of(values[at], address)
-                except ValueError as why:
-                    raise ValueError(f"{self._slots[at].label} {why}") from None
+            for at in self._ends:
+                if values[at]:
+                    values[at] = milliseconds_of(values[at], self._now)
+        except ValueError as why:
+            raise ValueError(f"{self._slots[at].label} {why}") from None
         return values
+
+    def fault_of_all(self, at: int, value: str) -> str | None:
+        """What is wrong with a value that all rows have at this place (from 0), or None."""
+        values = [""] * len(self._slots)
+        values[at] = value
+        try:
+            fault = self._fault_of(self._slots[at], self.turned(values)[at])
+        except ValueError as why:
+            return str(why)
+        return None if fault is None else fault.text
 
     def fault(self, values: Sequence[str]) -> RowFault | None:
         """The first thing wrong with a row of these values, or None."""
@@ -127,6 +156,7 @@ class RowCheck:
             and _ODD_VALUES.isdisjoint(row.lower().split("\n"))
             and (len(row) <= self._enough or self._is_short(values))
             and all(is_form(value) for at, is_form in self._forms if (value := values[at]))
+            and not (self._more_cards and self._more_cards.fault(values))
         ):
             return None
         return self._fault(values)
@@ -150,14 +180,16 @@ class RowCheck:
                     f"{text.label} has {length:,} characters with its {its}, at most "
                     f"{text.limit:,} are possible"
                 )
-        return None
+        cards = self._more_cards.fault(values)
+        return None if cards is None else RowFault(cards)
 
     def _fault_of(self, slot: Slot, value: str) -> RowFault | None:
         limit = slot.limit
         for code, what, _ in faults_of_value(value, limit, coupon=slot.role == "coupon"):
             most = f", at most {limit:,} are possible" if code == "too_long" else ""
             return RowFault(f"{slot.label} {what}{most}")
-        found = unmeant(value, prose=slot.role in PROSE)
+        # Braces of a flow's data are JSON's.
+        found = None if slot.role == "flow_data" else unmeant(value, prose=slot.role in PROSE)
         if found is not None and found.kind not in self._allowed:
             return RowFault(f"{slot.label}: “{_shown(value)}” {found.what}", found.kind)
         is_form = _FORMS.get(slot.role)

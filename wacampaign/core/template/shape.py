@@ -89,7 +89,7 @@ def _cards(parts: Mapping[str, Mapping[str, Any]], named: bool) -> Iterator[Card
 def _card(
     n: int, parts: Mapping[str, Mapping[str, Any]], named: bool, *, is_needed: bool = True
 ) -> Card:
-    reading = _Reading(named, f"card {n} ", f"card{n}.", is_needed=is_needed)
+    reading = _Reading(named, n, is_needed=is_needed)
     return Card(reading.header(parts), reading.body(parts), reading.buttons(parts), is_needed)
 
 
@@ -149,13 +149,13 @@ def _repeats_code(button: Mapping[str, Any]) -> bool:
 class _Reading:
     """Reads the components of a template, or of one card of its carousel, into slots."""
 
-    def __init__(
-        self, named: bool, where: str = "", column: str = "", *, is_needed: bool = True
-    ) -> None:
+    def __init__(self, named: bool, card: int = 0, *, is_needed: bool = True) -> None:
         self._named = named
-        #: What goes before a label, such as `card 2 `, and before a column's name: `card2.`.
-        self._where = where
-        self._column = column
+        #: Its number, from 1; 0: it is none.
+        self._card = card
+        #: What goes before a label, and before a column's name.
+        self._where = f"card {card} " if card else ""
+        self._column = f"card{card}." if card else ""
         #: False: a row may leave all of it out.
         self._is_needed = is_needed
 
@@ -229,7 +229,7 @@ class _Reading:
                 continue
             slots = self._button_slots(kind, position, label, text, beside_offer)
             # In a carousel, Meta's form names each quick reply.
-            in_card = bool(self._column) and type_ == "QUICK_REPLY"
+            in_card = self._card > 0 and type_ == "QUICK_REPLY"
             yield Button(
                 str(position),
                 kind.sub_type,
@@ -287,7 +287,7 @@ class _Reading:
 
     def _in_card(self, where: str, i: int) -> tuple[str, ...]:
         """`card1.var2` is the second variable of the first card's body."""
-        return (f"var{i}",) if self._column and where == "body" else ()
+        return (f"var{i}",) if self._card and where == "body" else ()
 
     def _slot(
         self,
@@ -308,4 +308,5 @@ class _Reading:
             key and self._column + key,
             tuple(dict.fromkeys(self._column + name for name in called)),
             kind.limit,
+            self._card,
         )

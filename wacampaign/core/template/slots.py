@@ -26,6 +26,8 @@ class Slot:
     column_names: tuple[str, ...] = ()
     #: Characters that Meta takes there at most.
     limit: int = 2**31 - 1
+    #: Number of the card it is on, from 1; 0: on none.
+    card: int = 0
 
 
 @dataclass(frozen=True, slots=True)
