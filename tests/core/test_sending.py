@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from wacampaign.core.callback_data import row_and_claim
 from wacampaign.core.engine.credentials import CredentialsCache
 from wacampaign.core.engine.in_flight import (
@@ -131,10 +133,10 @@ class Stage:
             clock=lambda: self.now,
         )
 
-    def claim(self, *slots: float) -> list[ClaimedRow]:
+    def claim(self, *slots: float, phone: str = "999000000000001") -> list[ClaimedRow]:
         """Rows with slots so many seconds from now."""
         rows = [
-            ClaimedRow(str(uuid4()), CLAIM, "c", "n", "hello", "999000000000001", {}, self.now + s)
+            ClaimedRow(str(uuid4()), CLAIM, "c", "n", "hello", phone, {}, self.now + s)
             for s in slots
         ]
         self.sending.take(ClaimAnswer(rows, None, [], {"n": 80.0}))
@@ -184,6 +186,59 @@ def test_a_message_names_its_row_and_its_claim() -> None:
         [body] = stage.sender.bodies
         data = json.loads(body)["biz_opaque_callback_data"]
         assert row_and_claim(data) == (row.id, CLAIM)
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "whatsapp:+447700900123",
+        "00447700900123",
+        "447700900123.0",
+        "+44 7700 900123",
+        "+447700900123",
+    ],
+)
+def test_a_row_of_another_program_is_read_as_create_reads_phones(phone: str) -> None:
+    """It went out raw, and Meta answered 131009."""
+
+    async def scene(stage: Stage) -> None:
+        stage.claim(0.0, phone=phone)
+        await stage.until(lambda: stage.sender.sent == 1)
+        assert json.loads(stage.sender.bodies[0])["to"] == "+447700900123"
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("phone", "reason"),
+    [
+        ("9876543210", "a number with country code 98 has"),
+        ("07700900123", "begins with 0"),
+        ("+49 171 3920012/3", "two numbers?"),
+        ("nan", "letters"),
+        ("", "no phone number"),
+    ],
+)
+def test_what_is_no_number_never_reaches_meta(phone: str, reason: str) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim(0.0, phone=phone)
+        await stage.until(lambda: stage.queue.settled)
+        verdict = stage.queue.settled[0].verdict
+        assert (stage.sender.sent, verdict.outcome, verdict.code) == (0, Outcome.FAILED, None)
+        assert verdict.text.startswith("not sent: the recipient's phone cannot be sent to: ")
+        assert reason in verdict.text
+        assert verdict.hold_scope is None  # its own fault: no other row waits for it
+
+    play(scene)
+
+
+def test_a_country_code_that_is_unknown_here_is_left_to_meta() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.claim(0.0, phone="999000000000001")
+        await stage.until(lambda: stage.sender.sent == 1)
+        assert json.loads(stage.sender.bodies[0])["to"] == "+999000000000001"
 
     play(scene)
 

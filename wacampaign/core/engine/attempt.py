@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.callback_data import callback_data
 from wacampaign.core.engine.credentials import Credentials
 from wacampaign.core.engine.in_flight import InFlight
@@ -20,7 +21,8 @@ from wacampaign.core.engine.ports import (
 )
 from wacampaign.core.engine.waiting import HeldClaim
 from wacampaign.core.errors.table import error_table
-from wacampaign.core.outcomes import Verdict
+from wacampaign.core.outcomes import TEXT_LENGTH, Outcome, Verdict
+from wacampaign.core.phones import recipient
 from wacampaign.core.template.message import PayloadMismatch
 
 
@@ -51,8 +53,12 @@ class Attempts:
         number = credentials.phone_number_id
         try:
             body = credentials.template.body(
-                row.phone, row.payload, callback_data(row.id, row.claim_id)
+                recipient(row.phone), row.payload, callback_data(row.id, row.claim_id)
             )
+        except BadPhone as bad:
+            # Its own fault alone: no other row is held for it.
+            text = f"not sent: the recipient's phone cannot be sent to: {bad.reason}"
+            return Verdict(Outcome.FAILED, text=text[:TEXT_LENGTH])
         except PayloadMismatch as mismatch:
             return mismatch.verdict
         try:
