@@ -296,19 +296,62 @@ def test_what_meta_refuses_fails(trouble: Trouble, line: str) -> None:
 def test_rows_are_counted_by_what_is_wrong_with_them() -> None:
     found = look(
         groups=(
-            group(80, {"var1": "Asha"}),
+            group(83, {"var1": "Asha"}),
             group(12, {"var1": "a\nb"}),
             group(5, {"var1": "x", "var2": "y"}),
-            group(3, {"var1": "Asha"}, "var1: !phone"),
         )
     )
     first, *rest = [line for line in found.lines if line.id == "variables"]
-    assert first.text == "20 of 100 rows cannot be sent as they are"
-    assert [line.verdict for line in (first, *rest)] == [Check.FAIL] * 4
+    assert first.text == "17 of 100 rows cannot be sent as they are"
+    assert [line.verdict for line in (first, *rest)] == [Check.FAIL] * 3
     assert rest[0].text == "hello: body {{1}} has a line break (12 rows, such as +44***0123)"
     assert "1 too many" in rest[1].text
-    assert "(3 rows" in rest[2].text
     assert all("447700900123" not in line.text for line in found.lines)
+
+
+def test_phones_as_other_programs_write_them() -> None:
+    written = (("447700900123", 80), ("whatsapp:+447700900124", 12), ("00447700900125", 3))
+    (line,) = [
+        line for line in look(people=People(95, 0, 0, written=written)).lines if line.id == "phones"
+    ]
+    assert line.verdict is Check.OK
+    assert line.text == (
+        "15 rows written in another form, and read as numbers before they are sent "
+        "(such as +44***0124, ***0125)"
+    )
+
+
+def test_phones_that_are_no_numbers() -> None:
+    written = (("447700900123", 80), ("nan", 2), ("+49 171 3920012/3", 1), ("07700900126", 17))
+    lines = [
+        line
+        for line in look(people=People(100, 0, 0, written=written)).lines
+        if line.id == "phones"
+    ]
+    assert [line.verdict for line in lines] == [Check.FAIL] * 3
+    assert lines[0].text.startswith("17 rows cannot be sent to: begins with 0: the country code")
+    assert "two numbers?" in lines[2].text
+    assert all(line.fix for line in lines)
+    assert all("3920012" not in line.text for line in lines)
+
+
+def test_a_campaign_without_country_codes() -> None:
+    written = (("9876543210", 40), ("9812345670", 30), ("7012345678", 30))
+    people = People(100, 0, 0, written=written)
+    warned = [line for line in look(people=people).lines if line.verdict is Check.WARN]
+    assert [line.id for line in warned] == ["phones"]
+    assert "such as India" in warned[0].text
+    assert "--default-region IN" in warned[0].fix
+
+
+def test_one_person_in_two_spellings_is_told_before() -> None:
+    spellings = (("551190000001", "5511990000001"),)
+    people = People(100, 0, 0, perhaps=1, perhaps_samples=spellings)
+    (line,) = [line for line in look(people=people).lines if line.id == "phones"]
+    assert line.verdict is Check.WARN
+    assert "1 person may be written to twice" in line.text
+    assert "with and without Brazil's ninth digit" in line.text
+    assert "551190000001" not in line.text
 
 
 def test_rows_that_were_not_compared_are_told() -> None:

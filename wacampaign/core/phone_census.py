@@ -54,12 +54,17 @@ class NationalList:
     regions: tuple[str, ...]
 
     @property
+    def country(self) -> str:
+        """The likeliest one's name."""
+        return country(self.regions[0])
+
+    @property
     def reason(self) -> str:
         """What is wrong, as the end of a sentence."""
         return (
             f"the country code is missing: {self.without_code:,} of {self.phones:,} phones have no "
             f"“+” and are written as inside one country, mostly with {self.digits} digits, "
-            f"as in {country(self.regions[0])}"
+            f"as in {self.country}"
         )
 
     @property
@@ -68,7 +73,7 @@ class NationalList:
         first, *others = self.regions
         more = " or ".join(f"{region} ({country(region)})" for region in others)
         return (
-            f"add --default-region {first} if they are numbers of {country(first)}"
+            f"add --default-region {first} if they are numbers of {self.country}"
             + (f"; it may be {more}, too" if more else "")
             + "; numbers that are complete as they are need a “+” in front"
         )

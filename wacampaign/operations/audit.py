@@ -1,10 +1,11 @@
 """Audits campaigns, after asking journals and messages about what is in doubt."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wacampaign.core.campaign.audit import Audit
+from wacampaign.core.masking import mask_phone
 from wacampaign.core.reading import read
 from wacampaign.operations.campaigns import resolve_campaigns
 from wacampaign.operations.known_outcomes import settle_what_is_known
@@ -34,4 +35,12 @@ async def audit_campaigns(
 
 
 async def _recounted(store: Store, ids: Sequence[str]) -> list[Audit]:
-    return [read(Audit, await Campaigns(store).audit(campaign_id)) for campaign_id in ids]
+    answers = [await Campaigns(store).audit(campaign_id) for campaign_id in ids]
+    return [read(Audit, answer, perhaps_samples=_masked(answer)) for answer in answers]
+
+
+def _masked(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        " and ".join(f"{mask_phone(number)} ({len(number)} digits)" for number in spellings)
+        for spellings in answer["perhaps_samples"]
+    )

@@ -43,10 +43,17 @@ class PreflightFacts(Capability):
         return _readiness(await self._store.call("readiness", campaign_id=campaign_id))
 
     async def people(self, campaign_id: str) -> People:
-        """Who the rows go to: exact counts."""
+        """Who the rows go to: exact counts, and how their phones are written."""
         answer = await self._store.call("readiness_recipients", campaign_id=campaign_id)
-        samples = tuple((one["phone"] or "", one["n"]) for one in answer["samples"])
-        return read(People, answer, samples=samples)
+        phones = await self._store.call("readiness_phones", campaign_id=campaign_id)
+        return read(
+            People,
+            answer,
+            samples=tuple((one["phone"] or "", one["n"]) for one in answer["samples"]),
+            perhaps_samples=tuple(map(tuple, answer["perhaps_samples"])),
+            written=tuple((one["phone"] or "", one["n"]) for one in phones["groups"]),
+            not_looked_at=phones["more"],
+        )
 
     async def repeats(self, campaign_id: str, rows: int) -> list[Repeats]:
         """Other campaigns of the last days that have recipients and templates in common with it.

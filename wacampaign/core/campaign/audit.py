@@ -25,6 +25,7 @@ _SENTENCES: Final = {
     "resent": "attention: {n} in doubt were sent once more, as a person decided",
     "without_id": "attention: {n} of the accepted have no message id to prove it",
     "recipients_repeated": "attention: recipients that are in more than one accepted row: {n}",
+    "perhaps_repeated": "attention: {n} that may be the same person twice, in two spellings",
 }
 
 
@@ -56,6 +57,10 @@ class Audit(Named):
     unowned: int
     ids_shared: int
     recipients_repeated: int
+    #: People who may have been written to twice, in two national spellings of one number, and the
+    #: numbers of some of them, masked. Not among `duplicates`: nobody knows for certain.
+    perhaps_repeated: int
+    perhaps_samples: tuple[str, ...]
     assumed_sent: int
     resent: int
     without_id: int
@@ -77,6 +82,8 @@ class Audit(Named):
         for count, sentence in _SENTENCES.items():
             if n := getattr(self, count):
                 findings.append(sentence.format(n=f"{n:,}", rows=rows(n), audit=self))
+                if count == "perhaps_repeated":
+                    findings[-1] += f" ({', '.join(self.perhaps_samples)})"
                 if count == "deleted":
                     findings += [write.sentence for write in deleted(self.others)]
         if not self.deleted:

@@ -2,6 +2,7 @@
 
 - `campaign_checks`: contacts, campaign, recipients, holds, workers, schedule, duration
 - `template_checks`: template, language, category
+- `phone_checks`: phones
 - `row_checks`: variables
 - `media_checks`: media
 - `sender_checks`: number, token, quality, throughput, messaging_limit, health
@@ -24,6 +25,7 @@ from wacampaign.core.preflight.facts import (
 )
 from wacampaign.core.preflight.media_checks import media_lines
 from wacampaign.core.preflight.model import Line, Preflight, merged
+from wacampaign.core.preflight.phone_checks import phone_lines
 from wacampaign.core.preflight.row_checks import row_lines
 from wacampaign.core.preflight.sender_checks import sender_lines
 from wacampaign.core.preflight.template_checks import template_lines
@@ -47,6 +49,7 @@ def judge(
         if (number := facts.number(lane)) is not None
         for line in template_lines(facts, lane, number, meta[number.id])
     )
+    lines += phone_lines(facts, people)
     lines += row_lines(facts, surveys, allowed)
     lines += media_lines(media, facts.id, offline=_is_away(meta))
     lines += merged(

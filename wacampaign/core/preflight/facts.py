@@ -74,6 +74,13 @@ class People:
     surplus: int
     #: Phone and rows of some of them.
     samples: tuple[tuple[str, int], ...] = field(default=(), repr=False)
+    #: People who may be one, in two national spellings, and both numbers of some.
+    perhaps: int = 0
+    perhaps_samples: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    #: Phones as they are written, one for each group that is written alike, and its rows.
+    written: tuple[tuple[str, int], ...] = field(default=(), repr=False)
+    #: Rows that are in no such group, as there were too many.
+    not_looked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def row_lines(
         seen += survey.rows
         unseen += survey.not_grouped
         for group in survey.groups:
-            verdicts = _texts(group.signature, group.payload, known)
+            verdicts = _texts(group.payload, known)
             odd = _unmeant(group.payload, known)
             bad += group.n if Check.FAIL in verdicts.values() else 0
             for text, (kind, value) in odd.items():
@@ -132,7 +132,7 @@ def row_lines(
         )
 
 
-def _texts(signature: str, payload: Any, known: KnownTemplate) -> dict[str, Check]:
+def _texts(payload: Any, known: KnownTemplate) -> dict[str, Check]:
     """What is wrong with rows like this one, each in words that suit all of them."""
     verdicts: dict[str, Check] = {}
     for difference in differ(payload, known.components, known.parameter_format):
@@ -140,8 +140,6 @@ def _texts(signature: str, payload: Any, known: KnownTemplate) -> dict[str, Chec
         text = f"{difference.where} {words}" if words else difference.text
         verdict = Check.WARN if difference.code in _SENDABLE else Check.FAIL
         verdicts[f"{known.name}: {text}"] = verdict
-    if signature.endswith(" !phone"):
-        verdicts[f"{known.name}: the phone is no number with its country code"] = Check.FAIL
     return verdicts
 
 

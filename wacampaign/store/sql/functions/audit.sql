@@ -140,14 +140,31 @@ set work_mem = '64MB' as $$
     ) as m
 $$;
 
--- The audit's third part: recipients of more than one accepted row. The list named them twice.
+-- The audit's third part: people with more than one accepted row.
+--   recipients_repeated: numbers that the list named twice
+--   perhaps_repeated: people who may be one, as their numbers are two national spellings of one;
+--     perhaps_samples: both numbers of some of them
 create or replace function public.wacampaign_audit_recipients(p_campaign_id uuid)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off set work_mem = '64MB' as $$
-    select jsonb_build_object('recipients_repeated', count(*))
-    from (
-        select 1 from public.send_queue q
+    with written as materialized (
+        select q.phone, count(*) as n from public.send_queue q
         where q.campaign_id = p_campaign_id and q.status = 'sent'
-        group by q.phone having count(*) > 1
-    ) as r
+        group by q.phone
+    ), numbers as materialized (
+        select case when w.phone ~ '^[1-9][0-9]*$' then w.phone
+                    else public.wacampaign_digits(w.phone) end as digits, sum(w.n) as n
+        from written w
+        group by 1
+    ), people as materialized (
+        select array_agg(digits order by digits) as spellings
+        from numbers where digits ~ '^5[245]'
+        group by public.wacampaign_person(digits) having count(*) > 1
+    )
+    select jsonb_build_object(
+        'recipients_repeated', (select count(*) from numbers where n > 1),
+        'perhaps_repeated', (select count(*) from people),
+        'perhaps_samples', (
+            select coalesce(jsonb_agg(to_jsonb(s.spellings)), '[]'::jsonb)
+            from (select spellings from people order by spellings limit 3) as s))
 $$;

@@ -74,22 +74,58 @@ end
 $$;
 
 -- How many people the rows go to, and who of them is written to more than once.
+--   repeated: numbers with more than one row; surplus: the rows beyond one for each
+--   perhaps: people who may be one, as their numbers are two national spellings of one
 create or replace function public.wacampaign_readiness_recipients(p_campaign_id uuid)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set enable_seqscan = off set jit = off
 set work_mem = '64MB' as $$
-    with phones as materialized (
-        select ltrim(btrim(q.phone, public.wacampaign_blanks()), '+') as phone, count(*) as n
+    with numbers as materialized (
+        select case when q.phone ~ '^[1-9][0-9]*$' then q.phone
+                    else public.wacampaign_digits(q.phone) end as phone, count(*) as n
         from public.send_queue q
         where q.campaign_id = p_campaign_id and q.status in ('pending', 'ready')
         group by 1
+    ), spelt as materialized (
+        select array_agg(phone order by phone) as spellings
+        from numbers where phone ~ '^5[245]'
+        group by public.wacampaign_person(phone) having count(*) > 1
     )
     select jsonb_build_object(
-        'people', count(*),
+        'people', count(*) - (select coalesce(sum(cardinality(spellings) - 1), 0) from spelt),
         'repeated', count(*) filter (where n > 1),
         'surplus', coalesce(sum(n - 1), 0),
         'samples', (
             select coalesce(jsonb_agg(jsonb_build_object('phone', s.phone, 'n', s.n)), '[]'::jsonb)
-            from (select phone, n from phones where n > 1 order by n desc, phone limit 3) as s))
-    from phones
+            from (select phone, n from numbers where n > 1 order by n desc, phone limit 3) as s),
+        'perhaps', (select count(*) from spelt),
+        'perhaps_samples', (
+            select coalesce(jsonb_agg(to_jsonb(s.spellings)), '[]'::jsonb)
+            from (select spellings from spelt order by spellings limit 3) as s))
+    from numbers
+$$;
+
+-- How the phones of the rows that would be sent are written: groups of those that begin and are made
+-- alike (four digits and the length), the largest first, with one phone of each; at most 2,000, and
+-- how many rows are in none (`more`).
+create or replace function public.wacampaign_readiness_phones(p_campaign_id uuid)
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp set enable_seqscan = off set jit = off
+set work_mem = '64MB' as $$
+    with shapes as materialized (
+        select min(q.phone) as phone, count(*) as n
+        from public.send_queue q
+        where q.campaign_id = p_campaign_id and q.status in ('pending', 'ready')
+        group by case when q.phone ~ '^[0-9]{5,}$' then left(q.phone, 5) || ' ' || length(q.phone)
+                      else coalesce(substring(q.phone from '^(?:[^0-9]*[0-9]){5}'), '')
+                           || translate(substr(q.phone, 1 + length(coalesce(
+                                  substring(q.phone from '^(?:[^0-9]*[0-9]){5}'), ''))),
+                              '0123456789', '9999999999') end
+    ), kept as (
+        select phone, n from shapes order by n desc, phone limit 2000
+    )
+    select jsonb_build_object(
+        'groups', coalesce(jsonb_agg(jsonb_build_object('phone', phone, 'n', n)), '[]'::jsonb),
+        'more', (select coalesce(sum(n), 0) from shapes) - coalesce(sum(n), 0))
+    from kept
 $$;

@@ -14,8 +14,8 @@ drop function if exists public.wacampaign_readiness_rows(uuid, uuid, text, text,
 --
 -- A signature holds each variable with its marks: e empty, z nothing visible, n line break, t tab,
 -- s five spaces, l too long, u URL, m and d digits (12 and more, fewer), c no coupon code, # number,
--- p placeholder, x markup, N null, b boolean, o neither; and `!body` (too long), `!phone` (no phone
--- number).
+-- p placeholder, x markup, N null, b boolean, o neither; and `!body` (too long). The phones:
+-- `wacampaign_readiness_phones`.
 create or replace function public.wacampaign_readiness_rows(
     p_campaign_id uuid, p_number_id uuid, p_template text, p_part text, p_after_at text,
     p_after_id uuid, p_roles text[], p_limits int[], p_body_times int[], p_body_room int,
@@ -116,9 +116,7 @@ begin
                            cross join lateral (
                                select jsonb_typeof(e.value) as type,
                                       array_position(v_keys, e.key) as i) as k
-                       ) as v) end
-                   || case when ltrim(btrim(coalesce(p.phone, ''), public.wacampaign_blanks()), '+') ~ '^[0-9]{7,15}$' then ''
-                           else ' !phone' end as signature
+                       ) as v) end as signature
             from page p
         ), grouped as materialized (
             select signature, count(*) as n, min(signed.n) as first from signed group by 1

@@ -20,6 +20,42 @@ set search_path = public, extensions, pg_temp as $$
         || E'\u200c\u200d\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069', '')
 $$;
 
+-- The digits of a phone in the forms that other programs write into a row, country code first as far
+-- as it is there; a text without digits as it is. `wacampaign/core/phone_forms.py` knows more forms,
+-- and which of them are numbers.
+create or replace function public.wacampaign_digits(p_phone text)
+returns text language sql immutable parallel safe
+set search_path = public, extensions, pg_temp as $$
+    select case when p_phone ~ '^[1-9][0-9]*$' then p_phone else coalesce(nullif(regexp_replace(regexp_replace(
+        coalesce(substring(t.text from 'wa\.me/\+?([0-9]+)'),
+                 substring(t.text from '[?&]phone=(?:\+|%2b)?([0-9]+)'),
+                 substring(t.text from '^\+?([0-9]+)(?::[0-9]+)?@(?:c\.us|s\.whatsapp\.net)$'),
+                 substring(t.text from '^(.*[0-9]{4})[.,]0+$'),
+                 replace(t.text, '(0)', '')),
+        '[^0-9]', '', 'g'), '^00', ''), ''), p_phone) end
+    from (select lower(translate(public.wacampaign_solid(p_phone),
+        '０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९',
+        '0123456789012345678901234567890123456789')) as text) as t
+$$;
+
+-- The person with this number: one key for the two national spellings of Brazil (ninth digit),
+-- Argentina (9, 15) and Mexico (1). The same as `person_of` in wacampaign/core/national_spellings.py,
+-- which says why; a test compares them. Where it is asked a million times, plain digits of other
+-- countries are told before.
+create or replace function public.wacampaign_person(p_phone text)
+returns text language sql immutable parallel safe
+set search_path = public, extensions, pg_temp as $$
+    select case
+        when d.digits !~ '^5[245]' then d.digits
+        when d.digits ~ '^55[1-9][0-9]9[6-9][0-9]{7}$' then left(d.digits, 4) || substr(d.digits, 6)
+        when d.digits ~ '^549[0-9]{10}$' then '54' || substr(d.digits, 4)
+        when d.digits ~ '^521[0-9]{10}$' then '52' || substr(d.digits, 4)
+        else regexp_replace(d.digits,
+            '^549?(?:(11)15([0-9]{8})|([23][0-9]{2})15([0-9]{7})|([23][0-9]{3})15([0-9]{6}))$',
+            '54\1\2\3\4\5\6') end
+    from (select public.wacampaign_digits(p_phone) as digits) as d
+$$;
+
 -- The error code of a row: ours, or read from the text that the old backend wrote.
 create or replace function public.wacampaign_error_code(p_code int, p_message text)
 returns int language sql immutable
