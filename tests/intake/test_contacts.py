@@ -17,7 +17,7 @@ from wacampaign.core.cells import cell
 from wacampaign.core.template.unmeant import unmeant
 from wacampaign.core.template.values import faults_of_value
 from wacampaign.intake.contacts import Contact, Fault, FileChanged, Survey, contacts
-from wacampaign.intake.encoding import UnfitFile
+from wacampaign.intake.list_file import UnfitFile
 from wacampaign.problems import Refused, Usage
 
 
@@ -107,7 +107,7 @@ def test_phones_alone(make) -> None:
     ],
 )
 def test_encodings(make, codec: str, found: str) -> None:
-    name = "Zoë" if codec == "cp1252" else "आशा"
+    name = "Jürgen Müller" if codec == "cp1252" else "आशा"
     surveyed, got = both(make(f"phone;name\n{A};{name}\n".encode(codec)))
     assert (surveyed.layout.encoding, got) == (found, [Contact(2, A, (name,))])
 
@@ -120,9 +120,8 @@ def test_utf_16_big_endian(make) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (f"{A},आशा\n{B},\n".encode() + C.encode() + b",\xff\n", "line 3 .*0xff is not UTF-8"),
+        (f"{A},आशा\n{B},\n".encode() + C.encode() + b",\xff\n", "line 3 .*0xff .* is not UTF-8"),
         (f"{A},आशा".encode()[:-1] + b"", "line 1 .*not UTF-8"),
-        (f"{A},a\n{B},".encode() + b"\x81\xe9\n", "line 2 .*0x81 is neither UTF-8 nor Windows"),
         (f"\ufeff{A},a\n{B},b\n".encode("utf-16-le") + b"\x00\xd8\n\x00", "line 3 .*not UTF-16"),
     ],
 )
@@ -243,8 +242,8 @@ def test_the_rejected_file_is_as_private_as_the_list_and_runs_no_formula(make) -
         (b"\n \n", "is empty"),
         (b",,\n,,\n", "has no rows"),
         (b"phone,name\n", "no contacts"),
-        (b"PK\x03\x04rest", "Excel workbook"),
-        (b"\xd0\xcf\x11\xe0rest", "old Excel"),
+        (b"PK\x03\x04rest", "Excel workbook, .* cut off"),
+        (b"\xd0\xcf\x11\xe0rest", "old document of Office"),
         (b"<html><table>", "HTML"),
         (bytes(range(256)).replace(b"P", b"") * 4 + bytes(500), "binary file"),
         (f"phone,name,city\n{A},x\n{B},y\n", "names 3 columns .*rows have 2"),

@@ -9,9 +9,11 @@ from wacampaign.core.phone_set import PhoneSet
 class Recipients:
     """Recipients seen so far, exact; see `PhoneSet` for the memory."""
 
-    __slots__ = ("_numbers", "_people")
+    __slots__ = ("_numbers", "_people", "_word")
 
-    def __init__(self) -> None:
+    def __init__(self, word: str = "line") -> None:
+        """`word`: what the lines are called, of a spreadsheet rows."""
+        self._word = word
         self._people = PhoneSet()
         #: Numbers of countries with two spellings, as they are written.
         self._numbers = PhoneSet()
@@ -28,14 +30,14 @@ class Recipients:
         """Remembers `phone` (8 to 15 digits) of `line`; says whom it repeats, or nothing."""
         if not has_spellings(phone):
             first = self._people.add(phone, line)
-            return f"the same recipient as line {first}" if first else ""
+            return f"the same recipient as {self._word} {first}" if first else ""
         earlier = self._numbers.add(phone, line)
         first = self._people.add(person_of(phone), line)
         if earlier:
-            return f"the same recipient as line {earlier}"
+            return f"the same recipient as {self._word} {earlier}"
         if first:
             return (
-                f"may be the same person as line {first}: "
+                f"may be the same person as {self._word} {first}: "
                 f"written with and without {spelling(phone)}"
             )
         return ""

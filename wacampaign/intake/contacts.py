@@ -1,10 +1,9 @@
-"""Contacts from a CSV in two passes: `survey` checks every row, `contacts` streams the good ones.
+"""Contacts from a list in two passes: `survey` checks every row, `contacts` streams the good ones.
 
 Neither keeps rows: a million contacts take about 25 MB for finding repeats during the survey and
 1 MB (a byte a row) from then on.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,9 +21,10 @@ from wacampaign.core.plan import Progress
 from wacampaign.core.recipients import Recipients
 from wacampaign.core.regions import region_named
 from wacampaign.core.words import counted
-from wacampaign.intake.encoding import UnfitFile, detect_encoding
-from wacampaign.intake.layout import Layout, detect_layout, open_text, trim
-from wacampaign.intake.records import Record, records
+from wacampaign.intake.layout import Layout, ListKind, trim
+from wacampaign.intake.list_file import UnfitFile, open_list
+from wacampaign.intake.list_reader import look_into, open_records
+from wacampaign.intake.records import Record
 from wacampaign.intake.rejected import RejectedFile
 from wacampaign.problems import Usage
 
@@ -35,7 +35,7 @@ _SAMPLES: Final = 5
 
 
 class FileChanged(UnfitFile):
-    """The CSV was changed while it was read."""
+    """The list was changed while it was read."""
 
     code = "file_changed"
     default_suggestion = "run it again when nobody writes to the file"
@@ -51,13 +51,14 @@ class Fault(StrEnum):
     PLACEHOLDER = "placeholder"
     MARKUP = "markup"
     QUOTES = "quotes"
+    CELL = "cell"
     REPEAT = "repeat"
 
 
 class Contact(NamedTuple):
     """One recipient of a campaign."""
 
-    #: Line of the file that the row starts on, from 1.
+    #: Line of the file that the row starts on, or row of the sheet, from 1.
     line: int
     #: 8 to 15 digits, country code first.
     phone: str
@@ -101,6 +102,8 @@ class Survey:
     #: People among the accepted rows, and their `sketch`: by it the list is known again.
     people: int
     sketch: tuple[int, ...] = field(repr=False)
+    #: What the plan says of how the file was read.
+    notes: tuple[str, ...]
     #: Size in bytes and modification time in ns when surveyed.
     fingerprint: tuple[int, int]
     #: One byte a row: 1 where it was accepted.
@@ -115,18 +118,23 @@ def survey(
     path: Path,
     choose: Callable[[Layout], ListReading],
     *,
+    encoding: str | None = None,
+    sheet: str | None = None,
     default_region: str | None = None,
     allow_repeats: bool = False,
     write_rejected: bool = True,
+    rejected_beside: Path | None = None,
     on_progress: Progress = None,
 ) -> Survey:
     """Read the whole list at `path` once and check every row.
 
-    `choose` decides which column is what, and refuses what is not clear. `default_region` (IN,
-    India, +91) is the country of numbers without a country code; without it a list that is written
-    as inside one country is refused.
+    `choose` decides which column is what, and refuses what is not clear. `encoding` and `sheet`
+    (name, or number from 1) are found out unless they are given. `default_region` (IN, India, +91)
+    is the country of numbers without a country code; without it a list that is written as inside
+    one country is refused.
     `allow_repeats` takes a recipient as often as he is listed. Rows left out are written to
-    `<name>.rejected.csv` beside the list, unless there are none or `write_rejected` is False.
+    `<name>.rejected.csv` beside the list (or beside `rejected_beside`), unless there are none or
+    `write_rejected` is False.
 
     Raises `Usage` for a path that cannot be read and an unknown region, `UnfitFile` (a `Refused`)
     for a file that is no contact list, and what `choose` raises; then nothing is created.
@@ -136,20 +144,22 @@ def survey(
             default_region = region_named(default_region)
         except ValueError as error:
             raise Usage(str(error), "give its name or code, such as India, IN or +91") from None
-    encoding = detect_encoding(path)
-    fingerprint = _fingerprint(path)
-    layout = detect_layout(path, encoding, phone_reader(default_region))
+    with open_list(path):
+        fingerprint = _fingerprint(path)
+    layout = look_into(path, phone_reader(default_region), encoding=encoding, sheet=sheet)
     reading = choose(layout)
     census = PhoneCensus()
     read_phone = phone_reader(default_region, census)
     columns, phone_at, taken = layout.columns, reading.phone, 0
-    seen = Recipients()
+    seen = Recipients(layout.row_word)
     accepted = bytearray()
     starts: Counter[str] = Counter()
     faults: Counter[Fault] = Counter()
     samples: list[Rejection] = []
 
-    with RejectedFile(path) as rejected, open_text(path, encoding) as file:
+    odd = Fault.QUOTES if layout.kind is ListKind.TEXT else Fault.CELL
+    left_out = RejectedFile(path, rejected_beside or path)
+    with left_out as rejected, open_records(path, layout) as opened:
 
         def reject(record: Record, fault: Fault, reason: str) -> None:
             accepted.append(0)
@@ -164,12 +174,12 @@ def survey(
             if write_rejected:
                 rejected.add(record.line, phone, reason)
 
-        for count, record in enumerate(records(path, file, layout)):
+        for count, record in enumerate(opened.records):
             if count % _BEAT == 0 and on_progress:
-                on_progress(os.lseek(file.fileno(), 0, os.SEEK_CUR), fingerprint[0])
+                on_progress(min(opened.position(), fingerprint[0]), fingerprint[0])
             fields = record.fields
             if record.fault:
-                reject(record, Fault.QUOTES, record.fault)
+                reject(record, odd, record.fault)
                 continue
             if len(fields) != columns:
                 fields = trim(fields, columns)
@@ -219,6 +229,7 @@ def survey(
         default_region=default_region,
         people=len(seen),
         sketch=sketch(seen),
+        notes=(*layout.notes, *opened.seen.notes()),
         fingerprint=fingerprint,
         accepted_rows=bytes(accepted),
     )
@@ -236,11 +247,12 @@ def contacts(surveyed: Survey) -> Iterator[Contact]:
     reading, columns, taken = surveyed.reading, layout.columns, 0
     changed = FileChanged(f"{path.name} was changed after it was checked")
     row = 0
-    with open_text(path, layout.encoding) as file:
+    with open_list(path):
         if _fingerprint(path) != surveyed.fingerprint:
             raise changed
+    with open_records(path, layout) as opened:
         try:
-            for row, record in enumerate(records(path, file, layout), start=1):
+            for row, record in enumerate(opened.records, start=1):
                 if row % _BEAT == 0 and _fingerprint(path) != surveyed.fingerprint:
                     raise changed
                 if not flags[row - 1]:

@@ -1,4 +1,4 @@
-"""How a contact list is laid out: delimiter, header, columns, and which of them hold phones."""
+"""How a list is laid out: kind of file, delimiter, header, columns, which of them hold phones."""
 
 import csv
 import io
@@ -6,7 +6,8 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.cells import cell
 from wacampaign.core.phone_forms import looks_like_phone
 from wacampaign.core.words import counted
-from wacampaign.intake.encoding import UnfitFile, open_list
+from wacampaign.intake.list_file import UnfitFile, open_list
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 #: Lines looked at to find the layout; more would not tell more.
@@ -26,22 +27,54 @@ SAMPLES_KEPT: Final = 3
 _PHONE_IN_IT: Final = re.compile(r"\d{7}|(?:\d[ ().-]{0,2}){9}")
 
 
+class ListKind(StrEnum):
+    """What a list's file is."""
+
+    TEXT = "text"
+    JSON_LINES = "json lines"
+    SHEET = "sheet"
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What a list's rows look like."""
 
+    kind: ListKind
+    #: Python's codec; of a spreadsheet "".
     encoding: str
+    #: What separates the fields of delimited text; "" of the others.
     delimiter: str
     #: The column names, or None when the first row is a contact already.
     header: tuple[str, ...] | None
     #: Columns of a row, the phone included.
     columns: int
     #: Whether the first line is Excel's `sep=;`.
-    has_sep_line: bool
+    has_sep_line: bool = False
     #: How much of each column reads as phones, 0 to 1.
     phone_scores: tuple[float, ...] = ()
     #: The first contacts, as they stand.
     samples: tuple[tuple[str, ...], ...] = ()
+    #: Rows with content above the header: a title, left out.
+    rows_above: int = 0
+    #: The name of the sheet.
+    sheet: str = ""
+    #: What the plan says of how the file is read.
+    notes: tuple[str, ...] = ()
+
+    @property
+    def heads(self) -> int:
+        """Rows with content before the first contact."""
+        return self.rows_above + (self.header is not None)
+
+    @property
+    def row_word(self) -> str:
+        """What the number of a row counts: the lines of the file, or the rows of the sheet."""
+        return "row" if self.kind is ListKind.SHEET else "line"
+
+    def place(self, number: int) -> str:
+        """Where a row is, as messages say it."""
+        of_sheet = f" of sheet {self.sheet}" if self.sheet else ""
+        return f"{self.row_word} {number:,}{of_sheet}"
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
@@ -57,13 +90,8 @@ def trim(row: list[str], columns: int) -> list[str]:
     return row[:end]
 
 
-def detect_layout(path: Path, encoding: str, read_phone: Callable[[str], str]) -> Layout:
-    """Find the layout from the first lines.
-
-    The first row is a header when nothing in it is meant as a phone number where the others have
-    theirs; an attempt at a phone number, however damaged, is a row, so no contact is ever taken for
-    a header. Raises `UnfitFile` when there are no rows or no phones in them.
-    """
+def text_layout(path: Path, encoding: str, read_phone: Callable[[str], str]) -> Layout:
+    """Find the layout of delimited text from its first lines. Raises as `layout_of`."""
     with open_text(path, encoding) as file:
         lines = list(itertools.islice(file, SAMPLE_LINES))
     delimiter, has_sep_line = _sep_line(lines[0])
@@ -71,9 +99,28 @@ def detect_layout(path: Path, encoding: str, read_phone: Callable[[str], str]) -
         lines = lines[1:]
     if not delimiter:
         delimiter = max(DELIMITERS, key=partial(_score, lines))
-    rows = _sample(lines, delimiter)
+    layout = layout_of(path, _sample(lines, delimiter), read_phone)
+    return replace(
+        layout,
+        kind=ListKind.TEXT,
+        encoding=encoding,
+        delimiter=delimiter,
+        has_sep_line=has_sep_line,
+    )
+
+
+def layout_of(path: Path, rows: list[list[str]], read_phone: Callable[[str], str]) -> Layout:
+    """The layout that `rows`, the first ones with content, have in common.
+
+    Rows of one filled cell above a header are a title, and left out. The first other row is a
+    header when nothing in it is meant as a phone number where the others have theirs; an attempt at
+    a phone number, however damaged, is a row, so no contact is ever taken for a header. Raises
+    `UnfitFile` when there are no rows or no phones in them.
+    """
     if not rows:
         raise UnfitFile(f"{path.name} has no rows")
+    above = _rows_above(rows)
+    title, rows = rows[:above], rows[above:]
     scores = _phone_scores(rows[1:] or rows, read_phone)
     likely = [at for at, score in enumerate(scores) if score >= max(scores) / 2]
     has_header = bool(scores) and not any(
@@ -97,7 +144,29 @@ def detect_layout(path: Path, encoding: str, read_phone: Callable[[str], str]) -
         header = _named_columns(path, header, columns)
     scores = [*scores, *[0.0] * columns][:columns]
     samples = tuple(tuple(row[:columns]) for row in data if len(row) >= columns)[:SAMPLES_KEPT]
-    return Layout(encoding, delimiter, header, columns, has_sep_line, tuple(scores), samples)
+    said = [text for row in title for text in map(cell, row) if text]
+    return Layout(
+        kind=ListKind.SHEET,
+        encoding="",
+        delimiter="",
+        header=header,
+        columns=columns,
+        phone_scores=tuple(scores),
+        samples=samples,
+        rows_above=above,
+        notes=(f"above the header, left out: {_quoted(said)}",) if said else (),
+    )
+
+
+def _rows_above(rows: list[list[str]]) -> int:
+    """How many rows of one filled cell stand above a header of more, with contacts below it."""
+    for at, row in enumerate(rows):
+        filled = [field for field in row if cell(field)]
+        if any(map(looks_like_phone, filled)):
+            return 0
+        if len(filled) > 1:
+            return at
+    return 0
 
 
 def _phone_scores(rows: Sequence[Sequence[str]], read_phone: Callable[[str], str]) -> list[float]:

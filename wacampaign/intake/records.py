@@ -1,4 +1,4 @@
-"""The records of a contact list in order, each with the line of the file it starts on."""
+"""The records of delimited text in order, each with the line of the file it starts on."""
 
 import csv
 import io
@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from wacampaign.core.cells import cell
 from wacampaign.core.phone_forms import looks_like_phone
-from wacampaign.intake.encoding import UnfitFile
 from wacampaign.intake.layout import Layout
+from wacampaign.intake.list_file import UnfitFile
 
 _CLOSE_IT: Final = 'close the quotation mark, or double it ("") where it belongs to the text'
 
@@ -17,12 +17,12 @@ _CLOSE_IT: Final = 'close the quotation mark, or double it ("") where it belongs
 class Record(NamedTuple):
     """One row of the list, blank rows and the header left out."""
 
-    #: Line of the file that the record starts on, from 1.
+    #: Line of the file that the record starts on, or row of the sheet, from 1.
     line: int
     #: Line that it ends on.
     end: int
     fields: list[str]
-    #: Why the record could not be split into fields, else None. `fields` is then the raw line.
+    #: Why the record cannot be read, else None. Of text `fields` is then the raw line.
     fault: str | None
 
 
@@ -43,7 +43,7 @@ def records(path: Path, file: io.TextIOWrapper, layout: Layout) -> Iterator[Reco
     if layout.has_sep_line:
         next(file, None)
     before = skipped = int(layout.has_sep_line)
-    header_is_due = layout.header is not None
+    heads_due = layout.heads
     reader = csv.reader(lines(), delimiter=layout.delimiter, strict=True)
     while True:
         fault = None
@@ -61,8 +61,8 @@ def records(path: Path, file: io.TextIOWrapper, layout: Layout) -> Iterator[Reco
         # Spreadsheets leave rows of nothing but delimiters behind.
         if not fields or not (cell(fields[0]) or cell("".join(fields))):
             continue
-        if header_is_due:
-            header_is_due = False
+        if heads_due:
+            heads_due -= 1
             continue
         yield Record(line, before, fields, fault)
 

@@ -21,12 +21,12 @@ class RejectedFile:
 
     Use as a context manager: it appears (replacing an earlier one) only when the block ends
     without an exception and at least one row was added. UTF-8 with BOM, as spreadsheets need;
-    readable by those who can read the list, as it holds phones too. Raises `NotWritable` when the
-    folder cannot be written.
+    readable by those who can read the list (`source`), as it holds phones too. Raises
+    `NotWritable` when the folder cannot be written.
     """
 
-    def __init__(self, beside: Path) -> None:
-        self._source = beside
+    def __init__(self, source: Path, beside: Path) -> None:
+        self._source = source
         self.path: Final = beside.with_name(f"{beside.stem}.rejected.csv")
         self._file: IO[str] | None = None
         self._writer: Any = None

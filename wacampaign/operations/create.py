@@ -108,6 +108,9 @@ def draft(
     name: str | None,
     *,
     wishes: Wishes,
+    encoding: str | None,
+    sheet: str | None,
+    rejected_beside: Path,
     default_region: str | None,
     allow_repeats: bool,
     write_rejected: bool,
@@ -120,13 +123,17 @@ def draft(
     surveyed = survey(
         path,
         reading_for(source.choice, wishes),
+        encoding=encoding,
+        sheet=sheet,
+        rejected_beside=rejected_beside,
         default_region=default_region,
         allow_repeats=allow_repeats,
         write_rejected=write_rejected,
         on_progress=on_progress,
     )
     if surveyed.accepted == 0:
-        reasons = [f"line {row.line}: {row.reason}" for row in surveyed.first_rejections[:3]]
+        place = surveyed.layout.place
+        reasons = [f"{place(row.line)}: {row.reason}" for row in surveyed.first_rejections[:3]]
         where = f"look into {surveyed.rejected_file}, " if surveyed.rejected_file else ""
         raise Refused(
             f"nobody in {path.name} can be sent to: {'; '.join(reasons)}",
@@ -159,6 +166,7 @@ def _notes(draft: Draft) -> Iterator[str]:
         share = campaign.shares[template.name]
         needs = template.needs_in_words
         yield f"template {template.name} ({template.language}, {needs}): {share:,}"
+    yield from surveyed.notes
     first = list(islice(contacts(surveyed), SAMPLES_SHOWN))
     yield from column_lines(surveyed, first, *source.choice.names)
     codes = [f"+{code} {n:,}" for code, n in surveyed.calling_codes.items()]
@@ -171,7 +179,7 @@ def _notes(draft: Draft) -> Iterator[str]:
     for row in surveyed.first_rejections:
         # What stood in the phone column, as far as it may be shown.
         phone = f"{mask_phone(row.phone)} " if any(c.isdecimal() for c in row.phone) else ""
-        yield f"  line {row.line}: {phone}{row.reason}"
+        yield f"  {surveyed.layout.row_word} {row.line}: {phone}{row.reason}"
     for flag, n in _allowing(surveyed).items():
         yield f"  {rows(n)} of them would be sent with {flag}"
     if surveyed.rejected_file:

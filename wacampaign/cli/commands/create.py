@@ -1,4 +1,4 @@
-"""`create`: a campaign from a CSV, checked whole before the first row is written."""
+"""`create`: a campaign from a list of contacts, checked whole before the first row is written."""
 
 import asyncio
 import signal
@@ -41,6 +41,7 @@ from wacampaign.operations.create import (
 )
 from wacampaign.operations.create_columns import Wishes, columns_json
 from wacampaign.operations.enqueue import Filling, NewCampaign, unfinished
+from wacampaign.operations.piped_list import regular_file, shown_path
 from wacampaign.problems import Problem, Usage
 from wacampaign.settings import Settings
 from wacampaign.store.store import Store
@@ -56,7 +57,7 @@ class Interrupted(Problem):
 def create(
     csv: Annotated[
         Path,
-        typer.Option("--csv", metavar="FILE", help="Phones and variables, by name or in order."),
+        typer.Option("--csv", metavar="FILE", help="CSV, .xlsx, .ods or JSON lines; - is a pipe."),
     ],
     number: Annotated[
         str,
@@ -91,6 +92,24 @@ def create(
             help="Also when a campaign has this name, or had this list within a week.",
         ),
     ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding",
+            metavar="E",
+            help="Of the text, where it is not certain: Windows-1251, UTF-8 …",
+            show_default=False,
+        ),
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(
+            "--sheet",
+            metavar="S",
+            help="Name or number of a spreadsheet's sheet; by itself the first that is shown.",
+            show_default=False,
+        ),
+    ] = None,
     default_region: Annotated[
         str | None,
         typer.Option(
@@ -145,7 +164,7 @@ def create(
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
-    """Create a campaign from a CSV: every row is checked before anything is written.
+    """Create a campaign from a list of contacts: every row is checked before anything is written.
 
     A header that names the template's variables decides which column is which, in any order, and
     other columns are left out; else they fill the template in order, a medium (a URL or a media id)
@@ -163,46 +182,51 @@ def create(
         if text is not None:
             constants.append(f"{var}={text}")
     wishes = _wishes(columns or (), constants, allowed)
-    named, again = name or csv.stem, again or dry_run
-    source = in_one_language(
-        lambda wanted: with_store(settings, look, number, wanted, named, again=again),
-        templates,
-        may_ask=not yes,
-    )
-    with progress_bar(f"checking {csv.name}") as advance:
-        made = draft(
-            source,
-            csv,
-            name,
-            wishes=wishes,
-            default_region=default_region,
-            allow_repeats=allow_repeats,
-            write_rejected=not dry_run,
-            on_progress=advance,
+    shown = shown_path(csv)
+    named, again = name or shown.stem, again or dry_run
+    with regular_file(csv, sys.stdin.buffer) as path:
+        source = in_one_language(
+            lambda wanted: with_store(settings, look, number, wanted, named, again=again),
+            templates,
+            may_ask=not yes,
         )
-    made = with_store(settings, look_for_repeats, made, again=again or dry_run)
-    campaign, plan = made.campaign, create_plan(made, start=start)
-    goes_on = agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
-    live_workers = 0
-    if goes_on:
-        _fill(settings, campaign)
-        if start:
-            live_workers = _start(settings, campaign, wishes.allowed, unchecked=skip_preflight)
-    if as_json:
-        status = ("running" if start else "paused") if goes_on else None
-        print_json(_as_json(made, status))
-    elif goes_on:
-        short_id = str(campaign.id)[:8]
-        contacts = counted(campaign.surveyed.accepted, "contact")
-        tell(f"created: {campaign.name} ({short_id}), {contacts}")
-        if start and live_workers:
-            tell("started: workers send it from now on")
-            show_next(f"wacampaign monitor {short_id}")
-        elif start:
-            tell("started, but no worker is alive: nothing is sent until one runs")
-            show_next("wacampaign run-worker")
-        else:
-            show_next(f"wacampaign start {short_id}")
+        with progress_bar(f"checking {shown.name}") as advance:
+            made = draft(
+                source,
+                path,
+                name,
+                encoding=encoding,
+                sheet=sheet,
+                rejected_beside=shown,
+                wishes=wishes,
+                default_region=default_region,
+                allow_repeats=allow_repeats,
+                write_rejected=not dry_run,
+                on_progress=advance,
+            )
+        made = with_store(settings, look_for_repeats, made, again=again or dry_run)
+        campaign, plan = made.campaign, create_plan(made, start=start)
+        goes_on = agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+        live_workers = 0
+        if goes_on:
+            _fill(settings, campaign)
+            if start:
+                live_workers = _start(settings, campaign, wishes.allowed, unchecked=skip_preflight)
+        if as_json:
+            status = ("running" if start else "paused") if goes_on else None
+            print_json(_as_json(made, status))
+        elif goes_on:
+            short_id = str(campaign.id)[:8]
+            contacts = counted(campaign.surveyed.accepted, "contact")
+            tell(f"created: {campaign.name} ({short_id}), {contacts}")
+            if start and live_workers:
+                tell("started: workers send it from now on")
+                show_next(f"wacampaign monitor {short_id}")
+            elif start:
+                tell("started, but no worker is alive: nothing is sent until one runs")
+                show_next("wacampaign run-worker")
+            else:
+                show_next(f"wacampaign start {short_id}")
 
 
 def _wishes(
