@@ -311,6 +311,21 @@ def template_paused(rig: Rig) -> None:
     _work(rig)
 
 
+def template_changed(rig: Rig) -> None:
+    """Meta moved the template into another category while the campaign runs."""
+    _campaign(rig, _account(rig))
+    rig.sandbox.control.put_templates(
+        WABA, next(t for t in TEMPLATES if t["name"] == "offer") | {"category": "UTILITY"}
+    )
+
+
+def another_language(rig: Rig) -> None:
+    """Meta approved another language while the campaign runs."""
+    _campaign(rig, _account(rig))
+    offer = next(t for t in TEMPLATES if t["name"] == "offer")
+    rig.sandbox.control.put_templates(WABA, offer | {"language": "de"})
+
+
 def token(rig: Rig) -> None:
     """The access token ended."""
     _campaign(rig, _account(rig))
@@ -334,6 +349,17 @@ SCENES: Final[dict[str, Callable[[Rig], None]]] = {
     scene.__name__: scene
     for scene in (
         *(night, shifted, shifted_before, zero_zero, listed_twice, media_ids, taken, in_doubt),
-        *(killed, waiting, throttled, slow, template_paused, token, paused, database_away),
+        *(
+            killed,
+            waiting,
+            throttled,
+            slow,
+            template_paused,
+            template_changed,
+            another_language,
+            token,
+            paused,
+            database_away,
+        ),
     )
 }

@@ -280,6 +280,26 @@ def test_the_backends_own_sync_is_seen_by_the_worker(
     run(open_test_store, scenario)
 
 
+def test_rows_that_move_to_another_number_keep_the_language(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        number, other = await add_number(store), await add_number(store)
+        campaign = await add_campaign(store, number, 3)
+        await put(store, other, DE, translation("en", status="PENDING"))
+        sql.execute("update send_queue set whatsapp_number_id = %s", (other,))
+        assert await sent_as(store, other, campaign) == ("en", None)
+        # Where it is not there in this language, none goes out.
+        third = await add_number(store)
+        await put(store, third, DE)
+        sql.execute("delete from wacampaign_translations where whatsapp_number_id = %s", (third,))
+        sql.execute("update send_queue set whatsapp_number_id = %s", (third,))
+        (sending,) = await WorkQueue(store).sending([third])
+        assert (campaign, "hello") not in sending.templates
+
+    run(open_test_store, scenario)
+
+
 def fingerprint(sql: Connection, components: Any) -> Any:
     (found,) = sql.execute(
         "select wacampaign_template_fingerprint(%s)", (json.dumps(components),)

@@ -61,7 +61,7 @@ def test_the_rest_goes_out_in_the_language_that_was_planned(rig: Rig, over: dict
     assert done.exit_code == 0, done.output
     assert "  new: hello:de\n" in done.stdout
     assert "  hello is there in de (APPROVED), en (APPROVED)\n" in done.stdout
-    assert f"test campaign ({campaign[:8]}) (running) goes on with hello in en\n" in done.stdout
+    assert f"test campaign ({campaign[:8]}), running, goes on with hello in en\n" in done.stdout
     # A worker that reads everything anew, as after a minute.
     assert rig.stop(worker) == [0]
     assert rig.finished(rig.start_worker("--until-idle", **over)) == 0
@@ -79,7 +79,7 @@ def test_what_changed_is_held_until_a_person_takes_it(rig: Rig, over: dict[str, 
     done = wacampaign(rig, over, "templates", "sync")
     assert "  changed: hello:en (MARKETING → UTILITY)\n" in done.stdout
     assert (
-        f"test campaign ({campaign[:8]}) (running) is held: the template hello (en) changed since "
+        f"test campaign ({campaign[:8]}), running, is held: the template hello (en) changed since "
         "this campaign was planned: it is UTILITY, and was MARKETING; wacampaign resume"
     ) in done.stdout
     wait_until(
@@ -127,3 +127,4 @@ def test_the_backends_own_change_is_held_by_the_worker(
     done = wacampaign(rig, over, "resume", campaign, "--yes")
     assert done.exit_code == 3, done.output
     assert "20 of 20 rows cannot be sent as they are" in done.output
+    assert "was not resumed: 2 checks of the preflight failed" in done.stderr

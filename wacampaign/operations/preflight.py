@@ -193,12 +193,16 @@ class NotReady(Problem):
     code: ClassVar[str] = "not_ready"
 
 
-def refuse_unready(preflight: Preflight, campaign_id: str, what: str) -> None:
+def refuse_unready(
+    preflight: Preflight, campaign_id: str, what: str, *, resumes: bool = False
+) -> None:
     """Raises `NotReady` when a check failed; `what` is the campaign as people know it."""
     if preflight.failures:
         n = len({line.id for line in preflight.failures})
+        failed = f"{counted(n, 'check')} of the preflight failed"
         raise NotReady(
-            f"{what} was not started: {counted(n, 'check')} of the preflight"
-            " failed; --skip-preflight starts it all the same",
+            f"{what} was not resumed: {failed}"
+            if resumes
+            else f"{what} was not started: {failed}; --skip-preflight starts it all the same",
             f"wacampaign preflight {campaign_id[:8]}    (once that is put right)",
         )

@@ -80,14 +80,14 @@ class SyncPlan:
 
     def _told(self, use: TemplateUse) -> str | None:
         campaign, runs = use.campaign, use.campaign.status == "running"
-        who = f"{campaign} ({campaign.status})"
+        who = f"{campaign}, {campaign.status}"
         if use.reason is not None:
-            return f"{who} is held: {use.reason}" if runs else f"{who}: {use.reason}"
+            return f"{who}, is held: {use.reason}" if runs else f"{who}: {use.reason}"
         if use.held:
             goes_on = "it goes on" if runs else f"wacampaign resume {campaign.short_id}"
             return f"{who}: {use.template} is as it was planned again: {goes_on}"
         if use.template in self.touched:
-            return f"{who} goes on with {use.template} in {use.language}"
+            return f"{who}, goes on with {use.template} in {use.language}"
         return None
 
 

@@ -103,7 +103,7 @@ def resume(
     """
     settings = read_settings(env_file, store)
     # Values that look odd were shown when it was started.
-    check = partial(check_before_start, settings, allowed=frozenset(Unmeant))
+    check = partial(check_before_start, settings, allowed=frozenset(Unmeant), resumes=True)
     _change(RESUME, campaign, settings, yes=yes, dry_run=dry_run, check=check)
 
 

@@ -100,11 +100,13 @@ def check_before_start(
     *,
     allowed: frozenset[Unmeant] = frozenset(),
     stream: TextIO | None = None,
+    resumes: bool = False,
 ) -> None:
-    """Shows what is not ok; raises `NotReady` when something failed. `what` is not started then."""
+    """Shows what is not ok; raises `NotReady` when something failed. `what` is not started then,
+    or not resumed."""
     looked = look(settings, campaign_id, allowed)
     show_compact(looked, stream)
-    refuse_unready(looked, campaign_id, what)
+    refuse_unready(looked, campaign_id, what, resumes=resumes)
 
 
 def _test(

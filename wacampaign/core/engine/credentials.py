@@ -116,7 +116,8 @@ class CredentialsCache:
         template = number.templates.get((campaign_id, name), of_all)
         if template is None:
             return Unusable(
-                f"the template {name} is not known for this number: wacampaign templates sync",
+                f"the template {name} is not known for this number, or not in the language of "
+                "the campaign: wacampaign templates sync",
                 Scope.TEMPLATE,
             )
         if (changed := template.get("changed")) is not None:

@@ -228,9 +228,9 @@ set search_path = public, extensions, pg_temp as $$
                 -- An approval says something of faults of the template's state, and of no other.
                 (select 'the template is APPROVED, read from Meta at '
                         || to_char(t.last_synced at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
-                 from public.templates t
-                 where h.scope = 'template' and t.whatsapp_number_id = h.whatsapp_number_id
-                   and t.name = h.template_name and t.status = 'APPROVED' and t.is_active
+                 from public.wacampaign_templates_in_use(array[p_campaign_id]) as t
+                 where h.scope = 'template' and t.number = h.whatsapp_number_id
+                   and t.template = h.template_name and t.status = 'APPROVED' and t.is_active
                    and t.last_synced > h.created_at
                    and coalesce(h.code, 132001) in (132001, 132015, 132016, 134101)))
             when h.scope = 'changed' and public.wacampaign_is_as_planned(

@@ -33,8 +33,9 @@ set search_path = public, extensions, pg_temp as $$
     order by k.number, k.name, k.language, k.last_synced desc nulls last, k.is_standing desc
 $$;
 
--- The language of each template that these campaigns have rows of: as written down for the campaign,
--- else the one that the backend's table has now (`planned_at` null).
+-- The language of each template that these campaigns have rows of: as written down for the campaign
+-- (of rows that were moved to another number: for the number that they came from), else the one that the
+-- backend's table has now. `planned_at` null: not written down yet.
 create or replace function public.wacampaign_planned_templates(p_campaign_ids uuid[])
 returns setof public.wacampaign_campaign_templates language sql stable
 set search_path = public, extensions, pg_temp as $$
@@ -51,9 +52,15 @@ set search_path = public, extensions, pg_temp as $$
     select l.campaign_id, l.whatsapp_number_id, l.template_name, k.language, k.status, k.category,
            k.components, k.parameter_format, k.is_active, null
     from lane l
+    left join lateral (
+        select o.language from public.wacampaign_campaign_templates o
+        where o.campaign_id = l.campaign_id and o.template_name = l.template_name
+        order by o.planned_at
+        limit 1) as elsewhere on true
     cross join lateral (
         select * from public.wacampaign_known_templates(
             array[l.whatsapp_number_id], array[l.template_name]) as k
+        where elsewhere.language is null or k.language = elsewhere.language
         order by k.is_standing desc, (k.is_active and k.status = 'APPROVED') desc, k.language
         limit 1) as k
     where not exists (
