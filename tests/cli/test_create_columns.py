@@ -203,3 +203,29 @@ def test_json_has_the_columns(wacampaign: Wacampaign) -> None:
         "key": "var1", "place": "body {{first_name}}", "column": "first_name", "number": 3,
         "constant": None,
     }  # fmt: skip
+
+
+def test_messages_as_they_will_be_seen(wacampaign: Wacampaign) -> None:
+    text = "phone,name,url\n+447700900123,Asha,A3\n+447700900124,Ravi,A4\n"
+    done = wacampaign(*command(text, "track", "--yes"))
+    rule = "    " + "─" * 72
+    shown = [
+        "  message to +44***0123, line 2, as its recipient sees it:",
+        rule,
+        "    Hello Asha",
+        "    [Buy → https://example.com/t/A3]",
+        rule,
+    ]
+    lines = done.stdout.splitlines()
+    at = lines.index(shown[0])
+    assert lines[at : at + len(shown)] == shown
+    assert "Ravi" not in done.stdout[done.stdout.index(shown[0]) :]
+    done = wacampaign(*command(text, "track", "--dry-run", "--json", "--show", "2"))
+    messages = json.loads(done.stdout)["messages"]
+    assert [one["preview"]["bubble"]["body"] for one in messages] == ["Hello Asha", "Hello Ravi"]
+    done = wacampaign("preflight", "list", "--show", "2")
+    assert "  [Buy → https://example.com/t/A4]" in done.stdout.splitlines()
+    assert "message to +44***0124, track, as its recipient sees it:" in done.stdout
+    done = wacampaign("preflight", "list", "--show", "9", "--json")
+    assert len(json.loads(done.stdout)["messages"]) == 2
+    assert "447700900124" not in done.output

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -82,3 +82,5 @@ AllowMarkup: TypeAlias = Annotated[
         "--allow-markup", help="Send values with HTML, \\n or wrongly decoded letters as well."
     ),
 ]
+#: Messages that are shown whole, at most: more is no reading.
+SHOWN_MAX: Final = 50

@@ -10,6 +10,7 @@ from wacampaign.core.campaign.repeats import EarlierCampaign, told_again
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan, Progress
+from wacampaign.core.template.preview import ShownMessage, message_lines, preview
 from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.words import rows
 from wacampaign.intake.contacts import Fault, Survey, contacts, survey
@@ -143,8 +144,8 @@ def draft(
     return Draft(new_campaign(surveyed, source.number.id, source.choice.languages, name), source)
 
 
-def create_plan(draft: Draft, *, start: bool) -> Plan:
-    """What creating it changes; `start`: it is started at once."""
+def create_plan(draft: Draft, *, start: bool, show: int) -> Plan:
+    """What creating it changes; `start`: it is started at once; `show`: messages to show whole."""
     campaign = draft.campaign
     surveyed = campaign.surveyed
     return Plan(
@@ -153,12 +154,12 @@ def create_plan(draft: Draft, *, start: bool) -> Plan:
             Change(1, "campaign", "none", "running" if start else "paused"),
             Change(surveyed.accepted, "contact", "the list", "the queue, ready"),
         ),
-        notes=tuple(_notes(draft)),
+        notes=tuple(_notes(draft, show)),
         next_command="wacampaign run-worker" if start else "wacampaign start CAMPAIGN",
     )
 
 
-def _notes(draft: Draft) -> Iterator[str]:
+def _notes(draft: Draft, show: int) -> Iterator[str]:
     campaign, source = draft.campaign, draft.source
     number, surveyed = source.number, campaign.surveyed
     yield f"from {number.label}, phone number id {number.phone_number_id}"
@@ -169,6 +170,9 @@ def _notes(draft: Draft) -> Iterator[str]:
     yield from surveyed.notes
     first = list(islice(contacts(surveyed), SAMPLES_SHOWN))
     yield from column_lines(surveyed, first, *source.choice.names)
+    for message in shown_messages(draft, show):
+        yield f"message to {message.phone}, {message.where}, as its recipient sees it:"
+        yield from (f"  {line}" for line in message_lines(message.preview))
     codes = [f"+{code} {n:,}" for code, n in surveyed.calling_codes.items()]
     more = f", {len(codes) - _CODES_SHOWN} more" if len(codes) > _CODES_SHOWN else ""
     yield f"countries: {', '.join(codes[:_CODES_SHOWN])}{more}"
@@ -195,6 +199,17 @@ def _notes(draft: Draft) -> Iterator[str]:
         n = len(source.namesakes)
         are = "campaigns are" if n > 1 else "campaign is"
         yield f"NOTE: {n} {are} named {campaign.name!r} already; it takes --again, and then ids"
+
+
+def shown_messages(draft: Draft, show: int) -> Iterator[ShownMessage]:
+    """The first messages, whole."""
+    surveyed, templates = draft.campaign.surveyed, draft.source.choice.templates
+    for nth, contact in enumerate(islice(contacts(surveyed), show)):
+        template = templates[nth % len(templates)]
+        payload = surveyed.reading.of(nth).payload(contact.variables)
+        where = f"line {contact.line:,}" + (f", {template.name}" if len(templates) > 1 else "")
+        seen = preview(template.components, template.parameter_format, payload)
+        yield ShownMessage(mask_phone(contact.phone), where, seen)
 
 
 def _allowing(surveyed: Survey) -> dict[str, int]:

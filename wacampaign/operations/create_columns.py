@@ -1,6 +1,5 @@
 """The columns of a list for the templates of a campaign: chosen, refused, and shown in a plan."""
 
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +15,7 @@ from wacampaign.core.columns.names import fold
 from wacampaign.core.columns.phone_column import NoPhones
 from wacampaign.core.columns.reading import ListReading, row_reading
 from wacampaign.core.columns.wanted import Wanted, wanted_by
+from wacampaign.core.display_width import cut, padded, width
 from wacampaign.core.masking import mask_phone, mask_secrets
 from wacampaign.core.template.moments import moment_of
 from wacampaign.core.template.row_check import RowCheck
@@ -184,11 +184,11 @@ def _way(choice: ColumnChoice, layout: Layout) -> str:
 
 
 def _table(rows: Iterator[tuple[str, str, str]] | Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    cells = [(_cut(name, _NAME_SHOWN), _cut(what, _PLACE_SHOWN), v) for name, what, v in rows]
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)][:2]
+    cells = [(cut(name, _NAME_SHOWN), cut(what, _PLACE_SHOWN), v) for name, what, v in rows]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)][:2]
     for name, what, values in cells:
-        line = f"  {_padded(name, widths[0])} → {_padded(what, widths[1])}  {values}"
-        yield _cut(line.rstrip(), _WIDTH - 2)
+        line = f"  {padded(name, widths[0])} → {padded(what, widths[1])}  {values}"
+        yield cut(line.rstrip(), _WIDTH - 2)
 
 
 def _title(layout: Layout, at: int) -> str:
@@ -201,30 +201,7 @@ def _values(values: Sequence[str], *, is_phone: bool = False, is_media: bool = F
         mask_phone(value) if is_phone else value if is_media else mask_secrets(value)
         for value in values[:_VALUES_SHOWN]
     ]
-    return " | ".join(_cut(" ".join(value.split()), _PLACE_SHOWN) for value in shown)
-
-
-def _width(text: str) -> int:
-    """Columns that a terminal takes for it."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else
-        2 if unicodedata.east_asian_width(c) in ("W", "F") else 1
-        for c in text
-    )  # fmt: skip
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
-
-
-def _cut(text: str, width: int) -> str:
-    if _width(text) <= width:
-        return text
-    while _width(text) > width - 1:
-        text = text[:-1]
-    return text + "…"
+    return " | ".join(cut(" ".join(value.split()), _PLACE_SHOWN) for value in shown)
 
 
 def columns_json(surveyed: Survey, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Collection, Mapping
 from typing import ClassVar, Final, TypeVar
 
+from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.plan import Progress
 from wacampaign.core.preflight.checks import judge
@@ -17,6 +18,7 @@ from wacampaign.core.preflight.facts import (
 )
 from wacampaign.core.preflight.model import Preflight
 from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.core.template.preview import ShownMessage, preview
 from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.templates import Template
 from wacampaign.core.words import counted
@@ -66,6 +68,25 @@ async def run_preflight(
     finally:
         asking.cancel()
     return judge(facts, people, repeats, surveys, meta, media, allowed)
+
+
+async def first_messages(store: Store, campaign_id: str, count: int) -> list[ShownMessage]:
+    """The first messages of a campaign as their recipients will see them, template by template.
+
+    Those whose template is not known or unusable are left out.
+    """
+    ready = PreflightFacts(store)
+    facts = await ready.readiness(campaign_id)
+    shown: list[ShownMessage] = []
+    for lane in facts.lanes:
+        known = facts.template(lane)
+        if known is None or known.unusable:
+            continue
+        rules = rules_of(known.components, known.parameter_format)
+        for row in await ready.first_rows(campaign_id, lane, rules, count - len(shown)):
+            seen = preview(known.components, known.parameter_format, row.payload)
+            shown.append(ShownMessage(mask_phone(row.phone), known.name, seen))
+    return shown
 
 
 async def _survey(ready: PreflightFacts, facts: Readiness, progress: Progress) -> list[LaneSurvey]:

@@ -112,6 +112,23 @@ class PreflightFacts(Capability):
             more_media=more_media,
         )
 
+    async def first_rows(
+        self, campaign_id: str, lane: UnsentLane, rules: RowRules, count: int
+    ) -> list[AlikeRows]:
+        """The first `count` rows of a lane, one by one."""
+        found: list[AlikeRows] = []
+        for part in ("fresh", "other"):
+            after: tuple[str | None, str | None] = (None, None)
+            while len(found) < count:
+                page = await self._page(campaign_id, lane, rules, part, after, limit=1)
+                for one in page["groups"]:
+                    phone, payload = one["phone"] or "", one["payload"]
+                    found.append(AlikeRows(one["signature"], 1, phone, payload))
+                after = (page["last_at"], page["last_id"])
+                if after[1] is None:
+                    break
+        return found
+
     async def first_payload(self, campaign_id: str, lane: UnsentLane, rules: RowRules) -> Any:
         """The payload of the lane's first row; None without one."""
         for part in ("fresh", "other"):

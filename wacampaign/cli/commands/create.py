@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -11,6 +12,7 @@ import typer
 
 from wacampaign.cli.commands.preflight import check_before_start
 from wacampaign.cli.options import (
+    SHOWN_MAX,
     AllowMarkup,
     AllowPlaceholders,
     AsJson,
@@ -37,6 +39,7 @@ from wacampaign.operations.create import (
     look,
     look_for_repeats,
     not_started,
+    shown_messages,
     start_created,
 )
 from wacampaign.operations.create_columns import Wishes, columns_json
@@ -158,6 +161,16 @@ def create(
     ] = None,
     allow_placeholders: AllowPlaceholders = False,
     allow_markup: AllowMarkup = False,
+    show: Annotated[
+        int,
+        typer.Option(
+            "--show",
+            metavar="N",
+            min=0,
+            max=SHOWN_MAX,
+            help="Messages that the plan shows as their recipients will see them.",
+        ),
+    ] = 1,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -205,7 +218,7 @@ def create(
                 on_progress=advance,
             )
         made = with_store(settings, look_for_repeats, made, again=again or dry_run)
-        campaign, plan = made.campaign, create_plan(made, start=start)
+        campaign, plan = made.campaign, create_plan(made, start=start, show=show)
         goes_on = agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
         live_workers = 0
         if goes_on:
@@ -214,7 +227,7 @@ def create(
                 live_workers = _start(settings, campaign, wishes.allowed, unchecked=skip_preflight)
         if as_json:
             status = ("running" if start else "paused") if goes_on else None
-            print_json(_as_json(made, status))
+            print_json(_as_json(made, status, show))
         elif goes_on:
             short_id = str(campaign.id)[:8]
             contacts = counted(campaign.surveyed.accepted, "contact")
@@ -297,7 +310,7 @@ def _start(
         raise not_started(problem, campaign) from None
 
 
-def _as_json(made: Draft, status: str | None) -> dict[str, Any]:
+def _as_json(made: Draft, status: str | None, show: int) -> dict[str, Any]:
     campaign = made.campaign
     surveyed, seconds = campaign.surveyed, made.estimated_seconds
     return {
@@ -311,6 +324,7 @@ def _as_json(made: Draft, status: str | None) -> dict[str, Any]:
         "templates": campaign.shares,
         "languages": dict(zip(campaign.templates, campaign.languages, strict=True)),
         "columns": columns_json(surveyed, campaign.templates),
+        "messages": [asdict(message) for message in shown_messages(made, show)],
         "accepted": surveyed.accepted,
         "rejected": surveyed.rejected,
         "repeats": surveyed.repeats,

@@ -5,6 +5,7 @@ from typing import Annotated, TextIO
 import typer
 
 from wacampaign.cli.options import (
+    SHOWN_MAX,
     AllowMarkup,
     AllowPlaceholders,
     AsJson,
@@ -21,10 +22,11 @@ from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.next_step import after_preflight
 from wacampaign.core.preflight.model import Line, Preflight
+from wacampaign.core.template.preview import message_lines
 from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
 from wacampaign.operations import test_message
 from wacampaign.operations.campaigns import actor, resolve_campaign
-from wacampaign.operations.preflight import refuse_unready, run_preflight
+from wacampaign.operations.preflight import first_messages, refuse_unready, run_preflight
 from wacampaign.problems import Declined
 from wacampaign.settings import Settings
 
@@ -43,6 +45,16 @@ def preflight(
     test: Annotated[
         bool, typer.Option("--test", help="As --test-to with WACAMPAIGN_TEST_PHONE.")
     ] = False,
+    show: Annotated[
+        int,
+        typer.Option(
+            "--show",
+            metavar="N",
+            min=0,
+            max=SHOWN_MAX,
+            help="Show N messages as their recipients will see them.",
+        ),
+    ] = 0,
     allow_placeholders: AllowPlaceholders = False,
     allow_markup: AllowMarkup = False,
     yes: Yes = False,
@@ -58,6 +70,8 @@ def preflight(
 
     Example: wacampaign preflight Bajaj_market_2
 
+    Example: wacampaign preflight Bajaj_market_2 --show 3
+
     Example: wacampaign preflight Bajaj_market_2 --test-to +447700900123
     """
     settings = read_settings(env_file, store)
@@ -68,6 +82,12 @@ def preflight(
     if not as_json:
         tell(f"preflight of {named}, {named.status}")
         show_lines(looked.lines)
+    messages = with_store(settings, first_messages, named.id, show) if show else []
+    if not as_json:
+        for message in messages:
+            tell(f"message to {message.phone}, {message.where}, as its recipient sees it:")
+            for line in message_lines(message.preview):
+                tell(f"  {line}")
     tested: list[Line] = []
     if phone is not None:
         tested = _test(settings, named, looked, phone, yes=yes, as_json=as_json)
@@ -75,7 +95,7 @@ def preflight(
             show_lines(tested)
         looked = Preflight((*looked.lines, *tested))
     if as_json:
-        print_json(preflight_json(looked, named))
+        print_json(preflight_json(looked, named, messages))
     else:
         tell(looked.summary)
         show_next(after_preflight(looked, named.short_id, named.status, tested=bool(tested)))

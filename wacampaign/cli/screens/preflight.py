@@ -3,7 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final, TextIO
 
@@ -12,6 +12,7 @@ from wacampaign.cli.output import arrow, tell
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.preflight.model import Check, Line, Preflight
 from wacampaign.core.shown_text import one_line
+from wacampaign.core.template.preview import ShownMessage
 
 _STYLES: Final = {Check.OK: "green", Check.WARN: "yellow", Check.FAIL: "bold red"}
 #: Columns of verdict and id, each with the space after it.
@@ -77,10 +78,13 @@ def show_compact(preflight: Preflight, stream: TextIO | None = None) -> None:
     )
 
 
-def preflight_json(preflight: Preflight, campaign: CampaignName) -> dict[str, Any]:
-    """For `--json`."""
+def preflight_json(
+    preflight: Preflight, campaign: CampaignName, messages: Sequence[ShownMessage]
+) -> dict[str, Any]:
+    """For `--json`; `messages` are those that were to be shown."""
     return {
         "campaign": asdict(campaign),
         "ready": not preflight.failures,
         "lines": [asdict(line) | {"fix": line.fix or None} for line in preflight.lines],
+        "messages": [asdict(message) for message in messages],
     }

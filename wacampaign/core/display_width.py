@@ -1,0 +1,53 @@
+"""Columns that a text takes on a terminal: letters of some scripts take two, marks none."""
+
+import unicodedata
+from collections.abc import Iterator
+
+
+def width(text: str) -> int:
+    """Columns of `text` on one line (Unicode's East Asian Width, UAX 11)."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_width, text))
+
+
+def _width(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """`text`, or its beginning and `…`, in at most so many columns."""
+    if width(text) <= columns:
+        return text
+    kept, used = 0, 1
+    for char in text:
+        used += _width(char)
+        if used > columns:
+            break
+        kept += 1
+    return text[:kept] + "…"
+
+
+def padded(text: str, columns: int) -> str:
+    """`text` with spaces behind it."""
+    return text + " " * (columns - width(text))
+
+
+def wrapped(text: str, columns: int) -> Iterator[str]:
+    """The lines of a paragraph; a word that is longer than a line is broken."""
+    line = ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if width(joined) <= columns:
+            line = joined
+            continue
+        if line:
+            yield line
+        while width(word) > columns:
+            head = cut(word, columns)[:-1]
+            yield head
+            word = word[len(head) :]
+        line = word
+    yield line
