@@ -126,9 +126,16 @@ begin
             then 'closed' else 'undone' end, coalesce(v_repair.closed_by, v_repair.undone_by));
     end if;
 
-    with walked as materialized (
+    with documents as materialized (
+        select distinct t.name, t.whatsapp_number_id from public.templates t
+        join unnest(v_repair.target_templates, v_repair.target_numbers) as l (template, number)
+            on l.template = t.name and l.number = t.whatsapp_number_id
+        where t.components @> '[{"type": "HEADER", "format": "DOCUMENT"}]'
+    ), walked as materialized (
         select q.id, q.template_name, q.whatsapp_number_id, q.status, q.retry_count, q.error_code,
                q.error_message, q.next_retry_at, q.payload -> 'var1' as var1,
+               btrim(coalesce(q.payload ->> 'filename', ''), public.wacampaign_blanks()) = ''
+                   as is_nameless,
                q.whatsapp_message_id is null and q.in_doubt_since is null
                and (v_repair.template_to is not null
                     or jsonb_typeof(q.payload) = 'object'
@@ -146,9 +153,14 @@ begin
     ), recorded as (
         insert into public.wacampaign_repair_rows
             (repair_id, row_id, old_var1, old_number_id, old_status, old_retry_count,
-             old_error_code, old_error_message, old_next_retry_at, old_template)
+             old_error_code, old_error_message, old_next_retry_at, old_template, added_filename)
         select p_repair_id, w.id, w.var1, w.whatsapp_number_id, w.status, w.retry_count,
-               w.error_code, w.error_message, w.next_retry_at, w.template_name
+               w.error_code, w.error_message, w.next_retry_at, w.template_name,
+               -- Its reader saw the address's last part; of a media id, there is none.
+               case when v_repair.template_to is null and w.is_nameless
+                         and t.media !~* '^https?://' and (w.template_name, w.whatsapp_number_id)
+                             in (select name, whatsapp_number_id from documents)
+                    then public.wacampaign_file_name(w.var1 #>> '{}') end
         from walked w
         join unnest(v_repair.target_templates, v_repair.target_numbers, v_repair.target_media)
             as t (template, number, media)
@@ -160,11 +172,12 @@ begin
                   then not public.wacampaign_has_medium(w.var1 #>> '{}', t.media, true)
                   else w.var1 #>> '{}' is distinct from t.media end)
         on conflict (repair_id, row_id) do update set undone_at = null
-        returning row_id, old_number_id, xmax = 0 as is_new
+        returning row_id, old_number_id, added_filename, xmax = 0 as is_new
     ), changed as (
         update public.send_queue q
         set payload = case when v_repair.template_to is null
-                      then q.payload || jsonb_build_object('var1', t.media) else q.payload end,
+                      then q.payload || jsonb_strip_nulls(jsonb_build_object(
+                          'var1', t.media, 'filename', r.added_filename)) else q.payload end,
             template_name = coalesce(v_repair.template_to, q.template_name),
             whatsapp_number_id = coalesce(v_repair.number_to, q.whatsapp_number_id),
             status = 'ready', retry_count = 0, error_code = null, error_message = null,

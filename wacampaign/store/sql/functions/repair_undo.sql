@@ -121,8 +121,8 @@ begin
         limit least(greatest(p_limit, 1), 20000)
         for update
     ), locked as materialized (
-        select q.id, w.old_var1, w.old_template, w.old_number_id, w.old_status, w.old_retry_count,
-               w.old_error_code, w.old_error_message, w.old_next_retry_at,
+        select q.id, w.old_var1, w.added_filename, w.old_template, w.old_number_id, w.old_status,
+               w.old_retry_count, w.old_error_code, w.old_error_message, w.old_next_retry_at,
                q.status = 'failed' and w.old_status = 'ready' as stays_failed
         from walked w
         join public.send_queue q on q.id = w.row_id
@@ -144,6 +144,8 @@ begin
         update public.send_queue q
         set payload = case when v_repair.template_to is not null then q.payload
                       when l.old_var1 is null then q.payload - 'var1'
+                      when q.payload ->> 'filename' = l.added_filename
+                          then q.payload - 'filename' || jsonb_build_object('var1', l.old_var1)
                       else q.payload || jsonb_build_object('var1', l.old_var1) end,
             template_name = case when v_repair.template_to is null then q.template_name
                             else l.old_template end,

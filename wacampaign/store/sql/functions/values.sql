@@ -112,6 +112,26 @@ set search_path = public, extensions, pg_temp as $$
         else coalesce(btrim(p_payload ->> 'var1', public.wacampaign_blanks()), '') ~* '^(https?://.*|[0-9]*)$' end
 $$;
 
+-- The last part of an address's path, as a reader sees it; null where it has none. Python's
+-- `core.template.parameters.file_name` does the same; a test compares them.
+create or replace function public.wacampaign_file_name(p_url text)
+returns text language plpgsql immutable
+set search_path = public, extensions, pg_temp as $$
+declare
+    v_part constant text := substring(split_part(split_part(p_url, '#', 1), '?', 1)
+                                      from '^\s*[A-Za-z]+://[^/]*/(?:.*/)?([^/]*)$');
+begin
+    return (
+        select nullif(btrim(convert_from(string_agg(
+                   case when length(m[1]) = 3 and m[1] ~ '^%[0-9A-Fa-f]{2}$'
+                        then decode(substr(m[1], 2), 'hex') else convert_to(m[1], 'UTF8') end,
+                   ''::bytea order by n), 'UTF8'), public.wacampaign_blanks()), '')
+        from regexp_matches(v_part, '%[0-9A-Fa-f]{2}|[^%]+|%', 'g') with ordinality as r (m, n));
+exception when character_not_in_repertoire then  -- no UTF-8: as it stands
+    return v_part;
+end
+$$;
+
 -- Whether a row has the medium already. p_signed: Meta signs its samples anew at each reading, so the
 -- same address with another signature is no change, while the old one (`oe`, hexadecimal seconds)
 -- is good for three more days, as in the media validator.
