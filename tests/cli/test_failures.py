@@ -52,6 +52,28 @@ def test_each_code_with_its_reason_and_what_to_do(wacampaign: Wacampaign, failed
     assert phone(7) not in out
 
 
+def test_a_wrong_form_of_the_phones_is_named(
+    wacampaign: Wacampaign, seeded: Seeded, sql: Connection
+) -> None:
+    """Another program had sent them as they stood."""
+    campaign = seeded.campaign_id
+    fail(sql, campaign, 4, code=131009, text="(#131009) Parameter value is not valid")
+    sql.execute(
+        "update send_queue set phone = 'whatsapp:+44770090012' || right(phone, 1)"
+        " where campaign_id = %s and error_code = 131009",
+        (campaign,),
+    )
+    done = wacampaign("failures", campaign)
+    retry = f"wacampaign retry-failed {campaign[:8]} --code 131009"
+    assert "cause: the phones of 4 of 4 failed rows are written in a form" in done.stdout
+    assert "whatsapp:+44" in done.stdout
+    assert "77009" not in done.stdout
+    assert f"you: {retry}" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"→ {retry}"
+    (error,) = json.loads(wacampaign("failures", campaign, "--json").stdout)["errors"]
+    assert "went out as they stood" in error["cause"][1]
+
+
 def test_json_with_samples_of_one_code(wacampaign: Wacampaign, failed: str) -> None:
     done = wacampaign("failures", failed, "--code", "135000", "--json")
     answer = json.loads(done.stdout)

@@ -52,6 +52,8 @@ class World:
     with_healthy: bool = True
     payloads: Sequence[Any] = field(default_factory=lambda: [ROW] * 20)
     sent_payloads: Sequence[Any] = ()
+    #: Phones of the first failed rows; the others have a good one.
+    phones: Sequence[str] = ()
     code: int = 135000
     live: Live | None = None
     media: tuple[MediaReport, ...] = ()
@@ -75,11 +77,15 @@ class World:
         at = "2025-11-10T15:46:00Z"
         return Groups(self.failed, self.sent, hosts, (), (), (), at, at, None, None)
 
-    def _rows(self, payloads: Sequence[Any]) -> list[Row]:
-        return [Row(str(i), "n2", "t2", "9990", p, None, None) for i, p in enumerate(payloads)]
+    def _rows(self, payloads: Sequence[Any], phones: Sequence[str] = ()) -> list[Row]:
+        given = [*phones, *["447700900123"] * (len(payloads) - len(phones))]
+        return [
+            Row(str(i), "n2", "t2", phone, payload, None, None)
+            for i, (phone, payload) in enumerate(zip(given, payloads, strict=True))
+        ]
 
     async def failed_rows(self, *_: Any, **__: Any) -> list[Row]:
-        return self._rows(self.payloads)
+        return self._rows(self.payloads, self.phones)
 
     async def sent_rows(self, *_: Any, **__: Any) -> list[Row]:
         return self._rows(self.sent_payloads)
@@ -174,6 +180,50 @@ def test_the_night() -> None:
     assert [o.id for o in options_for(found, "media_host_differs")] == [
         *("A", "A2", "C", "B", "B2", "D")
     ]
+
+
+RAW = "whatsapp:+447700900123"
+
+
+@pytest.mark.parametrize(
+    ("phones", "letters", "command"),
+    [
+        ([RAW] * 20, ["B"], "retry-failed"),
+        (["00447700900123"] * 19 + ["447700900123.0"], ["B"], "retry-failed"),
+        (["nobody"] * 20, ["B"], "failures"),
+        ([RAW] * 19 + ["nobody"], ["B", "B2"], "retry-failed"),
+    ],
+)
+def test_a_recipient_in_a_wrong_form_is_the_cause(
+    phones: list[str], letters: list[str], command: str
+) -> None:
+    """The media was advised, though each row had a phone that Meta does not read."""
+    found = World(code=131009, phones=phones).evidence()
+    judged = {one.id: one for one in judge(found)}
+    assert judged["variables_illegal"].verdict is Likelihood.CONFIRMED
+    assert "20 of 20 failed rows are written in a form" in judged["variables_illegal"].evidence[0]
+    assert "7700900123" not in str(judged["variables_illegal"].evidence)
+    cause = cause_of(judge(found))
+    assert cause == "variables_illegal"
+    options = options_for(found, cause)
+    assert [option.id for option in options] == letters
+    assert f"wacampaign {command} c2 --code 131009" in options[0].command
+
+
+def test_some_wrong_phones_explain_their_own_rows_only() -> None:
+    few = World(code=131009, phones=[RAW] * 3).evidence()
+    assert verdicts(few)["variables_illegal"] is Likelihood.UNLIKELY
+    most = World(code=131009, phones=[RAW] * 15).evidence()
+    assert verdicts(most)["variables_illegal"] is Likelihood.LIKELY
+
+
+def test_phones_that_meta_reads_are_no_cause() -> None:
+    good = World(code=131009, phones=["+44 (7700) 900-123"] * 20).evidence()
+    assert good.recipients.wrong == 0
+    # 135000 comes of something else: what a worker sends was read before.
+    assert verdicts(World(phones=[RAW] * 20).evidence())["media_host_differs"] is (
+        Likelihood.CONFIRMED
+    )
 
 
 def test_the_template_is_copied_and_the_rows_move() -> None:

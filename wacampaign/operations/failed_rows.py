@@ -11,6 +11,7 @@ from typing import IO, Final
 from wacampaign.core.campaign.failed_rows import FailedRow, Failure
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.plan import SAMPLES_SHOWN
+from wacampaign.core.recipient_forms import PHONE_CODES
 from wacampaign.operations.campaigns import resolve_campaign
 from wacampaign.problems import NotWritable, Refused
 from wacampaign.spreadsheet import harmless
@@ -19,6 +20,9 @@ from wacampaign.store.store import Store
 
 #: The first line of the file of `failures --csv`.
 HEADINGS: Final = ("phone", "template", "code", "text", "time")
+
+#: Rows of a code whose phones are looked at: enough to tell a cause that most of them share.
+_LOOKED_AT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,11 @@ async def report_failures(
         for failure in await read_failures(store, campaign, show_numbers=show_numbers)
         if code in (None, failure.code)
     ]
+    for place, failure in enumerate(failures):
+        if failure.code in PHONE_CODES:
+            page = await FailedRows(store).page(campaign.id, failure.code, limit=_LOOKED_AT)
+            phones = [row["phone"] or "" for row in page]
+            failures[place] = failure.seen_in(phones, campaign.short_id)
     samples: list[FailedRow] = []
     if code is not None:
         page = await FailedRows(store).page(campaign.id, code, limit=SAMPLES_SHOWN)

@@ -30,6 +30,7 @@ def failures_json(report: FailureReport, csv: Path | None) -> dict[str, Any]:
                 "worker_action": failure.entry.worker_action,
                 "next_step": failure.next_step,
                 "text": failure.text,
+                "cause": list(failure.cause),
             }
             for failure in report.failures
         ],
@@ -56,6 +57,8 @@ def show_failures(report: FailureReport) -> None:
             tell(f"    {rows(failure.accepted)} accepted first and failed later: never sent again")
         if failure.text:
             tell(f"    for example: {failure.text}")
+        for sentence in failure.cause:
+            tell(f"    cause: {sentence}")
         if failure.code != NO_CODE:
             tell(f"    the worker {entry.worker_action}")
         tell(f"    you: {failure.next_step}")

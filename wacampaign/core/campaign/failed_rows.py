@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wacampaign.core.errors import ErrorEntry, lookup
 from wacampaign.core.masking import mask_phone, mask_secrets, mask_tokens
+from wacampaign.core.recipient_forms import PHONE_CODES, recipient_forms
 
 #: Rows whose text names no code of Meta's.
 NO_CODE: Final = 0
@@ -27,6 +28,18 @@ class Failure:
     next_step: str
     #: The text of one row, masked.
     text: str | None
+    #: What the rows themselves show of the cause, one sentence each.
+    cause: tuple[str, ...] = ()
+
+    def seen_in(self, phones: Sequence[str], short_id: str) -> Failure:
+        """The same with the cause, when it is how the phones of these failed rows are written."""
+        if self.code not in PHONE_CODES:
+            return self
+        forms = recipient_forms(phones)
+        if forms.wrong * 2 <= forms.compared:
+            return self
+        step = forms.step(short_id, self.code)
+        return replace(self, cause=forms.sentences(), next_step=step)
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], short_id: str, *, show_numbers: bool = False) -> Failure:

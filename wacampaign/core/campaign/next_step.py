@@ -42,6 +42,9 @@ def after_failures(
     short_id: str, status: str, failures: Sequence[Failure], code: int | None
 ) -> str:
     """What acts on these failures of a campaign; `code`: the only one that was asked for."""
+    seen = next((failure for failure in failures if failure.cause), None)
+    if seen is not None and seen.code == next(iter(failures)).code:
+        return seen.next_step
     unknown = next((failure.code for failure in failures if failure.entry.is_investigated), None)
     if unknown is not None:
         # Trying again what nobody understands only fails again.

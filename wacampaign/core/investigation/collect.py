@@ -15,6 +15,7 @@ from wacampaign.core.investigation.evidence import (
 )
 from wacampaign.core.media.report import MediaReport
 from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.recipient_forms import recipient_forms
 from wacampaign.core.template.differ import differ
 from wacampaign.core.template.difference import VALUE_CODES, Difference
 from wacampaign.core.template.values import is_url
@@ -127,6 +128,7 @@ async def collect(
         offline=OFFLINE if outside is None else None,
         media=tuple(media),
         media_not_checked=why,
+        recipients=recipient_forms([row.phone for row in rows], [row.phone for row in sent]),
         stale=tuple(stale),
     )
 

@@ -11,6 +11,7 @@ from wacampaign.core.cells import cell
 from wacampaign.core.investigation.model import Pace, Probe
 from wacampaign.core.media.report import MediaReport
 from wacampaign.core.numbers import Health, KnownNumber, Number
+from wacampaign.core.recipient_forms import RecipientForms
 from wacampaign.core.template.difference import Difference
 from wacampaign.core.templates import KnownTemplate, Template
 
@@ -223,6 +224,8 @@ class Evidence:
     #: Why no media was looked at, if none was.
     media_not_checked: str | None
     probes: tuple[Probe, ...] = ()
+    #: How the phones of the rows that were compared are written.
+    recipients: RecipientForms = field(default_factory=RecipientForms)
     #: Failing templates whose components in the database are not Meta's present ones.
     stale: tuple[str, ...] = ()
 

@@ -20,6 +20,7 @@ from wacampaign.core.investigation.media_hypotheses import (
 )
 from wacampaign.core.investigation.model import Hypothesis, Judgement, Likelihood
 from wacampaign.core.numbers import Health
+from wacampaign.core.recipient_forms import PHONE_CODES
 from wacampaign.core.template.difference import VALUE_CODES
 from wacampaign.core.templates import KnownTemplate
 
@@ -218,6 +219,21 @@ def _mismatch(evidence: Evidence) -> Judgement:
 
 
 def _values(evidence: Evidence) -> Judgement:
+    verdict, texts = _variables(evidence)
+    recipients = evidence.recipients
+    if evidence.code not in PHONE_CODES or not recipients.wrong:
+        return verdict, texts
+    # The recipient is a value of the row, too.
+    texts = (*recipients.sentences(), *texts)
+    if recipients.explains_all:
+        return Likelihood.CONFIRMED, texts
+    if verdict in (Likelihood.CONFIRMED, Likelihood.LIKELY):
+        return verdict, texts
+    mostly = recipients.wrong * 2 > recipients.compared and not recipients.sent_wrong
+    return Likelihood.LIKELY if mostly else Likelihood.UNLIKELY, texts
+
+
+def _variables(evidence: Evidence) -> Judgement:
     texts = _difference_texts(evidence, values=True)
     if named := _named_by_code("variables_illegal", evidence):
         return Likelihood.CONFIRMED, (*named, *texts)

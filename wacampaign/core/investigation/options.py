@@ -75,6 +75,8 @@ def _code(evidence: Evidence) -> str:
 
 def _templates(evidence: Evidence, cause: str | None) -> list[Option]:
     """Mending the template or the list where these are the cause; else a copy of the template."""
+    if cause == "variables_illegal" and evidence.recipients.wrong:
+        return _phones(evidence)
     mend = [_template(evidence, cause)] if cause in _TEMPLATE_STEPS else []
     # Rows whose own variables are at fault do not fill a copy either.
     if cause in ("template_mismatch", "variables_illegal") or not evidence.lanes:
@@ -104,6 +106,31 @@ def _templates(evidence: Evidence, cause: str | None) -> list[Option]:
     ]
     letters = ("B", "B2", "B3")[len(mend) :]
     return mend + [Option(letter, *one) for letter, one in zip(letters, made, strict=False)]
+
+
+def _phones(evidence: Evidence) -> list[Option]:
+    """Rows that another program sent as they stood, and rows without a number."""
+    recipients, short = evidence.recipients, evidence.campaign.short_id
+    made = []
+    if recipients.readable:
+        made.append(
+            Option(
+                "B",
+                "try them again: a worker reads these phones as numbers before it sends",
+                f"wacampaign retry-failed {short} --code {evidence.code}",
+                "Meta refused how the phones are written; rows that were accepted are left alone",
+            )
+        )
+    if recipients.unreadable or not recipients.explains_all:
+        made.append(
+            Option(
+                "B2" if made else "B",
+                "correct phones and values of the others in the list and create a campaign from it",
+                f"wacampaign failures {short} --code {evidence.code} --csv failed.csv",
+                "the file says which rows",
+            )
+        )
+    return made
 
 
 def _free_name(name: str, taken: Set[str]) -> str:
