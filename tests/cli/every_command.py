@@ -92,6 +92,12 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{hostile} --waba {waba} --yes", 2),
     ],
     "number list": [("", 0), ("--json", 0)],
+    "number set": [
+        ("{number} --marketing-endpoint auto --dry-run", 0),
+        ("{number} --marketing-endpoint on --product-policy STRICT --yes --json", 0),
+        ("{number} --marketing-endpoint {hostile}", 2),
+        ("{hostile} --marketing-endpoint on", 6),
+    ],
     "templates sync": [("", 69), ("--json", 69), ("--number {hostile}", 6)],
     "templates list": [("--all", 0), ("--json", 0)],
     "templates copy": [("hello {hostile}", 2), ("{hostile} copy", 69), ("hello copy --json", 69)],

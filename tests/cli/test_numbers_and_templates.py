@@ -157,6 +157,7 @@ def test_list_of_numbers(wacampaign: Wacampaign, sql: SQL) -> None:
         "templates": "6",
         "token": "settings",
         "active": "yes",
+        "marketing": "off",
     }
     assert "447700900000" in wacampaign("number", "list", "--show-numbers").stdout
     (one,) = json.loads(wacampaign("number", "list", "--json").stdout)["numbers"]

@@ -88,11 +88,18 @@ class FakeSender:
     def __init__(self) -> None:
         self.sent = 0
         self.bodies: list[bytes] = []
+        self.edges: list[str] = []
         self.before: Callable[[], None] = lambda: None
 
     async def post(
-        self, phone_number_id: str, token: str, body: bytes, may_leave: Callable[[], bool]
+        self,
+        phone_number_id: str,
+        token: str,
+        body: bytes,
+        may_leave: Callable[[], bool],
+        edge: str = "messages",
     ) -> HttpAnswer:
+        self.edges.append(edge)
         self.before()
         if not may_leave():
             raise Withheld("the claim is too old to be acted on")

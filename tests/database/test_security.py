@@ -303,6 +303,8 @@ async def whole_protocol(store: Store) -> None:
     await languages(store, number)
     await repair_and_undo(store, number)
     assert (await store.call("numbers"))[0]["has_token"]
+    assert await Numbers(store).set(number, "test", marketing_endpoint="auto")
+    assert not await Numbers(store).set(number, "test", onboarding="ONBOARDED")
     assert len(await store.call("templates", number_id=number)) == 1
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from wacampaign.core.marketing import OFF, MarketingEndpoint
 from wacampaign.core.masking import mask_phone, mask_secrets
 
 #: Messages a second of a number whose rate nobody has told, as in the database.
@@ -109,6 +110,8 @@ class KnownNumber:
     #: None: not read. The same of the active templates.
     has_token: bool | None = None
     templates: int | None = None
+    #: Where its marketing templates go.
+    marketing: MarketingEndpoint = OFF
 
     @property
     def label(self) -> str:

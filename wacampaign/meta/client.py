@@ -110,6 +110,12 @@ class CloudApi:
         """One number by its id (not by its digits)."""
         return number_of(await self._object(phone_number_id, NUMBER_FIELDS, "the number"))
 
+    async def onboarding(self, waba_id: str) -> str | None:
+        """Meta's word on whether the account may use the Marketing Messages API; None: none."""
+        field = "marketing_messages_onboarding_status"
+        told = (await self._object(waba_id, field, "the account's onboarding")).get(field)
+        return told if isinstance(told, str) and told else None
+
     async def health(self, object_id: str) -> Health:
         """The health of a number, a WhatsApp Business account or a template, by its id."""
         raw = await self._object(object_id, "health_status", "the health status")

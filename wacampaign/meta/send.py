@@ -55,6 +55,7 @@ _META_HEADERS: Final = (
 )
 
 _NUMBER_ID = re.compile(r"[0-9]{1,32}")
+_EDGES: Final = ("messages", "marketing_messages")
 
 
 class CancelledBeforeSending(NotSent, asyncio.CancelledError):
@@ -96,7 +97,7 @@ class MessageSender:
         self._connecting = aiohttp.ClientTimeout(total=None, connect=connect_timeout_s)
         self._connector: aiohttp.TCPConnector | None = None
         self._destination: aiohttp.ClientRequest | None = None
-        self._heads: dict[tuple[str, str], bytes] = {}
+        self._heads: dict[tuple[str, str, str], bytes] = {}
         #: Until when (loop time) the answer on this connection has to be here; oldest first, as all
         #: get the same time. One timer for all of them: two a request cost as much as its parsing.
         self._deadlines: dict[ResponseHandler, float] = {}
@@ -130,8 +131,11 @@ class MessageSender:
         token: str,
         body: bytes,
         may_leave: Callable[[], bool] = _always,
+        edge: str = "messages",
     ) -> HttpAnswer:
         """Sends `body` (a message in Meta's JSON) from `phone_number_id`, once.
+
+        `edge` is `messages`, or `marketing_messages` where a template of that category goes there.
 
         Returns the HTTP status, whatever it is, and the answer's body, complete and at most
         64 KiB. No status is an error here, no redirect is followed, nothing is tried twice.
@@ -145,7 +149,8 @@ class MessageSender:
         connector, destination = self._connector, self._destination
         if connector is None or destination is None:
             raise RuntimeError("MessageSender is used outside of its `async with`.")
-        head = self._heads.get((phone_number_id, token)) or self._head(phone_number_id, token)
+        head = self._heads.get((phone_number_id, token, edge))
+        head = head or self._head(phone_number_id, token, edge)
         failure: NotSent | MaybeSent | None = None
         try:
             connection = await connector.connect(destination, [], self._connecting)
@@ -209,14 +214,16 @@ class MessageSender:
             if protocol.transport is not None:
                 protocol.transport.abort()
 
-    def _head(self, phone_number_id: str, token: str) -> bytes:
+    def _head(self, phone_number_id: str, token: str, edge: str) -> bytes:
         """The request's head, up to the length of its body."""
         if not _NUMBER_ID.fullmatch(phone_number_id):
             raise NotSent("The phone number id is not a number.")
+        if edge not in _EDGES:
+            raise NotSent("There is no such endpoint for messages.")
         if not TOKEN.fullmatch(token):
             raise NotSent("The access token is empty or holds characters that no token has.")
         lines = (
-            f"POST {self._root.raw_path}/{phone_number_id}/messages HTTP/1.1",
+            f"POST {self._root.raw_path}/{phone_number_id}/{edge} HTTP/1.1",
             f"Host: {self._root.host_port_subcomponent}",
             "Accept: application/json",
             "Accept-Encoding: identity",
@@ -225,7 +232,7 @@ class MessageSender:
             f"Authorization: Bearer {token}",
             "Content-Length: ",
         )
-        head = self._heads[phone_number_id, token] = "\r\n".join(lines).encode("ascii")
+        head = self._heads[phone_number_id, token, edge] = "\r\n".join(lines).encode("ascii")
         return head
 
 

@@ -163,7 +163,13 @@ async def _send(
         body = CompiledTemplate(
             template.name, template.language, template.components, template.parameter_format
         ).body(phone, payload, f"probe:{probe_id}")
-        verdict, got_answer = await post_once(settings, number.phone_number_id, token, body)
+        verdict, got_answer = await post_once(
+            settings,
+            number.phone_number_id,
+            token,
+            body,
+            number.marketing.route(template.category),
+        )
     except (PayloadMismatch, UnusableTemplate) as why:
         return answered(str(why), unanswered="not sent")
     except Problem as problem:

@@ -32,6 +32,8 @@ class NumberEntry:
     #: What Meta says of it, and of its templates; None: Meta was not asked.
     described: Number | None = None
     sync: SyncPlan | None = None
+    #: Whether the account may use the marketing endpoint, in Meta's word; None: not asked.
+    onboarding: str | None = None
     #: What is kept in the database; None: what is there stays.
     token: str | None = field(default=None, repr=False)
 
@@ -109,7 +111,9 @@ async def read_from_meta(
             )
         number_id = entry.known.id if entry.known else None
         sync = await plan_sync(store, api, entry.waba_id, number_id)
-    return replace(entry, described=described, sync=sync)
+        asked = entry.known is not None and entry.known.marketing.mode != "off"
+        onboarding = await api.onboarding(entry.waba_id) if asked else None
+    return replace(entry, described=described, sync=sync, onboarding=onboarding)
 
 
 async def enter_number(store: Store, entry: NumberEntry, actor: str) -> tuple[KnownNumber, bool]:
@@ -138,6 +142,8 @@ async def enter_number(store: Store, entry: NumberEntry, actor: str) -> tuple[Kn
     number = next(n for n in await Numbers(store).all() if n.id == number_id)
     if entry.sync is not None:
         await Templates(store).put(number.id, entry.sync.read, actor)
+    if entry.onboarding is not None:
+        await Numbers(store).set(number.id, actor, onboarding=entry.onboarding)
     return number, added
 
 

@@ -143,11 +143,19 @@ async def _ask_number(
     except Misconfigured as problem:
         return nothing(Trouble.REFUSED, problem.message)
     async with api:
-        described, templates = await asyncio.gather(
+        described, templates, onboarding = await asyncio.gather(
             _answer(api.number(number.phone_number_id)),
             _templates(api, facts, number, lanes),
+            _onboarding(api, number),
         )
-    return MetaFacts(described, templates)
+    return MetaFacts(described, templates, onboarding)
+
+
+async def _onboarding(api: CloudApi, number: KnownNumber) -> str | Unanswered | None:
+    """Asked where it decides by which endpoint messages leave."""
+    if number.marketing.mode == "off" or number.waba_id is None:
+        return None
+    return await _answer(api.onboarding(number.waba_id))
 
 
 async def _templates(

@@ -99,6 +99,8 @@ class NumberSync:
     #: None: they could not be read; `problem` says why.
     plan: SyncPlan | None
     problem: Problem | None = None
+    #: Whether the account may use the marketing endpoint, in Meta's word; None: not asked.
+    onboarding: str | None = None
 
 
 async def look(store: Store, settings: Settings, number: str | None) -> list[NumberSync]:
@@ -127,7 +129,10 @@ async def _look(store: Store, settings: Settings, number: KnownNumber) -> Number
             )
         token = await token_of(store, settings, number)
         async with CloudApi(settings.api_url, settings.api_version, token) as api:
-            return NumberSync(number, await plan_sync(store, api, number.waba_id, number.id))
+            plan = await plan_sync(store, api, number.waba_id, number.id)
+            asked = number.marketing.mode != "off"
+            onboarding = await api.onboarding(number.waba_id) if asked else None
+            return NumberSync(number, plan, onboarding=onboarding)
     except Problem as problem:
         problem.message = f"{number.label}: {problem.message}"
         return NumberSync(number, None, problem)
@@ -161,6 +166,8 @@ async def carry_out(store: Store, syncs: Sequence[NumberSync], actor: str) -> No
     for sync in syncs:
         if sync.plan is not None:
             await Templates(store).put(sync.number.id, sync.plan.read, actor)
+        if sync.onboarding is not None:
+            await Numbers(store).set(sync.number.id, actor, onboarding=sync.onboarding)
 
 
 async def plan_sync(store: Store, api: CloudApi, waba_id: str, number_id: str | None) -> SyncPlan:

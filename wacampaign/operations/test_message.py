@@ -9,6 +9,7 @@ from uuid import uuid4
 from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.engine.judgement import NoAnswer, judge_answer, judge_failure
 from wacampaign.core.engine.ports import MaybeSent, NotSent
+from wacampaign.core.marketing import PLAIN_ROUTE, Route
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.phones import normalize_phone
@@ -45,6 +46,8 @@ class TestMessage:
     phone: str = field(repr=False)
     token: str = field(repr=False)
     body: bytes = field(repr=False)
+    #: By which the worker would send it, too.
+    route: Route = PLAIN_ROUTE
 
 
 #: In the place of a test message, while a check fails.
@@ -106,6 +109,7 @@ async def compose(store: Store, settings: Settings, campaign_id: str, phone: str
         phone=phone,
         token=token,
         body=body,
+        route=number.marketing.route(known.category),
     )
 
 
@@ -129,7 +133,7 @@ async def send(
 ) -> list[Line]:
     """Sends it once, writes that down, and waits for its status where statuses are received."""
     verdict, answered = await post_once(
-        settings, message.phone_number_id, message.token, message.body
+        settings, message.phone_number_id, message.token, message.body, message.route
     )
     sent_tests = SentTests(store)
     await sent_tests.write_down(
@@ -152,7 +156,11 @@ async def send(
 
 
 async def post_once(
-    settings: Settings, phone_number_id: str, token: str, body: bytes
+    settings: Settings,
+    phone_number_id: str,
+    token: str,
+    body: bytes,
+    route: Route = PLAIN_ROUTE,
 ) -> tuple[Verdict, bool]:
     """POSTs `body` (a message in Meta's JSON) once; its judgement, and whether an answer came.
 
@@ -162,9 +170,11 @@ async def post_once(
     # Imported here: commands that send nothing need no aiohttp.
     from wacampaign.meta.send import MessageSender
 
+    if route.opening:
+        body = route.opening + body[1:]
     async with MessageSender(settings.api_url, settings.api_version) as sender:
         try:
-            answer = await sender.post(phone_number_id, token, body)
+            answer = await sender.post(phone_number_id, token, body, edge=route.edge)
         except NotSent as error:
             return judge_failure(NoAnswer.NOT_SENT, str(error)), False
         except MaybeSent as error:

@@ -41,9 +41,14 @@ class SandboxControl:
         """Close the connection."""
         self._http.close()
 
-    def put_waba(self, waba_id: str, token: str, name: str | None = None) -> None:
-        """Add a WABA, or give another token access to it."""
-        self._call("POST", "wabas", {"waba_id": waba_id, "token": token, "name": name})
+    def put_waba(self, waba_id: str, token: str, name: str | None = None, **fields: Any) -> None:
+        """Add a WABA, give another token access to it, or set fields of it.
+
+        Fields: `marketing_messages_onboarding_status` (ONBOARDED, ELIGIBLE, …) and
+        `disable_marketing_messages_on_cloud_api`.
+        """
+        body = {"waba_id": waba_id, "token": token, "name": name} | fields
+        self._call("POST", "wabas", body)
 
     def revoke_token(self, token: str) -> bool:
         """Make a token invalid (190 from now on); False when it was unknown."""

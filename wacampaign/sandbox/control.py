@@ -56,8 +56,8 @@ class ControlEndpoints:
             case "GET ready":
                 return {"ready": True}
             case "POST wabas":
-                waba_id = str(body["waba_id"])
-                account.put_waba(waba_id, body["token"], body.get("name"))
+                waba_id = str(body.pop("waba_id"))
+                account.put_waba(waba_id, body.pop("token"), body.pop("name", None), **body)
                 return {"waba_id": waba_id}
             case "POST tokens/revoke":
                 return {"revoked": account.tokens.pop(body["token"], None) is not None}

@@ -1,8 +1,9 @@
-"""POST /{phone_number_id}/messages: check, limit, fault, accept."""
+"""POST /{phone_number_id}/messages and /marketing_messages: check, limit, fault, accept."""
 
 import json
 import re
 import time
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from wacampaign.sandbox.component_checks import check_components
 from wacampaign.sandbox.faults import Fault, Wording
 from wacampaign.sandbox.http1 import Ending, Reply
 from wacampaign.sandbox.limits import PAIR_LIMIT, RATE_LIMIT, rate_exceeded
+from wacampaign.sandbox.marketing import check_marketing, is_onboarded
 from wacampaign.sandbox.simulation import Simulation
 from wacampaign.sandbox.state import Message, Number
 from wacampaign.sandbox.webhooks import Webhooks
@@ -52,15 +54,20 @@ class MessageEndpoint:
         self._simulation = simulation
         self._webhooks = webhooks
 
-    def send(self, number_id: str, token: str | None, body: bytes) -> Reply:
-        """One message; `token` is None when the request brought none."""
+    def send(
+        self, number_id: str, token: str | None, body: bytes, *, marketing: bool = False
+    ) -> Reply:
+        """One message; `token` is None when the request brought none.
+
+        `marketing`: it came to the endpoint of that name.
+        """
         simulation = self._simulation
         counters = simulation.counters
         counters.message_requests += 1
         counters.in_flight += 1
         counters.max_in_flight = max(counters.max_in_flight, counters.in_flight)
         number = self._number(number_id, token)
-        message = number if isinstance(number, Refusal) else self._check(number, body)
+        message = number if isinstance(number, Refusal) else self._check(number, body, marketing)
         reply = self._refuse(message) if isinstance(message, Refusal) else self._decide(message)
         reply.on_end = counters.message_ended
         return reply
@@ -124,6 +131,8 @@ class MessageEndpoint:
         seq = referee.accept(
             message.recipient, message.callback, number_id, message.template, now, time.time()
         )
+        edge = "marketing_messages" if message.marketing else "messages"
+        simulation.counters.accepted_by_endpoint[edge] += 1
         simulation.latest.append({"to": message.recipient, "template": message.given})
         if simulation.settings.pair_limit:
             simulation.pairs.accept(number_id, message.recipient, now)
@@ -136,7 +145,7 @@ class MessageEndpoint:
         }
         return Reply(json.dumps(answer).encode(), delay_s=simulation.delay_s(extra_ms))
 
-    def _check(self, number: Number, body: bytes) -> Message | Refusal:
+    def _check(self, number: Number, body: bytes, marketing: bool) -> Message | Refusal:
         try:
             request = json.loads(body)
         except ValueError:
@@ -155,6 +164,8 @@ class MessageEndpoint:
         if recipient == number.digits:
             return Refusal(131021, "Recipient phone number is the sender's")
         if request.get("type") != "template":
+            if marketing:
+                return Refusal(100, "Message must be a template message")
             return Refusal(131051, "The sandbox plays template messages only")
         callback = request.get("biz_opaque_callback_data")
         if callback is not None and (
@@ -165,10 +176,28 @@ class MessageEndpoint:
             )
         if number.fields["status"] != "CONNECTED":
             return Refusal(133010, f"The phone number's status is {number.fields['status']}")
-        return self._check_template(number, request.get("template"), to, recipient, callback)
+        message = self._check_template(
+            number, request.get("template"), to, recipient, callback, marketing
+        )
+        if isinstance(message, Refusal):
+            return message
+        waba = self._simulation.account.wabas[number.waba_id]
+        refusal = check_marketing(request, message.category, waba, marketing=marketing)
+        if refusal is not None:
+            return refusal
+        if marketing and is_onboarded(waba):
+            # As statuses say of what went by the endpoint of its own (Meta, pricing).
+            return replace(message, category="marketing_lite", marketing=True)
+        return replace(message, marketing=marketing)
 
     def _check_template(
-        self, number: Number, given: object, to: str, recipient: str, callback: str | None
+        self,
+        number: Number,
+        given: object,
+        to: str,
+        recipient: str,
+        callback: str | None,
+        marketing: bool,
     ) -> Message | Refusal:
         if not isinstance(given, dict):
             return parameter_required("template")
@@ -187,7 +216,9 @@ class MessageEndpoint:
         if template is None or status != "APPROVED":
             return Refusal(132001, f"template name ({name}) does not exist in {code}")
         components = given.get("components", [])
-        refusal = check_components(template.shape, components, partial(self._check_media, number))
+        refusal = check_components(
+            template.shape, components, partial(self._check_media, number), marketing=marketing
+        )
         if refusal is not None:
             return refusal
         link = _first_link(components)

@@ -117,8 +117,13 @@ class SandboxServer:
         # The Resumable Upload API says OAuth where all else says Bearer; Graph takes both.
         known = scheme.lower() in ("bearer", "oauth")
         sent_token = token.strip() if known and token.strip() else None
-        if len(parts) == 2 and parts[1] == "messages" and request.method == "POST":
-            return self._messages.send(parts[0], sent_token, request.body)
+        if (
+            len(parts) == 2
+            and parts[1] in ("messages", "marketing_messages")
+            and request.method == "POST"
+        ):
+            marketing = parts[1] == "marketing_messages"
+            return self._messages.send(parts[0], sent_token, request.body, marketing=marketing)
         if sent_token is None:
             return as_reply(NO_TOKEN)
         if sent_token not in simulation.account.tokens:

@@ -55,6 +55,8 @@ class Counters:
 
     #: Refused messages by error code.
     refused: Counter[int] = field(default_factory=Counter)
+    #: Accepted messages by the last part of the path that they came to.
+    accepted_by_endpoint: Counter[str] = field(default_factory=Counter)
     #: Requests to the simulated API, media hosts included, control requests not.
     requests: int = 0
     #: POST /{phone_number_id}/messages among them.

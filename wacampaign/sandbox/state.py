@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wacampaign.sandbox.limits import MPS_OF_LEVEL
+from wacampaign.sandbox.marketing import ACCOUNT_FIELDS
 from wacampaign.sandbox.templates import Shape
 
 #: Fields of a number that the control API may set, with what Meta shows by default.
@@ -61,6 +62,8 @@ class Message:
     callback: str | None
     #: The `template` as it came.
     given: dict[str, Any]
+    #: It came to the marketing endpoint.
+    marketing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,16 @@ class Account:
         """Whether the token reaches the WABA."""
         return waba_id in self.tokens.get(token, ())
 
-    def put_waba(self, waba_id: str, token: str, name: str | None = None) -> None:
-        """Add a WABA, or give another token access to it."""
+    def put_waba(self, waba_id: str, token: str, name: str | None = None, **fields: Any) -> None:
+        """Add a WABA, give another token access to it, or set its `ACCOUNT_FIELDS`."""
+        if unknown := fields.keys() - ACCOUNT_FIELDS.keys():
+            raise ValueError(f"unknown fields of a WABA: {', '.join(sorted(unknown))}")
         if not waba_id or not token:
             raise ValueError("waba_id and token must not be empty")
-        waba = self.wabas.setdefault(waba_id, {"id": waba_id, "name": "Sandbox WABA"})
+        waba = self.wabas.setdefault(
+            waba_id, {"id": waba_id, "name": "Sandbox WABA"} | ACCOUNT_FIELDS
+        )
+        waba |= fields
         if name is not None:
             waba["name"] = name
         self.tokens.setdefault(token, set()).add(waba_id)

@@ -42,6 +42,29 @@ class Numbers(Capability):
         answer = await self._store.call("number_add", **entered)
         return answer["id"], bool(answer["added"])
 
+    async def set(
+        self,
+        number_id: str,
+        actor: str,
+        *,
+        marketing_endpoint: str | None = None,
+        product_policy: str | None = None,
+        onboarding: str | None = None,
+    ) -> bool:
+        """Sets what is not None; whether that changed what a person has set.
+
+        `product_policy`: empty for none. `onboarding`: what Meta says of the account.
+        """
+        answer = await self._store.call(
+            "number_set",
+            number_id=number_id,
+            marketing_endpoint=marketing_endpoint,
+            product_policy=product_policy,
+            onboarding=onboarding,
+            actor=actor,
+        )
+        return bool(answer["changed"])
+
 
 def _known(row: Mapping[str, Any]) -> KnownNumber:
     return read(

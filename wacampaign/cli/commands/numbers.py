@@ -1,9 +1,9 @@
-"""`number add`, `number list`: what campaigns are sent from."""
+"""`number add`, `number set`, `number list`: what campaigns are sent from."""
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from getpass import getpass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
@@ -15,6 +15,7 @@ from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.cells import solid
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import RATE_DEFAULT, KnownNumber
+from wacampaign.operations import number_settings
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.number_entry import (
     NumberEntry,
@@ -31,7 +32,10 @@ _RATE_MAX: Final = 1000
 #: Times a token is asked for before giving up.
 _TOKEN_ATTEMPTS: Final = 3
 
-app = typer.Typer(no_args_is_help=True, help="Sending numbers: add, list.")
+_Mode: TypeAlias = Literal["off", "on", "auto"]
+_Policy: TypeAlias = Literal["CLOUD_API_FALLBACK", "STRICT", "NONE"]
+
+app = typer.Typer(no_args_is_help=True, help="Sending numbers: add, set, list.")
 
 
 @app.command()
@@ -98,6 +102,72 @@ def add(
         show_next(f"wacampaign templates list --number {phone_number_id}")
 
 
+@app.command("set")
+def set_(
+    phone_number_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="PHONE_NUMBER_ID", help="Meta's id of it (or its digits).", show_default=False
+        ),
+    ],
+    marketing_endpoint: Annotated[
+        _Mode | None,
+        typer.Option(
+            "--marketing-endpoint",
+            help="Whether MARKETING templates go through Meta's /marketing_messages;"
+            " auto: when the account is onboarded.",
+            show_default=False,
+        ),
+    ] = None,
+    product_policy: Annotated[
+        _Policy | None,
+        typer.Option(
+            "--product-policy",
+            help="What Meta does there with what it cannot optimise: send it by Cloud API, or"
+            " refuse it (STRICT). NONE: say nothing of it.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+    store: StoreFlag = None,
+) -> None:
+    """Set through which endpoint a number's marketing templates go (by itself: /messages).
+
+    The endpoint is chosen by the template's category as it was synced last. Meta is asked whether
+    the account is onboarded; templates sync and number add ask again.
+
+    Example: wacampaign number set 200000000000001 --marketing-endpoint auto
+    """
+    if marketing_endpoint is None and product_policy is None:
+        raise Usage(
+            "there is nothing to set: give --marketing-endpoint or --product-policy",
+            f"wacampaign number set {phone_number_id} --marketing-endpoint auto",
+        )
+    policy = "" if product_policy == "NONE" else product_policy
+    settings = read_settings(env_file, store)
+    planned = with_store(
+        settings, number_settings.look, settings, phone_number_id, marketing_endpoint, policy
+    )
+    changed = False
+    if not planned.changes:
+        if not dry_run:
+            # What Meta says of the account is remembered, as by a sync.
+            with_store(settings, number_settings.carry_out, planned, actor())
+        if not as_json:
+            tell(f"nothing was changed: {planned.number.marketing.in_words}")
+    elif agreed(planned.plan, yes=yes, dry_run=dry_run, as_json=as_json):
+        changed = with_store(settings, number_settings.carry_out, planned, actor())
+        if not as_json:
+            tell(f"set: {planned.number.shown}, marketing endpoint {planned.becomes.in_words}")
+            show_next("wacampaign number list")
+    if as_json:
+        number = replace(planned.number, marketing=planned.becomes)
+        print_json({"changed": changed, "number": _as_json(number, False)})
+
+
 @app.command("list")
 def list_(
     show_numbers: ShowNumbers = False,
@@ -122,7 +192,10 @@ def list_(
         return
     fallback = "settings" if settings.access_token else "MISSING"
     print_table(
-        ("phone_number_id", "name", "number", "rate/s", "templates", "token", "active", "quality"),
+        (
+            *("phone_number_id", "name", "number", "rate/s", "templates", "token", "active"),
+            *("quality", "marketing"),
+        ),
         [
             (
                 number.phone_number_id,
@@ -133,6 +206,7 @@ def list_(
                 "database" if number.has_token else fallback,
                 "yes" if number.is_active else "no",
                 number.quality,
+                number.marketing.in_words,
             )
             for number in numbers
         ],
@@ -208,4 +282,5 @@ def _as_json(number: KnownNumber, show: bool) -> dict[str, Any]:
         "templates": number.templates,
         "token_in_database": number.has_token,
         "active": number.is_active,
+        "marketing_endpoint": asdict(number.marketing),
     }

@@ -61,9 +61,12 @@ class Attempts:
             return Verdict(Outcome.FAILED, text=text[:TEXT_LENGTH])
         except PayloadMismatch as mismatch:
             return mismatch.verdict
+        route = credentials.route
+        if route.opening:
+            body = route.opening + body[1:]
         try:
             answer = await self._sender.post(
-                number, credentials.token, body, partial(self._may_leave, row, claim)
+                number, credentials.token, body, partial(self._may_leave, row, claim), route.edge
             )
         except Withheld:
             raise

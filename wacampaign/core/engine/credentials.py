@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wacampaign.core.engine.ports import CampaignWork, Queue, SendingNumber
+from wacampaign.core.marketing import PLAIN_ROUTE, Route
 from wacampaign.core.outcomes import Scope
 from wacampaign.core.template.message import CompiledTemplate
 from wacampaign.core.template.shape import UnusableTemplate
@@ -27,6 +28,7 @@ class Credentials:
     phone_number_id: str
     token: str
     template: CompiledTemplate
+    route: Route = PLAIN_ROUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +133,5 @@ class CredentialsCache:
             )
         except UnusableTemplate as error:
             return Unusable(f"the template {name} cannot be used: {error}", Scope.TEMPLATE)
-        return Credentials(number.phone_number_id, token, compiled)
+        route = number.marketing.route(template.get("category"))
+        return Credentials(number.phone_number_id, token, compiled, route)

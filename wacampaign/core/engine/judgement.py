@@ -169,7 +169,10 @@ def hold_reason(verdict: Verdict, campaign: str, template: str, phone_number_id:
         return f"{verdict.text} ({where}): {doubt_step(verdict, campaign)}"
     if verdict.code is None:
         return f"{verdict.text} ({where})"
-    return f"{explain(verdict.code, campaign)} ({where})"
+    told = explain(verdict.code, campaign)
+    if phone_number_id is not None:
+        told = told.replace("PHONE_NUMBER_ID", phone_number_id)
+    return f"{told} ({where})"
 
 
 def judge_failure(kind: NoAnswer, reason: str = "") -> Verdict:

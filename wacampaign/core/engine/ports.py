@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from wacampaign.core.campaign.completion import CompletionVerdict
+from wacampaign.core.marketing import OFF, MarketingEndpoint
 from wacampaign.core.outcomes import Verdict
 
 
@@ -104,6 +105,7 @@ class SendingNumber:
     phone_number_id: str | None
     access_token: str | None = field(repr=False)
     templates: Mapping[tuple[str | None, str], Mapping[str, Any]]
+    marketing: MarketingEndpoint = OFF
 
 
 class Queue(Protocol):
@@ -165,9 +167,17 @@ class Sender(Protocol):
     """The one POST. Raises `NotSent` or `MaybeSent` when there is no answer."""
 
     async def post(
-        self, phone_number_id: str, token: str, body: bytes, may_leave: Callable[[], bool]
+        self,
+        phone_number_id: str,
+        token: str,
+        body: bytes,
+        may_leave: Callable[[], bool],
+        edge: str = "messages",
     ) -> HttpAnswer:
-        """`may_leave` is asked at the last instant; False: nothing leaves, `Withheld`."""
+        """`may_leave` is asked at the last instant; False: nothing leaves, `Withheld`.
+
+        `edge`: last part of the endpoint's path.
+        """
         ...
 
 

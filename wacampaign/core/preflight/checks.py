@@ -5,7 +5,7 @@
 - `phone_checks`: phones
 - `row_checks`: variables
 - `media_checks`: media
-- `sender_checks`: number, token, quality, throughput, messaging_limit, health
+- `sender_checks`: number, token, quality, throughput, messaging_limit, health, marketing_endpoint
 
 `test_send` and `test_status` come after them, when asked for: `operations/test_message.py`.
 """

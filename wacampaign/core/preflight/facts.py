@@ -137,6 +137,9 @@ class MetaFacts:
     number: Number | Unanswered
     #: By name: all languages of it (none: Meta has no such template).
     templates: Mapping[str, tuple[Template, ...] | Unanswered]
+    #: Meta's word on the account's onboarding to the marketing endpoint; None: none, or not asked
+    #: as nothing goes there.
+    onboarding: str | Unanswered | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""A sending number: token, status, quality, throughput, limit of its portfolio, health."""
+"""A sending number: token, status, quality, throughput, portfolio's limit, health, endpoint."""
 
 from collections.abc import Iterator
 from typing import Final
 
+from wacampaign.core.marketing import ONBOARDED
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.numbers import Health, KnownNumber, Number, tier_limit
 from wacampaign.core.preflight.facts import MetaFacts, Trouble, Unanswered
@@ -46,6 +47,8 @@ def sender_lines(facts: KnownNumber, meta: MetaFacts, people: int) -> Iterator[L
     yield _throughput(facts, answer)
     yield _limit(name, answer, people)
     yield _health(name, answer.health)
+    if facts.marketing.mode != "off":
+        yield _endpoint(facts, meta.onboarding)
 
 
 def _unanswered(facts: KnownNumber, why: Unanswered) -> Iterator[Line]:
@@ -120,6 +123,52 @@ def _limit(name: str, number: Number, people: int) -> Line:
             "raise the limit (WhatsApp Manager says how), or send in parts",
         )
     return ok("messaging_limit", f"{allowance}; this campaign has {people:,}")
+
+
+def _endpoint(facts: KnownNumber, told: str | Unanswered | None) -> Line:
+    """Only of numbers whose marketing templates may leave by another endpoint than /messages."""
+    marketing = facts.marketing
+    there = f"MARKETING templates of {facts.label} go through /marketing_messages"
+    policy = f", product_policy {marketing.product_policy}" if marketing.product_policy else ""
+    sync = f"wacampaign templates sync --number {facts.shown}"
+    off = f"wacampaign number set {facts.shown} --marketing-endpoint auto"
+    if isinstance(told, Unanswered):
+        return skipped(
+            "marketing_endpoint",
+            f"Meta did not say whether the account is onboarded: {told.text}",
+            sync,
+        )
+    word = told or "nothing"
+    if told == ONBOARDED:
+        if not marketing.is_used:
+            return warn(
+                "marketing_endpoint",
+                "the account is onboarded since the last sync, and not used yet",
+                sync,
+            )
+        return ok("marketing_endpoint", f"{there}: the account is onboarded{policy}")
+    if marketing.mode == "auto":
+        if marketing.is_used:
+            return warn(
+                "marketing_endpoint",
+                f"{there}, and the account is not onboarded any more ({word})",
+                sync,
+            )
+        return ok(
+            "marketing_endpoint",
+            f"the account is not onboarded ({word}): all goes through /messages",
+        )
+    if marketing.product_policy == "STRICT":
+        return fail(
+            "marketing_endpoint",
+            f"{there} with STRICT, and the account is not onboarded ({word}): Meta refuses them",
+            off,
+        )
+    return warn(
+        "marketing_endpoint",
+        f"{there}, and the account is not onboarded ({word}): Meta sends them by Cloud API",
+        off,
+    )
 
 
 def _health(name: str, health: Health | None) -> Line:

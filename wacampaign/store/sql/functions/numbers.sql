@@ -47,6 +47,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
         'waba_id', public.wacampaign_solid(n.waba_id),
         'verified_name', n.verified_name, 'quality_rating', n.quality_rating, 'tier', n.tier,
         'max_send_rate_per_sec', n.max_send_rate_per_sec,
+        'marketing', public.wacampaign_marketing(n.id),
         'rate', round(public.wacampaign_number_rate(n.id, n.phone_number_id, clock_timestamp()), 1),
         'is_active', n.is_active, 'has_token', coalesce(public.wacampaign_solid(n.access_token), '') <> '',
         'templates', (select count(*) from public.templates t
@@ -89,6 +90,7 @@ begin
         select coalesce(jsonb_agg(jsonb_build_object(
             'id', n.id, 'phone_number_id', nullif(public.wacampaign_solid(n.phone_number_id), ''),
             'waba_id', public.wacampaign_solid(n.waba_id),
+            'marketing', public.wacampaign_marketing(n.id),
             'access_token', nullif(public.wacampaign_solid(n.access_token), ''),
             'templates', (
                 select coalesce(jsonb_agg(jsonb_build_object(
