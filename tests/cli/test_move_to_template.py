@@ -109,6 +109,16 @@ def test_copied_moved_and_sent(
     assert copied.stdout.endswith(
         f"→ wacampaign fix-media {short} --template demo_video_2 --dry-run\n"
     )
+    # Another language of the copy is another template.
+    account.control.put_templates(
+        DEMO_WABA_ID,
+        {
+            "name": "demo_video_2",
+            "language": "de",
+            "components": [{"type": "BODY", "text": "Ein anderer Text"}],
+        },
+    )
+    assert wacampaign("templates", "sync").exit_code == 0
     before = payloads(sql)
     planned = wacampaign("fix-media", short, "--template", "demo_video_2", "--dry-run")
     assert planned.exit_code == 0, planned.output
@@ -124,6 +134,9 @@ def test_copied_moved_and_sent(
     assert rows_by(sql) == {("demo_video_2", "ready"): 12}
     assert payloads(sql) == before
     assert listed(sql) == ["demo_video", "demo_video_2"]
+    assert sql.execute(
+        "select language from wacampaign_campaign_templates where template_name = 'demo_video_2'"
+    ).fetchall() == [("en_US",)]
     again = wacampaign("fix-media", short, "--template", "demo_video_2", "--yes")
     assert again.exit_code == 0
     assert "nothing was changed: no row of market" in again.stdout
@@ -240,7 +253,8 @@ def test_what_does_not_fit_is_refused_by_name(
     code, text = said("--template", "slow")
     assert code == 6
     assert "Meta has slow in en_US as PAUSED" in text
-    sql.execute("update templates set language = 'de' where name = 'slow'")
+    for table in ("templates", "wacampaign_translations"):
+        sql.execute(f"update {table} set language = 'de' where name = 'slow'".encode())
     code, text = said("--template", "slow")
     assert code == 6
     assert "slow is known in de, but the rows are planned in en_US" in text

@@ -81,16 +81,16 @@ async def choose_template(
 async def _fitting(store: Store, sender: KnownNumber, lane: RepairLane, new: str) -> KnownTemplate:
     """NEW as the database knows it on this number: the worker sends by that."""
     sync = f"wacampaign templates sync --number {sender.shown}"
-    known = next(
-        (t for t in await Templates(store).of(sender.id) if t.name == new and t.is_active), None
-    )
-    if known is None:
+    there = [t for t in await Templates(store).of(sender.id) if t.name == new and t.is_active]
+    known = next((template for template in there if template.language == lane.language), None)
+    if not there:
         raise Refused(f"{sender.label} has no template {new!r} that is known here", sync)
     if lane.components is None:
         raise Refused(f"the template {lane.template} of the rows is not known here", sync)
-    if known.language != lane.language:
+    if known is None:
+        languages = ", ".join(template.language for template in there)
         raise Refused(
-            f"{new} is known in {known.language}, but the rows are planned in {lane.language}",
+            f"{new} is known in {languages}, but the rows are planned in {lane.language}",
             f"wacampaign templates copy {lane.template} NEW --language {lane.language} --wait",
         )
     if not same_shape(

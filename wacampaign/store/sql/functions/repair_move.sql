@@ -48,12 +48,34 @@ begin
 end
 $$;
 
--- The campaign's list of templates, which the backend shows, with the one that a repair moves rows
--- to. It is there before the first row is.
+-- The template that a repair moves rows to, in the campaign's list, which the backend shows, and written
+-- down in the language of the rows. Both are there before the first row is.
 create or replace function public.wacampaign_repair_list_template(p_repair_id uuid)
 returns void language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    v_lane record;
 begin
+    for v_lane in
+        select distinct p.campaign_id, p.whatsapp_number_id as number, p.language, r.template_to
+        from public.wacampaign_repairs r
+        cross join lateral public.wacampaign_planned_templates(array[r.campaign_id]) as p
+        join unnest(r.target_templates, r.target_numbers) as t (template, number)
+            on t.template = p.template_name and t.number = p.whatsapp_number_id
+        where r.id = p_repair_id and r.template_to is not null
+        order by 1, 2
+    loop
+        -- What a move that was undone has left may be old.
+        delete from public.wacampaign_campaign_templates c
+        where c.campaign_id = v_lane.campaign_id and c.whatsapp_number_id = v_lane.number
+          and c.template_name = v_lane.template_to
+          and not exists (select 1 from public.wacampaign_counts k
+                          where k.campaign_id = v_lane.campaign_id
+                            and k.whatsapp_number_id = v_lane.number
+                            and k.template_name = v_lane.template_to and k.n > 0);
+        perform public.wacampaign_plan_languages(
+            v_lane.campaign_id, v_lane.number, array[v_lane.template_to], array[v_lane.language]);
+    end loop;
     update public.campaigns c
     set template_names = coalesce(c.template_names, '{}') || r.template_to
     from public.wacampaign_repairs r
