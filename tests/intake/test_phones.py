@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wacampaign.core.bad_phone import BadPhone, TwoNumbers
-from wacampaign.core.numbering_plans import calling_code
+from wacampaign.core.numbering_plans import LENGTHS, PLANS, calling_code
 from wacampaign.core.phone_forms import looks_like_phone
 from wacampaign.core.phone_set import PhoneSet
 from wacampaign.core.phones import normalize_phone, phone_reader
@@ -140,6 +140,18 @@ def test_plain_digits_agree_with_the_library(digits: str) -> None:
     parsed = phonenumbers.parse("+" + digits, None)
     assert got == f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
     assert phonenumbers.is_possible_number(parsed)
+
+
+CODES = sorted(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+
+
+@given(st.sampled_from(CODES), st.from_regex(r"[0-9]{5,13}", fullmatch=True))
+def test_the_look_up_agrees_with_the_plan(code: str, rest: str) -> None:
+    digits = code + rest
+    plan = PLANS[digits[:3]]
+    assert plan is not None
+    if len(digits) in LENGTHS[digits[:5]]:
+        assert plan.fits(digits)
 
 
 @given(

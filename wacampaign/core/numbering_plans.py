@@ -92,20 +92,37 @@ class _PlansByStart(dict[str, NumberingPlan | None]):
 PLANS: Final[dict[str, NumberingPlan | None]] = _PlansByStart()
 
 
+#: What a trunk's pattern may begin with, where that can be told: 0, 0|180020, (183[12])|0, [08].
+_BEGINNINGS: Final = re.compile(
+    r"\(?(?:(\d)(?![?*])|\[(\d+)\](?![?*]))(?:\d|\[\d+\]|\(.*\)\??|\))*$"
+)
+
+
+@cache
+def _trunk_beginnings(code: str) -> str | None:
+    """The digits that a number's trunk may begin with; None where that cannot be told simply."""
+    trunk = plan_of_code(int(code)).trunk
+    begin = ""
+    for choice in trunk.pattern.split("|") if trunk else ():
+        match = _BEGINNINGS.match(choice)
+        if match is None:
+            return None
+        begin += match[1] or match[2]
+    return begin
+
+
 class _LengthsByStart(dict[str, frozenset[int]]):
     """Counts of digits of complete numbers, by their first five.
 
-    Empty where five digits do not decide, and where nothing begins so.
+    Empty where a trunk may follow the country code, and where no number begins so.
     """
 
     def __missing__(self, start: str) -> frozenset[int]:
         lengths = frozenset[int]()
         if len(start) == 5 and start.isascii() and start.isdigit():
             plan = PLANS[start[:3]]
-            trunk = plan.trunk.pattern if plan is not None and plan.trunk else "-"
-            # A plain trunk has one or two digits, so the code and it stand in the first five.
-            plain = trunk == "-" or (trunk.isdigit() and len(trunk) <= 2)
-            if plan is not None and plain and not start.startswith(trunk, len(plan.code)):
+            begin = _trunk_beginnings(plan.code) if plan is not None else None
+            if plan is not None and begin is not None and start[len(plan.code)] not in begin:
                 whole = {len(plan.code) + length for length in plan.lengths}
                 lengths = frozenset(n for n in whole if DIGITS_MIN <= n <= DIGITS_MAX)
             self[start] = lengths
