@@ -107,7 +107,18 @@ def test_who_got_it_from_another_campaign(
             " (select id from send_queue where campaign_id = %s order by id limit 20)",
             (earlier,),
         )
+        sql.execute(  # in Brazil's other spelling
+            "update send_queue set phone = '+55 11 98765-4321' where id in"
+            " (select id from send_queue where campaign_id = %s order by id limit 1)",
+            (earlier,),
+        )
         now = await add_campaign(store, number, 40, start=False)
+
+        sql.execute(
+            "update send_queue set phone = '551187654321' where id in"
+            " (select id from send_queue where campaign_id = %s order by id limit 1)",
+            (now,),
+        )
 
         async def repeats() -> list[Repeats]:
             return await PreflightFacts(store).repeats(now, 40)
