@@ -33,6 +33,7 @@ def test_add_needs_yes_then_adds_then_updates(wacampaign: Wacampaign, sql: SQL) 
     assert done.exit_code == 6
     assert "  1 number: none → 100/s" in done.stdout
     assert "  6 templates: at Meta → in the database" in done.stdout
+    assert "    template demo_copy_code:en_US\n" in done.stdout
     assert "NOTE: Meta takes at most 80 a second from it, not 100" in done.stdout
     assert sql.execute("select count(*) from whatsapp_numbers").fetchone() == (0,)
 

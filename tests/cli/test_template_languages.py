@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.campaigns import add_campaign, add_number, run_on
 from tests.cli.conftest import Wacampaign
 from wacampaign.core.template.languages import meant_languages
+from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.store import Store
 
 SQL = psycopg.Connection[Any]
@@ -228,6 +229,41 @@ def test_preflight_says_what_is_not_as_planned(
     assert "NOTE: the template single:en changed since this campaign was planned:" in done.stdout
     done = wacampaign("preflight", "market")
     assert "changed since this campaign was planned" not in done.stdout
+
+
+def test_what_meta_has_again_is_to_be_synced(
+    wacampaign: Wacampaign,
+    database: str,
+    number: str,
+    sandbox: SandboxProcess,
+    environment: dict[str, str],
+) -> None:
+    sandbox.control.put_number(NUMBER, waba_id="2000000001", token="test-token")
+    ours = page("en", name="single")
+    sandbox.control.put_templates("2000000001", ours)
+    environment["WHATSAPP_API_URL"] = sandbox.url
+
+    async def scenario(store: Store) -> str:
+        campaign = await add_campaign(store, number, 3, templates=("single",), name="market")
+        await put(store, number, page("en", name="single", status="PAUSED"))
+        return campaign
+
+    campaign = run_on(database, scenario)
+    told = " ".join(wacampaign("preflight", "market").stdout.split())
+    assert (
+        "warn template single is APPROVED at Meta, and was PAUSED when it was synced: workers go "
+        f"by that → wacampaign templates sync --number {NUMBER}"
+    ) in told
+    assert "warn holds template single is held: the template single (en) changed since" in told
+    done = wacampaign("templates", "sync", "--yes")
+    assert (
+        f"market ({campaign[:8]}), paused: single is as it was planned again: "
+        f"wacampaign resume {campaign[:8]}\n"
+    ) in done.stdout
+    done = wacampaign("resume", "market", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "NOTE" not in done.stdout
+    assert "holds lifted: 1" in done.stdout
 
 
 CODES = ["af", "de", "de_AT", "en", "en_GB", "en_US", "fil", "pt_BR", "pt_PT", "zh_CN", "zh_HK"]

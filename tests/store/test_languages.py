@@ -142,9 +142,14 @@ def test_what_changed_is_held_by_the_sync_and_told(
         assert {row.template for row in claimed.rows} == {"other"}
         ((_, reason, _),) = events(sql, campaign, "held")
         assert reason == hold.reason
-        # Again: the same hold.
+        # Again: the same hold, with what is known now.
         await put(store, number, page, other)
         assert len(await holds(store, campaign)) == 1
+        await put(store, number, translation("en", status="DISABLED"), other)
+        (hold,) = await holds(store, campaign)
+        assert "it is DISABLED" in (hold.reason or "")
+        (paused,) = (await Campaigns(store).stats([alone])).campaigns
+        assert "it is DISABLED" in (paused.pause_reason or "")
 
     run(open_test_store, scenario)
 

@@ -63,6 +63,7 @@ class NumberEntry:
                 steps.append(Change(taken_over, "template", "at Meta", "in the database"))
             if gone:
                 steps.append(Change(gone, "template", "active", "inactive, as Meta has it no more"))
+            notes += sync.told_uses
         if self.token is not None:
             notes.append("the token you typed is kept in the database, with the number")
         elif not (known and known.has_token):
@@ -71,7 +72,10 @@ class NumberEntry:
             title=f"{'update' if known else 'add'} the number {self.phone_number_id}",
             steps=tuple(steps),
             notes=tuple(notes),
-            samples=tuple(f"template {name}" for name in (*sync.new, *sync.changed))
+            samples=tuple(
+                f"template {template.label}"
+                for template in (*sync.new, *(one.now for one in sync.changed))
+            )
             if sync
             else (),
             next_command="wacampaign templates list",

@@ -55,7 +55,8 @@ def choose_templates(
     different columns.
     """
     # A name has no colon: Meta takes small letters, digits and underscores.
-    pairs = [(name, language) for name, _, language in (text.partition(":") for text in wanted)]
+    parts = (text.partition(":") for text in wanted)
+    pairs = [(name.strip(), language.strip()) for name, _, language in parts]
     _refuse_repeats(pairs)
     by_name: dict[str, list[KnownTemplate]] = defaultdict(list)
     for template in known:

@@ -91,14 +91,14 @@ def add(
         return
     number, added = with_store(settings, enter_number, entry, actor())
     if as_json:
-        templates = len(entry.sync.kept) if entry.sync else None
+        templates = len(entry.sync.read) if entry.sync else None
         print_json({"added": added, "number": _as_json(number, False), "synced": templates})
         return
     tell(f"{'added' if added else 'updated'}: {number.label}, {phone_number_id}")
     if entry.sync is None:
         show_next(f"wacampaign templates sync --number {phone_number_id}")
     else:
-        tell(f"templates: {len(entry.sync.kept):,} synced")
+        tell(f"templates: {len(entry.sync.read):,} synced")
         show_next(f"wacampaign templates list --number {phone_number_id}")
 
 

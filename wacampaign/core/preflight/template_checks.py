@@ -111,6 +111,13 @@ def _at_meta(
             f"{name} is APPROVED, and its quality is RED: Meta may pause it during the campaign",
             "send a part first, or use another template",
         )
+    elif {"status", "language"} & set(known.changed):
+        yield warn(
+            "template",
+            f"{name} is APPROVED at Meta, and was {known.state} when it was synced: workers go by "
+            "that",
+            sync,
+        )
     else:
         yield ok("template", f"{name} is APPROVED")
     yield ok("language", f"{name} in {known.language}")

@@ -139,6 +139,12 @@ returns table (
     reason text)
 language sql stable
 set search_path = public, extensions, pg_temp as $$
+    -- Read once: thousands of templates, and hundreds of campaigns that ask for one each.
+    with page as materialized (
+        select g.* from jsonb_to_recordset(p_pages) as g (
+            id text, name text, category text, language text, status text, components jsonb,
+            parameter_format text, rejected_reason text)
+    )
     select p.campaign_id, p.whatsapp_number_id, p.template_name, p.language,
            case when n.is_known then n.status else p.status end,
            case when n.is_known then n.category else p.category end,
@@ -175,9 +181,7 @@ set search_path = public, extensions, pg_temp as $$
         union all
         (select true, g.status, g.category, g.components, g.parameter_format, g.id, g.rejected_reason,
                 null::timestamptz, true, null::bool
-         from jsonb_to_recordset(p_pages) as g (
-             id text, name text, category text, language text, status text, components jsonb,
-             parameter_format text, rejected_reason text)
+         from page g
          where p.whatsapp_number_id = p_number_id
            and g.name = p.template_name and g.language = p.language
          union all

@@ -31,7 +31,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
     where u.number = p_number_id
 $$;
 
--- Holds what changed under those of these campaigns that run; a hold that stands gets today's reason.
+-- Holds what changed under those of these campaigns that run; a hold that stands, and a pause for it, get
+-- today's reason.
 create or replace function public.wacampaign_hold_changed(p_campaign_ids uuid[])
 returns void language plpgsql
 set search_path = public, extensions, pg_temp as $$
@@ -39,18 +40,25 @@ declare
     v_one record;
 begin
     for v_one in
-        select u.campaign, u.number, u.template, u.reason
+        select u.campaign, u.number, u.template, u.reason, k.status, h.id as hold, h.reason as was
         from public.wacampaign_templates_in_use(p_campaign_ids) as u
-        join public.campaigns k on k.id = u.campaign and k.status = 'running'
-        where u.reason is not null
+        join public.campaigns k on k.id = u.campaign
+        left join public.wacampaign_holds h
+            on h.lifted_at is null and h.scope = 'changed' and h.campaign_id = u.campaign
+            and h.whatsapp_number_id = u.number and h.template_name = u.template
+        where u.reason is not null and (k.status = 'running' or h.id is not null)
         order by u.campaign, u.number, u.template
     loop
-        update public.wacampaign_holds
-        set reason = v_one.reason
-        where lifted_at is null and scope = 'changed' and campaign_id = v_one.campaign
-          and whatsapp_number_id = v_one.number and template_name = v_one.template;
-        perform public.wacampaign_hold(
-            'changed', v_one.campaign, v_one.number, v_one.template, null, v_one.reason, null, null);
+        if v_one.was <> v_one.reason then
+            update public.campaigns set pause_reason = v_one.reason
+            where id = v_one.campaign and status = 'paused' and pause_reason = v_one.was;
+            update public.wacampaign_holds set reason = v_one.reason where id = v_one.hold;
+        end if;
+        if v_one.status = 'running' then
+            perform public.wacampaign_hold(
+                'changed', v_one.campaign, v_one.number, v_one.template, null, v_one.reason, null,
+                null);
+        end if;
     end loop;
 end
 $$;
