@@ -229,3 +229,27 @@ def test_messages_as_they_will_be_seen(wacampaign: Wacampaign) -> None:
     done = wacampaign("preflight", "list", "--show", "9", "--json")
     assert len(json.loads(done.stdout)["messages"]) == 2
     assert "447700900124" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (" \u200b ", "the name in --name is empty"),
+        ("a\x1b[2Jb", "the name in --name has a line break or a control character"),
+        ("two\nlines", "the name in --name has a line break or a control character"),
+        ("x" * 300, "the name in --name has 300 characters, at most 100 are possible"),
+    ],
+)
+def test_a_name_that_is_none(wacampaign: Wacampaign, name: str, message: str) -> None:
+    done = wacampaign(*command(SWAPPED, "visit", "--yes", "--name", name))
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_a_file_name_becomes_a_name(wacampaign: Wacampaign, sql: SQL) -> None:
+    args = command(SWAPPED, "visit", "--yes")
+    odd = "May\x1b[2J\n \u202esale" + "x" * 200 + ".csv"
+    Path("list.csv").rename(odd)
+    assert wacampaign(*["create", "--csv", odd, *args[3:]]).exit_code == 0
+    (name,) = sql.execute("select name from campaigns").fetchone() or ("",)
+    assert name == ("May [2J sale" + "x" * 200)[:100]

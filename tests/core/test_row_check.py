@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wacampaign.core.template.message import CompiledTemplate
 from wacampaign.core.template.row_check import RowCheck
 from wacampaign.core.template.shape import shape_of
 from wacampaign.core.template.unmeant import Unmeant, unmeant
@@ -145,6 +146,18 @@ def test_endings_of_urls(value: str, ending: str | None) -> None:
             ending_of(value, "https://example.com/t/")
     else:
         assert ending_of(value, "https://example.com/t/") == ending
+
+
+def test_a_parameter_of_an_address_may_be_one() -> None:
+    shop = "https://shop.example/a b"
+    assert ending_of(shop, "https://r.example/?to=") == "https://shop.example/a%20b"
+
+
+def test_endings_of_rows_that_others_wrote_are_encoded_when_they_are_sent() -> None:
+    template = CompiledTemplate("t", "en", FULL)
+    values = [*GOOD[:3], "?utm=a b&x=%C3%BC", GOOD[4]]
+    payload = {f"var{n}": value for n, value in enumerate(values, start=1)}
+    assert '"text":"?utm=a%20b&x=%C3%BC"' in template.body("447700900123", payload).decode()
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

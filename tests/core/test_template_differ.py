@@ -181,3 +181,30 @@ def test_texts_say_what_and_where_and_show_no_phone() -> None:
     [line] = differ(row("call +44 7700 900123\nnow", "20"), TEXT, None)
     assert line.where == "body {{1}}"
     assert "900123" not in line.found
+
+
+@pytest.mark.parametrize(
+    ("ending", "whole"),
+    [
+        ("A3", False),
+        ("?utm=a b", False),  # encoded when it is sent
+        ("example.com/t/A3", True),
+        ("https://example.com/t/A3", True),
+        ("www.example.org/x", True),
+    ],
+)
+def test_a_whole_address_where_an_ending_goes(ending: str, whole: bool) -> None:
+    button = {"type": "URL", "text": "Buy", "url": "https://example.com/t/{{1}}"}
+    components = [{"type": "BODY", "text": "Hi"}, {"type": "BUTTONS", "buttons": [button]}]
+    codes = [one.code for one in differ({"var1": ending}, components, None)]
+    assert codes == (["url_where_suffix"] if whole else [])
+
+
+def test_texts_are_measured_with_their_values_in() -> None:
+    components = [
+        {"type": "HEADER", "format": "TEXT", "text": "Sale for {{1}}"},
+        {"type": "BODY", "text": "Hello {{1}}, once more {{1}}"},
+    ]
+    payload = {"var1": "x" * 52, "var2": "y" * 510}
+    found = [(one.code, one.where) for one in differ(payload, components, None)]
+    assert found == [("too_long", "header"), ("too_long", "body")]

@@ -170,6 +170,8 @@ def test_values_that_nobody_meant_are_kept_apart(
         "var1: var2: var3:": {"var1": "Nan", "var2": "5 %", "var3": "?a=%day%"},
         "var1:p var2:x var3:": {"var1": " #N/A ", "var2": "Tom &amp; Jo", "var3": "A\\nB"},
         "var1:x var2:p var3:p": {"var1": "one\\ntwo", "var2": "{{name}}", "var3": "undefined"},
+        "var1: var2: var3:h": {"var1": "a", "var2": "b", "var3": "Example.com/A3"},
+        "var1: var2: var3:uh": {"var1": "a", "var2": "b", "var3": "https://example.org"},
         "var1:l var2: var3: !body": {"var1": "x" * 1020, "var2": "a", "var3": "b"},
     }
 

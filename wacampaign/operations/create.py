@@ -207,7 +207,9 @@ def shown_messages(draft: Draft, show: int) -> Iterator[ShownMessage]:
     for nth, contact in enumerate(islice(contacts(surveyed), show)):
         template = templates[nth % len(templates)]
         payload = surveyed.reading.of(nth).payload(contact.variables)
-        where = f"line {contact.line:,}" + (f", {template.name}" if len(templates) > 1 else "")
+        where = surveyed.layout.place(contact.line)
+        if len(templates) > 1:
+            where += f", {template.name}"
         seen = preview(template.components, template.parameter_format, payload)
         yield ShownMessage(mask_phone(contact.phone), where, seen)
 

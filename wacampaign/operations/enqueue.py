@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
+from wacampaign.core.campaign.name import name_of_file
 from wacampaign.core.plan import Progress
 from wacampaign.core.words import counted
 from wacampaign.intake.contacts import Survey, contacts
@@ -149,7 +150,7 @@ def new_campaign(
     campaign_id = next(one for one in iter(uuid4, None) if not one.hex[:8].isdecimal())
     return NewCampaign(
         campaign_id,
-        name or surveyed.path.stem,
+        name or name_of_file(surveyed.path.stem),
         number_id,
         tuple(templates),
         tuple(templates.values()),

@@ -4,9 +4,8 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -24,25 +23,25 @@ from wacampaign.cli.options import (
 )
 from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.screens.creation import creation_json
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.cli.template_language import in_one_language
+from wacampaign.core.campaign.name import checked_name, name_of_file
 from wacampaign.core.cells import cell
 from wacampaign.core.columns.mapping import Pair, UnknownName, read_map
 from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
 from wacampaign.core.words import counted
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.create import (
-    Draft,
     create_plan,
     draft,
     look,
     look_for_repeats,
     not_started,
-    shown_messages,
     start_created,
 )
-from wacampaign.operations.create_columns import Wishes, columns_json
+from wacampaign.operations.create_columns import Wishes
 from wacampaign.operations.enqueue import Filling, NewCampaign, unfinished
 from wacampaign.operations.piped_list import regular_file, shown_path
 from wacampaign.problems import Problem, Usage
@@ -79,7 +78,12 @@ def create(
     ],
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="NAME", help="By itself the file's.", show_default=False),
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="By itself the file's; at most 100 characters.",
+            show_default=False,
+        ),
     ] = None,
     start: Annotated[
         bool, typer.Option("--start", help="Start it as soon as all contacts are in.")
@@ -196,7 +200,7 @@ def create(
             constants.append(f"{var}={text}")
     wishes = _wishes(columns or (), constants, allowed)
     shown = shown_path(csv)
-    named, again = name or shown.stem, again or dry_run
+    named, again = _name(name, shown), again or dry_run
     with regular_file(csv, sys.stdin.buffer) as path:
         source = in_one_language(
             lambda wanted: with_store(settings, look, number, wanted, named, again=again),
@@ -207,7 +211,7 @@ def create(
             made = draft(
                 source,
                 path,
-                name,
+                named,
                 encoding=encoding,
                 sheet=sheet,
                 rejected_beside=shown,
@@ -227,7 +231,7 @@ def create(
                 live_workers = _start(settings, campaign, wishes.allowed, unchecked=skip_preflight)
         if as_json:
             status = ("running" if start else "paused") if goes_on else None
-            print_json(_as_json(made, status, show))
+            print_json(creation_json(made, status, show))
         elif goes_on:
             short_id = str(campaign.id)[:8]
             contacts = counted(campaign.surveyed.accepted, "contact")
@@ -240,6 +244,15 @@ def create(
                 show_next("wacampaign run-worker")
             else:
                 show_next(f"wacampaign start {short_id}")
+
+
+def _name(given: str | None, file: Path) -> str:
+    if given is None:
+        return name_of_file(file.stem)
+    try:
+        return checked_name(given)
+    except ValueError as why:
+        raise Usage(f"the name in --name {why}", "give another --name, or leave it out") from None
 
 
 def _wishes(
@@ -308,27 +321,3 @@ def _start(
         return with_store(settings, start_created, campaign, unchecked=unchecked)
     except Problem as problem:
         raise not_started(problem, campaign) from None
-
-
-def _as_json(made: Draft, status: str | None, show: int) -> dict[str, Any]:
-    campaign = made.campaign
-    surveyed, seconds = campaign.surveyed, made.estimated_seconds
-    return {
-        "created": status is not None,
-        "campaign": {
-            "id": None if status is None else str(campaign.id),
-            "name": campaign.name,
-            "status": status,
-        },
-        "phone_number_id": made.source.number.phone_number_id,
-        "templates": campaign.shares,
-        "languages": dict(zip(campaign.templates, campaign.languages, strict=True)),
-        "columns": columns_json(surveyed, campaign.templates),
-        "messages": [asdict(message) for message in shown_messages(made, show)],
-        "accepted": surveyed.accepted,
-        "rejected": surveyed.rejected,
-        "repeats": surveyed.repeats,
-        "rejected_file": str(surveyed.rejected_file) if surveyed.rejected_file else None,
-        "calling_codes": dict(surveyed.calling_codes),
-        "estimated_seconds": None if seconds is None else round(seconds),
-    }

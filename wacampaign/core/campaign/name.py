@@ -1,8 +1,34 @@
 """How a campaign is called: by what a person types, and in sentences."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from wacampaign.core.cells import UNSEEN, cell
+from wacampaign.core.shown_text import one_line
 from wacampaign.core.words import short_id
+
+#: Characters of a new campaign's name: it stands in tables, logs and notifications.
+NAME_LENGTH: Final = 100
+#: What a campaign is called whose file has no name that can be one.
+_NAMELESS: Final = "campaign"
+
+
+def checked_name(given: str) -> str:
+    """A name that a person gave, without blanks around it. Raises `ValueError`, whose text goes
+    after "the name"."""
+    name = cell(given).strip(UNSEEN)
+    if not name:
+        raise ValueError("is empty")
+    if one_line(name) != name:
+        raise ValueError("has a line break or a control character")
+    if len(name) > NAME_LENGTH:
+        raise ValueError(f"has {len(name):,} characters, at most {NAME_LENGTH} are possible")
+    return name
+
+
+def name_of_file(stem: str) -> str:
+    """A name made of a file's, without what a name cannot have."""
+    return cell(" ".join(one_line(stem).replace("\ufffd", " ").split())[:NAME_LENGTH]) or _NAMELESS
 
 
 class Named:

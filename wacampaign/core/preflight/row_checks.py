@@ -10,10 +10,11 @@ from wacampaign.core.preflight.facts import LaneSurvey, Readiness
 from wacampaign.core.preflight.model import Check, Line, fail, ok, warn
 from wacampaign.core.template.differ import differ
 from wacampaign.core.template.difference import shown
-from wacampaign.core.template.filled import filled_texts
+from wacampaign.core.template.filled import addresses_before, filled_texts
 from wacampaign.core.template.kinds import BODY_LENGTH, PROSE
 from wacampaign.core.template.shape import shape_of
 from wacampaign.core.template.unmeant import Unmeant, pattern_of, unmeant
+from wacampaign.core.template.url_ending import hosts_pattern
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.core.words import rows
 
@@ -37,10 +38,10 @@ class RowRules:
     body_times: tuple[int, ...]
     #: Characters all of the body may have together.
     body_room: int
-    #: Expressions that find values nobody meant to send, by the mark that the database gives them:
-    #: of texts that people read, and of addresses, codes and ids.
-    prose_signs: tuple[str, ...] = tuple(pattern_of(kind, prose=True) for kind in Unmeant)
-    other_signs: tuple[str, ...] = tuple(pattern_of(kind, prose=False) for kind in Unmeant)
+    #: Expressions that find values nobody meant to send, one for each kind: in texts that people
+    #: read, and in addresses, codes and ids; there also what begins like a whole address.
+    prose_signs: tuple[str, ...]
+    other_signs: tuple[str, ...]
 
     @property
     def takes_media(self) -> bool:
@@ -54,7 +55,8 @@ def rules_of(components: Sequence[Mapping[str, Any]], parameter_format: str | No
     limits = [slot.limit for slot in slots]
     times = [0] * len(slots)
     room = BODY_LENGTH
-    for text in filled_texts(components, shape):
+    texts = filled_texts(components, shape)
+    for text in texts:
         required = [at for at in text.slots if at < len(slots)]
         for at in required:
             limits[at] = min(limits[at], text.room // text.slots.count(at))
@@ -62,8 +64,15 @@ def rules_of(components: Sequence[Mapping[str, Any]], parameter_format: str | No
             room = text.room
             for at in required:
                 times[at] += 1
-    roles = tuple(slot.role for slot in slots)
-    return RowRules(roles, tuple(limits), tuple(times), room)
+    hosts = hosts_pattern(addresses_before(texts).values())
+    return RowRules(
+        roles=tuple(slot.role for slot in slots),
+        limits=tuple(limits),
+        body_times=tuple(times),
+        body_room=room,
+        prose_signs=tuple(pattern_of(kind, prose=True) for kind in Unmeant),
+        other_signs=(*(pattern_of(kind, prose=False) for kind in Unmeant), hosts),
+    )
 
 
 @dataclass(slots=True)

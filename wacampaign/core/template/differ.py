@@ -17,7 +17,7 @@ from wacampaign.core.template.difference import (
     shown,
     value_differences,
 )
-from wacampaign.core.template.filled import filled_texts
+from wacampaign.core.template.filled import addresses_before, filled_texts
 from wacampaign.core.template.header_kinds import kind_taking
 from wacampaign.core.template.more_cards import MoreCards
 from wacampaign.core.template.sent_differ import sent_differences, sent_language, sent_template
@@ -116,6 +116,8 @@ def _row(
         yield from _count(values, last, slots, header_told=shift is not None)
     if shift is not None:
         return  # each value stands in a wrong place: what it holds there says nothing
+    filled = filled_texts(components, shape)
+    addresses = addresses_before(filled)
     texts: dict[int, str] = {}
     for at, (slot, value) in enumerate(zip(slots, values, strict=False)):
         if value is None:
@@ -128,18 +130,18 @@ def _row(
             if difference is not None:
                 yield difference
             continue
-        yield from value_differences(slot, value)
+        yield from value_differences(slot, value, addresses.get(at))
     for at, slot in enumerate(shape.optional(), start=len(slots)):
         value = payload.get(slot.key or "")
         if not is_blank(value):
             texts[at] = as_text(value) or ""
-            yield from value_differences(slot, value)
+            yield from value_differences(slot, value, addresses.get(at))
     every = (*slots, *shape.optional())
     given = [payload.get(slot.key or f"var{n}") for n, slot in enumerate(every, start=1)]
     fault = MoreCards(shape, every).fault(["" if is_blank(value) else "x" for value in given])
     if fault is not None:
         yield Difference("too_few", "carousel", fault, "whole cards, without a gap", "")
-    yield from length_differences(filled_texts(components, shape), texts)
+    yield from length_differences(filled, texts)
 
 
 def _names(payload: Mapping[str, Any], keys: Sequence[str], shape: Shape) -> Difference | None:

@@ -10,6 +10,7 @@ from wacampaign.core.template.filled import FilledText
 from wacampaign.core.template.kinds import SLOT_KINDS
 from wacampaign.core.template.parameters import WRITERS
 from wacampaign.core.template.slots import Slot
+from wacampaign.core.template.url_ending import WholeAddress, encoded, ending_of
 from wacampaign.core.template.values import (
     as_text,
     faults_of_value,
@@ -73,8 +74,13 @@ def media_difference(slot: Slot, value: str, form: str) -> Difference | None:
     return None
 
 
-def value_differences(slot: Slot, value: object) -> Iterator[Difference]:
-    """What is wrong with the characters of a text, a coupon code or a URL's ending."""
+def value_differences(
+    slot: Slot, value: object, address: str | None = None
+) -> Iterator[Difference]:
+    """What is wrong with the characters of a text, a coupon code or a URL's ending.
+
+    `address`: what stands before the ending in the template, where that is known.
+    """
     where = slot.label
     text = as_text(value)
     if text is None:
@@ -101,7 +107,7 @@ def value_differences(slot: Slot, value: object) -> Iterator[Difference]:
         except ValueError as why:
             expected = SLOT_KINDS[slot.role].expects
             yield Difference("malformed", where, f"{where} {why}", expected, shown(text))
-    if is_suffix and is_url(text):
+    if is_suffix and _is_whole_url(cell(text), address):
         yield Difference(
             "url_where_suffix",
             where,
@@ -109,6 +115,15 @@ def value_differences(slot: Slot, value: object) -> Iterator[Difference]:
             "the ending only",
             shown(text),
         )
+
+
+def _is_whole_url(ending: str, address: str | None) -> bool:
+    if address is None:
+        return is_url(ending)
+    try:
+        return ending_of(ending, address) != encoded(ending)
+    except WholeAddress:
+        return True
 
 
 def length_differences(

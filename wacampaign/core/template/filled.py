@@ -73,6 +73,16 @@ def _texts(components: Sequence[Mapping[str, Any]], shape: Shape) -> Iterator[Fi
         yield from _of_one(parts_by_type(raw.get("components")), card, at, n, CARD_BODY_LENGTH)
 
 
+def addresses_before(texts: Sequence[FilledText]) -> dict[int, str]:
+    """What stands before the ending of each button's URL, by the position of its value. Endings
+    that do not stand last are left out."""
+    return {
+        text.slots[0]: str(text.pieces[0]) if len(text.pieces) > 1 else ""
+        for text in texts
+        if text.part == "button" and len(text.slots) == 1 and text.pieces[-1] == text.slots[0]
+    }
+
+
 def parts_by_type(components: Any) -> dict[str, Mapping[str, Any]]:
     """Components by their type in capitals, the first of each."""
     found: dict[str, Mapping[str, Any]] = {}

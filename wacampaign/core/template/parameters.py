@@ -19,6 +19,7 @@ from wacampaign.core.template.kinds import (
     SLOT_KINDS,
 )
 from wacampaign.core.template.slots import Button, Card, Shape, Slot
+from wacampaign.core.template.url_ending import encoded
 from wacampaign.core.template.values import is_link
 
 #: What stands for a slot's value in the form, or None where a row leaves it out.
@@ -140,6 +141,10 @@ def _degrees(most: int) -> Callable[[str], str]:
     return write
 
 
+def _ending(value: str) -> str:
+    return encode_string(encoded(cell(value)))
+
+
 def _milliseconds(value: str) -> str:
     value = cell(value)
     if not _MILLISECONDS.fullmatch(value):
@@ -193,6 +198,7 @@ def _object(value: str) -> str:
 #: How a value is written, by its slot's role, where it is no plain text. Each raises `ValueError`,
 #: whose text goes after the value's name.
 WRITERS: Final[Mapping[str, Callable[[str], str]]] = {
+    "suffix": _ending,
     "media": _medium,
     "latitude": _degrees(LATITUDE_MAX),
     "longitude": _degrees(LONGITUDE_MAX),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from wacampaign.core.masking import mask_secrets
-from wacampaign.core.template.filled import FilledText, filled_texts
+from wacampaign.core.template.filled import FilledText, addresses_before, filled_texts
 from wacampaign.core.template.kinds import PROSE
 from wacampaign.core.template.moments import milliseconds_of
 from wacampaign.core.template.more_cards import MoreCards
@@ -94,20 +94,14 @@ class RowCheck:
             if (form := _FORMS.get(slot.role)) is not None
         )
         #: Values that are not sent as they stand, by position.
+        before = addresses_before(self._texts)
         self._endings = tuple(
-            (at, self._address(at)) for at, slot in enumerate(self._slots) if slot.role == "suffix"
+            (at, before.get(at, "")) for at, slot in enumerate(self._slots) if slot.role == "suffix"
         )
 
         self._ends = tuple(at for at, slot in enumerate(self._slots) if slot.role == "expires")
         self._now = now or datetime.now().astimezone()
         self._more_cards = MoreCards(shape, self._slots)
-
-    def _address(self, at: int) -> str:
-        """What stands before the ending of a button's URL."""
-        for text in self._texts:
-            if text.part == "button" and text.slots == (at,) and text.pieces[-1] == at:
-                return str(text.pieces[0]) if len(text.pieces) > 1 else ""
-        return ""
 
     def turned(self, values: list[str]) -> list[str]:
         """The values as they are sent: endings of URLs encoded, and cut out of whole addresses; the
@@ -218,7 +212,7 @@ def _why_not_written(role: str, value: str) -> str | None:
 
 #: Whether a value has the form that its place takes, by role.
 _FORMS: Final[Mapping[str, Callable[[str], object]]] = {
-    **{role: _written(role) for role in WRITERS},
+    **{role: _written(role) for role in WRITERS if role != "suffix"},
     "media": _is_medium,
     "coupon": _CODE.fullmatch,
 }

@@ -5,6 +5,7 @@ does not open, and a whole address in it a link to nowhere. Source of the charac
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -36,12 +37,14 @@ def ending_of(value: str, address: str) -> str:
     """The ending that `value` brings for a button whose address before it is `address`.
 
     A whole address that begins with the template's gives what is behind it. Raises `WholeAddress`
-    for any other, and when nothing is left.
+    for any other, and when nothing is left. Behind a `?` an address may be a parameter's value.
     """
     before = _SCHEME.sub("", address)
     given = _SCHEME.sub("", value)
     host = before.partition("/")[0].lower()
     if given == value and not _names_host(value, host):
+        return encoded(value)
+    if "?" in before and not _begins(given, before, host):
         return encoded(value)
     if "/" not in before or not _begins(given, before, host):
         own = f"; the template's own address, {address}, goes before it" if address else ""
@@ -50,6 +53,14 @@ def ending_of(value: str, address: str) -> str:
     if not ending:
         raise WholeAddress("is the template's own address, without an ending")
     return encoded(ending)
+
+
+def hosts_pattern(addresses: Iterable[str]) -> str:
+    """An expression, PostgreSQL's and Python's, for what `ending_of` may take for a whole address
+    behind one of these."""
+    hosts = (_SCHEME.sub("", address).partition("/")[0] for address in addresses)
+    own = "".join(f"|{re.escape(host)}" for host in dict.fromkeys(hosts) if host)
+    return rf"(?i)^(?:https?://|www\.{own})"
 
 
 def _names_host(value: str, host: str) -> bool:

@@ -10,11 +10,12 @@ drop function if exists public.wacampaign_readiness_rows(uuid, uuid, text, text,
 -- p_roles says what var1, var2, … fill (media, header, body, suffix, coupon, …), p_limits how many
 -- characters each may have, p_body_times how often each stands in the body, p_body_room how many
 -- characters all of the body may have together. p_prose_signs and p_other_signs are expressions that
--- find values nobody meant to send: placeholders and markup, in texts that people read and in others.
+-- find values nobody meant to send, placeholders and markup, in texts that people read and in others;
+-- the third of the others finds whole addresses where an ending goes.
 --
 -- A signature holds each variable with its marks: e empty, z nothing visible, n line break, t tab,
 -- s five spaces, l too long, u URL, m and d digits (12 and more, fewer), c no coupon code, # number,
--- p placeholder, x markup, N null, b boolean, o neither; and `!body` (too long). The phones:
+-- p placeholder, x markup, h whole address, N null, b boolean, o neither; and `!body` (too long). The phones:
 -- `wacampaign_readiness_phones`.
 create or replace function public.wacampaign_readiness_rows(
     p_campaign_id uuid, p_number_id uuid, p_template text, p_part text, p_after_at text,
@@ -97,6 +98,8 @@ begin
                                           then 'c' else '' end
                                   || case when v.bare ~ v.signs[1] then 'p' else '' end
                                   || case when v.bare ~ v.signs[2] then 'x' else '' end
+                                  || case when p_roles[v.i] = 'suffix' and v.bare ~ v.signs[3]
+                                          then 'h' else '' end
                                   end, ' '), '')
                               || case when sum(length(v.text) * p_body_times[v.i]) > p_body_room then ' !body' else '' end
                        from (
