@@ -15,7 +15,12 @@ import pytest
 from tests.cli.conftest import Wacampaign
 from tests.servers import SECRET_KEY
 from wacampaign.core.marketing import PLAIN_ROUTE, MarketingEndpoint
-from wacampaign.sandbox.demo import DEMO_PHONE_NUMBER_ID, DEMO_TOKEN, DEMO_WABA_ID
+from wacampaign.sandbox.demo import (
+    DEMO_MEDIA_ID,
+    DEMO_PHONE_NUMBER_ID,
+    DEMO_TOKEN,
+    DEMO_WABA_ID,
+)
 from wacampaign.sandbox.process import SandboxProcess
 
 SQL = psycopg.Connection[Any]
@@ -139,6 +144,43 @@ def test_preflight_says_what_comes_of_it(
     assert "134102" in reason
     assert f"wacampaign number set {DEMO_PHONE_NUMBER_ID} --marketing-endpoint off" in reason
     assert sql.execute("select status from send_queue").fetchall() == [("ready",)]
+
+
+def test_a_gif_goes_there_alone(
+    account: SandboxProcess, wacampaign: Wacampaign, environment: dict[str, str]
+) -> None:
+    account.control.put_templates(
+        DEMO_WABA_ID,
+        {
+            "name": "wave",
+            "language": "en_US",
+            "components": [{"type": "HEADER", "format": "GIF"}, {"type": "BODY", "text": "Hello"}],
+        },
+    )
+    onboard(account)
+    assert wacampaign("templates", "sync", "--yes").exit_code == 0
+    Path("people.csv").write_text(f"phone,gif\n+447700900001,{DEMO_MEDIA_ID}\n")
+    create = (
+        *("create", "--csv", "people.csv", "--number", DEMO_PHONE_NUMBER_ID),
+        *("--template", "wave", "--name", "wave", "--yes"),
+    )
+    done = wacampaign(*create)
+    assert done.exit_code == 6
+    assert "its header is a GIF, which Meta takes at the marketing endpoint alone" in done.stderr
+    assert f"number set {DEMO_PHONE_NUMBER_ID} --marketing-endpoint on" in done.stderr
+    assert wacampaign(*SET, "--marketing-endpoint", "auto", "--yes").exit_code == 0
+    done = wacampaign(*create)
+    assert done.exit_code == 0, done.output
+
+    # Switched off under a campaign: the worker holds it, and says how it goes on.
+    assert wacampaign(*SET, "--marketing-endpoint", "off", "--yes").exit_code == 0
+    started = wacampaign("start", "wave", "--yes")
+    assert started.exit_code == 3
+    assert "cannot be sent from Sandbox: its header is a GIF" in started.stdout
+    assert wacampaign(*SET, "--marketing-endpoint", "on", "--yes").exit_code == 0
+    assert wacampaign("start", "wave", "--yes", "--skip-preflight").exit_code == 0
+    send(environment)
+    assert account.control.totals()["accepted_by_endpoint"] == {"marketing_messages": 1}
 
 
 def test_usage(account: SandboxProcess, wacampaign: Wacampaign) -> None:

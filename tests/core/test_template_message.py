@@ -412,7 +412,7 @@ def test_a_mismatch_fails_its_row_and_several_hold_the_template() -> None:
 @pytest.mark.parametrize(
     ("components", "word"),
     [
-        ([header("GIF")], "GIF"),
+        ([header("HOLOGRAM")], "HOLOGRAM"),
         ([body(0), {"type": "CAROUSEL", "cards": []}], "CAROUSEL"),
         ([body(0), {"type": "LIMITED_TIME_OFFER"}], "LIMITED_TIME_OFFER"),
         (

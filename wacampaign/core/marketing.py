@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from wacampaign.core.template.header_kinds import MARKETING_ONLY
+
 Mode = Literal["off", "on", "auto"]
 #: What `product_policy` may be; left out, Meta takes the first.
 POLICIES: Final = ("CLOUD_API_FALLBACK", "STRICT")
@@ -54,6 +56,15 @@ class MarketingEndpoint:
         if self.product_policy is not None:
             opening = b'{"product_policy":%b,' % json.dumps(self.product_policy).encode()
         return Route("marketing_messages", opening)
+
+    def refuses(self, category: str | None, header_media: str | None) -> str | None:
+        """Why Meta would refuse such a template by its route; None: it would not."""
+        if header_media not in MARKETING_ONLY or self.route(category) is not PLAIN_ROUTE:
+            return None
+        return (
+            f"its header is a {str(header_media).upper()}, which Meta takes at the marketing "
+            "endpoint alone"
+        )
 
     @property
     def in_words(self) -> str:

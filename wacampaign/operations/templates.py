@@ -113,6 +113,12 @@ def _chosen(
         )
     if template.unusable is not None:
         raise Refused(f"the template {name!r} cannot be used: {template.unusable}", sync)
+    refusal = number.marketing.refuses(template.category, template.header_media)
+    if refusal is not None:
+        raise Refused(
+            f"the template {name!r} cannot be sent from {number.label}: {refusal}",
+            f"wacampaign number set {number.shown} --marketing-endpoint on",
+        )
     return template
 
 

@@ -90,6 +90,11 @@ async def compose(store: Store, settings: Settings, campaign_id: str, phone: str
     if number is None or number.phone_number_id is None or known is None or token is None:
         short = campaign_id[:8]
         raise Refused("number, token or template is missing", f"wacampaign preflight {short}")
+    if (refusal := number.marketing.refuses(known.category, known.header_media)) is not None:
+        raise Refused(
+            f"{known.name} cannot be sent from {number.label}: {refusal}",
+            f"wacampaign number set {number.shown} --marketing-endpoint on",
+        )
     test_id = str(uuid4())
     try:
         template = CompiledTemplate(

@@ -10,6 +10,7 @@ from typing import Final
 from wacampaign.core.engine.ports import CampaignWork, Queue, SendingNumber
 from wacampaign.core.marketing import PLAIN_ROUTE, Route
 from wacampaign.core.outcomes import Scope
+from wacampaign.core.template.header_media import header_media
 from wacampaign.core.template.message import CompiledTemplate
 from wacampaign.core.template.shape import UnusableTemplate
 
@@ -133,5 +134,13 @@ class CredentialsCache:
             )
         except UnusableTemplate as error:
             return Unusable(f"the template {name} cannot be used: {error}", Scope.TEMPLATE)
-        route = number.marketing.route(template.get("category"))
+        category = template.get("category")
+        media = header_media(template["components"], template.get("parameter_format"))
+        if (refusal := number.marketing.refuses(category, media)) is not None:
+            return Unusable(
+                f"the template {name} cannot be sent: {refusal}; wacampaign number set "
+                f"{number.phone_number_id} --marketing-endpoint on",
+                Scope.TEMPLATE,
+            )
+        route = number.marketing.route(category)
         return Credentials(number.phone_number_id, token, compiled, route)

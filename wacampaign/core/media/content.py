@@ -60,7 +60,9 @@ async def judge_file(
     findings = [f for f in findings if not f.code.endswith("_sound")]
     fails = any(f.severity is Severity.FAIL for f in findings)
     if not fails and mime_type in HEADER_KINDS[kind].accepted:
-        code = {"image": "image_sound", "video": "video_sound"}.get(kind, "document_sound")
+        code = {"image": "image_sound", "video": "video_sound", "gif": "video_sound"}.get(
+            kind, "document_sound"
+        )
         facts = [HEADER_KINDS[kind].accepted[mime_type], rules.shown_size(size), *inside]
         findings.append(finding(code, ", ".join(facts)))
     return Judged(tuple(findings), size, mime_type, read.sha256)

@@ -30,6 +30,12 @@ def template_lines(
     if known.unusable:
         yield fail("template", f"{name} cannot be used: {known.unusable}", sync)
         return
+    if (refusal := number.marketing.refuses(known.category, known.header_media)) is not None:
+        yield fail(
+            "template",
+            f"{name} cannot be sent from {number.label}: {refusal}",
+            f"wacampaign number set {number.shown} --marketing-endpoint on",
+        )
     if known.is_quarantined:
         yield warn(
             "template",

@@ -49,7 +49,11 @@ HEADER_KINDS: Final[Mapping[str, HeaderKind]] = {
             PPTX: "PowerPoint",
         },
     ),
+    # A film without sound that plays by itself; only the marketing endpoint takes it.
+    "gif": HeaderKind(int(3.5 * MEGABYTE), 20.0, {"video/mp4": "MP4"}),
 }
+#: Kinds that Meta takes at the marketing endpoint alone (whatsapp-cloud-api, 3.1 and 3.5).
+MARKETING_ONLY: Final = frozenset({"gif"})
 
 
 def kind_taking(mime_type: str) -> str | None:
