@@ -32,7 +32,7 @@ from wacampaign.core.preflight.facts import (
     UnsentLane,
 )
 from wacampaign.core.preflight.model import Check, Line, Preflight
-from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.core.preflight.row_checks import row_lines, rules_of
 from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.templates import KnownTemplate, Template
 
@@ -449,3 +449,20 @@ def test_limits_of_each_place() -> None:
 )
 def test_tiers(word: str, limit: int | None) -> None:
     assert tier_limit(word) == limit
+
+
+def test_an_offer_that_is_over_or_ends_too_early() -> None:
+    offer = {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"has_expiration": True}}
+    known = replace(KNOWN, components=(offer,))
+    over, soon = "1763898000000", "1763899201000"  # 11:40 and a second after noon, as it is now
+    facts = replace(FACTS, known=(known,), now="2025-11-23T12:00:00Z")
+    late = AlikeRows("var1:v", 3, "+447700900123", {"var1": over})
+    fine = AlikeRows("var1:", 97, "+447700900123", {"var1": soon})
+    survey = LaneSurvey(LANE, 100, (fine, late), 0, first_end=int(soon))
+    lines = list(row_lines(facts, [survey]))
+    assert [line.verdict for line in lines] == [Check.FAIL, Check.FAIL, Check.WARN]
+    assert "3 of 100 rows cannot be sent" in lines[0].text
+    assert "hello: the offer's end is over" in lines[1].text
+    assert "hello: an offer ends" in lines[2].text
+    later = replace(survey, groups=(fine,), first_end=int(soon) + 60_000)
+    assert [line.verdict for line in row_lines(facts, [later])] == [Check.OK]

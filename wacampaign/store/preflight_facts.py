@@ -90,6 +90,7 @@ class PreflightFacts(Capability):
         media: Counter[str] = Counter()
         rows = not_grouped = 0
         more_media = False
+        ends: list[int] = []
         for part in ("fresh", "other"):
             after: tuple[str | None, str | None] = (None, None)
             while True:
@@ -98,6 +99,8 @@ class PreflightFacts(Capability):
                 not_grouped += page["rows"] - page["grouped"] + _add(groups, page["groups"])
                 more_media |= page["media_count"] > len(page["media"])
                 more_media |= _count(media, page["media"])
+                if page["first_end"] is not None:
+                    ends.append(int(page["first_end"]))
                 if on_page is not None:
                     on_page(page["rows"])
                 after = (page["last_at"], page["last_id"])
@@ -110,6 +113,7 @@ class PreflightFacts(Capability):
             not_grouped=not_grouped,
             media=dict(media.most_common()),
             more_media=more_media,
+            first_end=min(ends, default=None),
         )
 
     async def first_rows(

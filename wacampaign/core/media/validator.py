@@ -41,13 +41,19 @@ class HeaderNeeds:
 def needs_of(
     components: Sequence[Mapping[str, Any]], phone_number_id: str | None = None
 ) -> HeaderNeeds | None:
-    """The needs of a template's components as Meta returns them; None: no media header."""
+    """The needs of a template's components as Meta returns them: those of its header, else of its
+    cards, which are of one kind. None: it has no media header."""
     for part in components:
         kind = str(part.get("format", "")).lower()
         if str(part.get("type", "")).upper() != "HEADER" or kind not in HEADER_KINDS:
             continue
         sample = cell(next(header_samples((part,)), ""))
         return HeaderNeeds(kind, sample if is_link(sample) else None, phone_number_id)
+    for part in components:
+        for card in part.get("cards") or ():
+            needs = needs_of(card.get("components") or (), phone_number_id)
+            if needs is not None:
+                return needs
     return None
 
 

@@ -93,7 +93,8 @@ def _durations(facts: Readiness) -> Iterator[Line]:
         unsent = sum(lane.unsent for lane in facts.lanes if lane.number == number.id)
         if not unsent:
             continue
-        if number.rate_now <= 0:
+        seconds = facts.seconds_left(number)
+        if seconds is None:
             yield warn(
                 "duration",
                 f"{number.label} may send 0 a second",
@@ -101,7 +102,6 @@ def _durations(facts: Readiness) -> Iterator[Line]:
             )
             continue
         queued = facts.queued_elsewhere.get(number.id, 0)
-        seconds = (unsent + queued) / number.rate_now
         shared = ""
         if queued:
             shared = f" (with {rows(queued)} of other campaigns before or among them)"
@@ -110,13 +110,10 @@ def _durations(facts: Readiness) -> Iterator[Line]:
             if number.rate_now < number.rate_configured
             else ""
         )
-        begin = facts.now
-        if facts.scheduled_at:
-            begin = max(begin, facts.scheduled_at)
         yield ok(
             "duration",
             f"{rows(unsent)}{shared} at {number.rate_now:g} a second{slowed}: about "
-            f"{_span(seconds)}, until {local_time(begin, plus_seconds=seconds)}",
+            f"{_span(seconds)}, until {local_time(facts.begins_at, plus_seconds=seconds)}",
         )
 
 

@@ -51,7 +51,7 @@ def judge(
     )
     lines += phone_lines(facts, people)
     lines += row_lines(facts, surveys, allowed)
-    lines += media_lines(media, facts.id, offline=_is_away(meta))
+    lines += media_lines(media, facts.id, offline=_is_away(meta), on_cards=_only_cards(facts))
     lines += merged(
         line
         for number in facts.numbers
@@ -67,3 +67,8 @@ def _is_away(meta: Mapping[str, MetaFacts]) -> bool:
     return bool(numbers) and all(
         isinstance(answer, Unanswered) and answer.trouble is Trouble.AWAY for answer in numbers
     )
+
+
+def _only_cards(facts: Readiness) -> bool:
+    """Whether all media are those of carousels."""
+    return not any(known.header_media for known in facts.known)

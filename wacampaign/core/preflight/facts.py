@@ -59,6 +59,19 @@ class Readiness(CampaignName):
                 return template
         return None
 
+    def seconds_left(self, number: KnownNumber) -> float | None:
+        """How long sending takes from the number, with what other campaigns have ready on it.
+        None: it may send nothing now."""
+        if number.rate_now <= 0:
+            return None
+        unsent = sum(lane.unsent for lane in self.lanes if lane.number == number.id)
+        return (unsent + self.queued_elsewhere.get(number.id, 0)) / number.rate_now
+
+    @property
+    def begins_at(self) -> str:
+        """ISO 8601, UTC: now, or when it is scheduled for."""
+        return max(self.now, self.scheduled_at) if self.scheduled_at else self.now
+
     def number(self, lane: UnsentLane) -> KnownNumber | None:
         """The number that a lane's rows are sent from."""
         return next((number for number in self.numbers if number.id == lane.number), None)
@@ -102,10 +115,12 @@ class LaneSurvey:
     groups: tuple[AlikeRows, ...]
     #: Rows that are in no group, as there were too many kinds of them.
     not_grouped: int
-    #: Header media, most used first, with their rows.
+    #: Media of headers and cards, most used first, with their rows.
     media: Mapping[str, int] = field(default_factory=dict)
     #: Whether there are more files than `media` names.
     more_media: bool = False
+    #: When the first offer ends that is not over, in milliseconds since 1970.
+    first_end: int | None = None
 
 
 class Trouble(StrEnum):

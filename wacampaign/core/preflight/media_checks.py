@@ -17,12 +17,17 @@ _UNHEARD: Final = frozenset({"name_unknown", "unreachable", "timed_out"})
 _FILES_SHOWN: Final = 5
 
 
-def media_lines(facts: MediaFacts, campaign_id: str, *, offline: bool) -> Iterator[Line]:
+def media_lines(
+    facts: MediaFacts, campaign_id: str, *, offline: bool, on_cards: bool = False
+) -> Iterator[Line]:
     """Each file that is not sound, and the others together.
 
     `offline`: Meta could not be reached either, so that no answer says nothing of a host.
+    `on_cards`: they are a carousel's, which `fix-media` does not repair.
     """
     fix = f"wacampaign fix-media {campaign_id[:8]} --upload --dry-run"
+    if on_cards:
+        fix = f"correct the list, wacampaign cancel {campaign_id[:8]}, and create it again"
     if facts.skipped is not None:
         yield skipped("media", facts.skipped, "run it again later")
         return

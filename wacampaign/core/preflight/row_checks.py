@@ -1,7 +1,9 @@
 """Every row's variables against its template, by one row of each group of rows made alike."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from wacampaign.core.cells import cell
@@ -12,11 +14,12 @@ from wacampaign.core.template.differ import differ
 from wacampaign.core.template.difference import shown
 from wacampaign.core.template.filled import addresses_before, filled_texts
 from wacampaign.core.template.kinds import BODY_LENGTH, PROSE
+from wacampaign.core.template.moments import moment_of
 from wacampaign.core.template.shape import shape_of
 from wacampaign.core.template.unmeant import Unmeant, pattern_of, unmeant
 from wacampaign.core.template.url_ending import hosts_pattern
 from wacampaign.core.templates import KnownTemplate
-from wacampaign.core.words import rows
+from wacampaign.core.words import local_time, rows
 
 #: Kinds of faults that are shown; a list has one or two.
 _FAULTS_SHOWN: Final = 8
@@ -93,6 +96,7 @@ def row_lines(
     `allowed`: kinds of values that may be sent though they look like nobody's words.
     """
     fix = f"correct the list, wacampaign cancel {facts.short_id}, and create it again"
+    now = datetime.fromisoformat(facts.now)
     faults: dict[str, _Fault] = {}
     seen = bad = unseen = 0
     for survey in surveys:
@@ -103,7 +107,7 @@ def row_lines(
         seen += survey.rows
         unseen += survey.not_grouped
         for group in survey.groups:
-            verdicts = _texts(group.payload, known)
+            verdicts = _texts(group.payload, known, now)
             odd = _unmeant(group.payload, known)
             bad += group.n if Check.FAIL in verdicts.values() else 0
             for text, (kind, value) in odd.items():
@@ -132,6 +136,8 @@ def row_lines(
         what = f"{text}{like} ({rows(fault.rows)}, such as {samples})"
         meant = _MEANT[fault.kind] if fault.kind else ""
         yield Line("variables", fault.verdict, what, meant + fix)
+    for survey in surveys:
+        yield from _early_ends(facts, survey)
     if unseen:
         yield warn(
             "variables",
@@ -141,9 +147,32 @@ def row_lines(
         )
 
 
-def _texts(payload: Any, known: KnownTemplate) -> dict[str, Check]:
+def _early_ends(facts: Readiness, survey: LaneSurvey) -> Iterator[Line]:
+    """An offer that ends while the campaign is still being sent."""
+    number = facts.number(survey.lane)
+    seconds = facts.seconds_left(number) if number is not None else None
+    if survey.first_end is None or seconds is None:
+        return
+    end = datetime.fromtimestamp(survey.first_end / 1000, UTC)
+    done = datetime.fromisoformat(facts.begins_at) + timedelta(seconds=seconds)
+    if end <= done:
+        yield warn(
+            "variables",
+            f"{survey.lane.template}: an offer ends {local_time(end.isoformat())}, and the last "
+            f"message goes out about {local_time(done.isoformat())}",
+            "start it earlier, or correct the list and create it again",
+        )
+
+
+def _texts(payload: Any, known: KnownTemplate, now: datetime) -> dict[str, Check]:
     """What is wrong with rows like this one, each in words that suit all of them."""
     verdicts: dict[str, Check] = {}
+    for n, slot in enumerate(known.shape.slots(), start=1):
+        value = payload.get(f"var{n}") if isinstance(payload, Mapping) else None
+        if slot.role == "expires" and isinstance(value, str):
+            with suppress(ValueError):  # told by the differ
+                if moment_of(value) <= now:
+                    verdicts[f"{known.name}: {slot.label} is over"] = Check.FAIL
     for difference in differ(payload, known.components, known.parameter_format):
         words = _WORDS.get(difference.code)
         text = f"{difference.where} {words}" if words else difference.text

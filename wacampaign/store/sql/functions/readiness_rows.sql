@@ -14,9 +14,10 @@ drop function if exists public.wacampaign_readiness_rows(uuid, uuid, text, text,
 -- the third of the others finds whole addresses where an ending goes.
 --
 -- A signature holds each variable with its marks: e empty, z nothing visible, n line break, t tab,
--- s five spaces, l too long, u URL, m and d digits (12 and more, fewer), c no coupon code, # number,
--- p placeholder, x markup, h whole address, N null, b boolean, o neither; and `!body` (too long). The phones:
--- `wacampaign_readiness_phones`.
+-- s five spaces, l too long, u URL, m and d digits (12 and more, fewer), c no coupon code, f not the
+-- form of degrees, a moment or sections, v a moment that is over, # number, p placeholder, x markup,
+-- h whole address, N null, b boolean, o neither; and `!body` (too long). `first_end`: when the first
+-- offer ends that is not over, in milliseconds since 1970. The phones: `wacampaign_readiness_phones`.
 create or replace function public.wacampaign_readiness_rows(
     p_campaign_id uuid, p_number_id uuid, p_template text, p_part text, p_after_at text,
     p_after_id uuid, p_roles text[], p_limits int[], p_body_times int[], p_body_room int,
@@ -30,7 +31,12 @@ declare
     v_after_id constant uuid := coalesce(p_after_id, '00000000-0000-0000-0000-000000000000');
     v_keys constant text[] := array(
         select 'var' || i from generate_series(1, coalesce(cardinality(p_roles), 0)) as i);
-    v_media constant bool := coalesce(p_roles[1] = 'media', false);
+    -- Those of the header's medium, and of each card's.
+    v_media_keys constant text[] := array(
+        select 'var' || i from unnest(p_roles) with ordinality as r (role, i)
+        where role = 'media' order by i);
+    v_ends constant text := 'var' || array_position(p_roles, 'expires');
+    v_now_ms constant text := lpad(floor(extract(epoch from now()) * 1000)::text, 13, '0');
     v_ids uuid[];
     v_last timestamptz;
     -- White space, and what cannot be seen besides.
@@ -39,6 +45,9 @@ declare
     c_blank constant text := '^[' || c_white || ']*$';
     c_unseen constant text := '^[' || c_hidden || ']*$';
     c_lines constant text := '[\n\r\v\f\u0085\u2028\u2029]';
+    c_latitude constant text := '^\s*[+-]?(0?[0-8]?[0-9]([.,][0-9]+)?|0?90([.,]0+)?)\s*$';
+    c_longitude constant text := '^\s*[+-]?((0?[0-9]?[0-9]|1[0-7][0-9])([.,][0-9]+)?|180([.,]0+)?)\s*$';
+    c_sections constant text := '^\s*(;\s*)*[^;]*[^;\s][^;]*:[^;]*[^;,\s][^;]*(;([^;]*[^;\s][^;]*:[^;]*[^;,\s][^;]*|\s*))*$';
     c_odd constant text := c_unseen || '|[\t\n\r\v\f\u0085\u2028\u2029]| {5}';
 begin
     -- The keys of the page first, by an index; then the rows themselves.
@@ -90,12 +99,18 @@ begin
                                   || case when length(v.text) > p_limits[v.i] then 'l' else '' end
                                   || case when strpos(v.text, '://') > 0
                                                and v.text ~* '^\s*https?://[^\s/]' then 'u'
-                                          when v.i <= 2 and v.text ~ '^\s*[0-9]+\s*$'
+                                          when (v.i <= 2 or p_roles[v.i] = 'media') and v.text ~ '^\s*[0-9]+\s*$'
                                               then case when length(btrim(v.text, public.wacampaign_blanks())) >= 12
                                                         then 'm' else 'd' end
                                           else '' end
-                                  || case when p_roles[v.i] = 'coupon' and v.text !~ '^[A-Za-z0-9]*$'
-                                          then 'c' else '' end
+                                  || case p_roles[v.i]
+                                          when 'coupon' then case when v.text !~ '^[A-Za-z0-9]*$' then 'c' else '' end
+                                          when 'latitude' then case when v.text !~ c_latitude then 'f' else '' end
+                                          when 'longitude' then case when v.text !~ c_longitude then 'f' else '' end
+                                          when 'expires' then case when v.text !~ '^\s*[0-9]{13}\s*$' then 'f'
+                                                                   when btrim(v.text) <= v_now_ms then 'v' else '' end
+                                          when 'products' then case when v.text !~ c_sections then 'f' else '' end
+                                          else '' end
                                   || case when v.bare ~ v.signs[1] then 'p' else '' end
                                   || case when v.bare ~ v.signs[2] then 'x' else '' end
                                   || case when p_roles[v.i] = 'suffix' and v.bare ~ v.signs[3]
@@ -126,10 +141,11 @@ begin
         ), shown as (
             select * from grouped order by n desc, signature limit 500
         ), files as materialized (
-            select btrim(p.payload ->> 'var1', public.wacampaign_blanks()) as value, count(*) as n
-            from page p
-            where v_media and jsonb_typeof(p.payload) = 'object'
-              and btrim(coalesce(p.payload ->> 'var1', ''), public.wacampaign_blanks()) <> ''
+            select btrim(p.payload ->> k.key, public.wacampaign_blanks()) as value,
+                   count(distinct p.n) as n
+            from page p cross join unnest(v_media_keys) as k (key)
+            where jsonb_typeof(p.payload) = 'object'
+              and btrim(coalesce(p.payload ->> k.key, ''), public.wacampaign_blanks()) <> ''
             group by 1
         )
         select jsonb_build_object(
@@ -145,6 +161,11 @@ begin
                 from (select left(value, 2000) as value, n from files
                       order by n desc, value limit 100) as f),
             'media_count', (select count(*) from files),
+            'first_end', (
+                select min(btrim(p.payload ->> v_ends)) from page p
+                where jsonb_typeof(p.payload) = 'object'
+                  and btrim(p.payload ->> v_ends) ~ '^[0-9]{13}$'
+                  and btrim(p.payload ->> v_ends) > v_now_ms),
             'last_at', case when cardinality(v_ids) = v_limit then v_last::text end,
             'last_id', case when cardinality(v_ids) = v_limit then v_ids[v_limit] end));
 end
