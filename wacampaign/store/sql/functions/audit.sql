@@ -147,14 +147,12 @@ $$;
 create or replace function public.wacampaign_audit_recipients(p_campaign_id uuid)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off set work_mem = '64MB' as $$
-    with written as materialized (
-        select q.phone, count(*) as n from public.send_queue q
+    with numbers as materialized (
+        select case when q.phone ~ '^[1-9][0-9]*$' then q.phone
+                    when q.phone ~ '^[+][1-9][0-9]*$' then substr(q.phone, 2)
+                    else public.wacampaign_digits(q.phone) end as digits, count(*) as n
+        from public.send_queue q
         where q.campaign_id = p_campaign_id and q.status = 'sent'
-        group by q.phone
-    ), numbers as materialized (
-        select case when w.phone ~ '^[1-9][0-9]*$' then w.phone
-                    else public.wacampaign_digits(w.phone) end as digits, sum(w.n) as n
-        from written w
         group by 1
     ), people as materialized (
         select array_agg(digits order by digits) as spellings

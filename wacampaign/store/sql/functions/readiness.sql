@@ -83,6 +83,7 @@ set search_path = public, extensions, pg_temp set enable_seqscan = off set jit =
 set work_mem = '64MB' as $$
     with numbers as materialized (
         select case when q.phone ~ '^[1-9][0-9]*$' then q.phone
+                    when q.phone ~ '^[+][1-9][0-9]*$' then substr(q.phone, 2)
                     else public.wacampaign_digits(q.phone) end as phone, count(*) as n
         from public.send_queue q
         where q.campaign_id = p_campaign_id and q.status in ('pending', 'ready')
