@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wacampaign.core.cells import cell
+from wacampaign.core.template import row_check
 from wacampaign.core.template.message import CompiledTemplate
 from wacampaign.core.template.row_check import RowCheck
 from wacampaign.core.template.shape import shape_of
@@ -167,3 +171,13 @@ def test_encoding_an_ending_is_safe_to_repeat(text: str) -> None:
     assert once.isascii()
     assert encoded(once) == once
     assert unquote_to_bytes(once) == unquote_to_bytes(text)
+
+
+@given(st.lists(st.text("abN/1?%e.,! (\nAE-5", max_size=8), min_size=2, max_size=2))
+def test_the_look_at_plain_rows_sees_what_the_others_see(values: list[str]) -> None:
+    components = [{"type": "BODY", "text": "{{1}} {{2}}"}]
+    check = RowCheck(components, shape_of(components))
+    values = [cell(value) for value in values]
+    quick = check.fault(values)
+    with patch.object(row_check, "_PLAIN", re.compile("(?!)")):
+        assert check.fault(values) == quick

@@ -151,6 +151,7 @@ def survey(
     census = PhoneCensus()
     read_phone = phone_reader(default_region, census)
     columns, phone_at, taken = layout.columns, reading.phone, 0
+    only = reading.rows[0] if len(reading.rows) == 1 else None
     seen = Recipients(layout.row_word)
     accepted = bytearray()
     starts: Counter[str] = Counter()
@@ -177,9 +178,9 @@ def survey(
         for count, record in enumerate(opened.records):
             if count % _BEAT == 0 and on_progress:
                 on_progress(min(opened.position(), fingerprint[0]), fingerprint[0])
-            fields = record.fields
-            if record.fault:
-                reject(record, odd, record.fault)
+            line, _, fields, fault = record
+            if fault:
+                reject(record, odd, fault)
                 continue
             if len(fields) != columns:
                 fields = trim(fields, columns)
@@ -192,7 +193,7 @@ def survey(
             except BadPhone as bad:
                 reject(record, Fault.PHONE, bad.reason)
                 continue
-            row = reading.of(taken)
+            row = only or reading.of(taken)
             try:
                 values = row.check.turned(row.values(fields))
             except ValueError as why:
@@ -201,7 +202,7 @@ def survey(
             if (wrong := row.check.fault(values)) is not None:
                 reject(record, Fault(wrong.unmeant or Fault.VALUE), wrong.text)
                 continue
-            repeats = seen.seen_before(phone, record.line)
+            repeats = seen.seen_before(phone, line)
             if repeats and not allow_repeats:
                 reject(record, Fault.REPEAT, repeats)
                 continue

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wacampaign.core.cells import cell
+from wacampaign.core.cells import BLANKS
 from wacampaign.core.columns.choice import ColumnChoice
 from wacampaign.core.columns.wanted import Wanted
 from wacampaign.core.template.row_check import RowCheck
@@ -26,7 +26,7 @@ class RowReading:
     def values(self, fields: Sequence[str]) -> list[str]:
         """The row's values in the order of `keys`, without outer white space; "" where a row may
         leave one out and does. As they stand: `check` says how they are sent."""
-        return [cell(fields[at]) if at >= 0 else text for at, text in self.sources]
+        return [fields[at].strip(BLANKS) if at >= 0 else text for at, text in self.sources]
 
     def payload(self, values: Sequence[str]) -> dict[str, str]:
         """The values as `send_queue.payload` holds them."""

@@ -33,6 +33,8 @@ _ODD_LETTERS: Final = re.compile(
     "[\u00c2-\u00c5\u00ce-\u00d1\u00d7-\u00d9\u00e0\u00e2-\u00e9\u00ef\u00f0\u201a\u221a\u0420\u0421]"
     "(?:[^\x00-\x7f\u0410-\u044f]|(?<=\u00c3)(?:\\s|$))"
 )
+#: Values of which the looks above see nothing: most rows of plain words, told at one go.
+_PLAIN: Final = re.compile(r"(?:\n[A-Za-z0-9](?:[A-Za-z0-9 .,!?()/]|%(?=[ \n.,!?)]|\Z))*)+")
 _ODD_START: Final = re.compile(r"\n[^\w\n]")
 #: Whole values, in small letters; `unmeant` knows which spellings are names.
 _ODD_VALUES: Final = frozenset(
@@ -139,14 +141,8 @@ class RowCheck:
         row = "\n" + "\n".join(values)
         if (
             row.count("\n") == len(values)
-            and _ODD.search(row) is None
-            and _ODD_START.search(row) is None
             and "     " not in row
-            and "Err:" not in row
-            and "" not in values[: self._count]
-            and _ODD_PAIR.search(row) is None
-            and ("-" not in row or _EXPONENT.search(row) is None)
-            and (row.isascii() or _ODD_LETTERS.search(row) is None)
+            and (_PLAIN.fullmatch(row) is not None or self._is_plain(row, values))
             and _ODD_VALUES.isdisjoint(row.lower().split("\n"))
             and (len(row) <= self._enough or self._is_short(values))
             and all(is_form(value) for at, is_form in self._forms if (value := values[at]))
@@ -154,6 +150,17 @@ class RowCheck:
         ):
             return None
         return self._fault(values)
+
+    def _is_plain(self, row: str, values: Sequence[str]) -> bool:
+        return (
+            _ODD.search(row) is None
+            and _ODD_START.search(row) is None
+            and "Err:" not in row
+            and "" not in values[: self._count]
+            and _ODD_PAIR.search(row) is None
+            and ("-" not in row or _EXPONENT.search(row) is None)
+            and (row.isascii() or _ODD_LETTERS.search(row) is None)
+        )
 
     def _is_short(self, values: Sequence[str]) -> bool:
         for at, limit in self._limits:
