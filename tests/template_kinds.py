@@ -29,6 +29,11 @@ class Kind:
     wrong: tuple[dict[str, str], str, int] | None = None
 
     @property
+    def marketing_only(self) -> bool:
+        """Whether Meta takes it at the marketing endpoint alone."""
+        return self.components[0].get("format") == "GIF"
+
+    @property
     def template(self) -> Json:
         """Meta's object."""
         return {
@@ -150,6 +155,13 @@ def _kinds(named: bool) -> list[Kind]:
             {"video": MP4} | who,
             [part("header", {"type": "video", "video": {"link": MP4}}), asha],
             ({"video": ""}, "empty", 131008),
+        ),
+        kind(
+            "gif",
+            [header("GIF"), hello],
+            {"gif": MP4} | who,
+            [part("header", {"type": "gif", "gif": {"link": MP4}}), asha],
+            ({"gif": "b.mp4"}, "neither a URL nor a media id", 100),
         ),
         kind(
             "document",

@@ -73,7 +73,8 @@ def test_what_a_list_must_bring_in_words(name: str, needs: str) -> None:
 @each_kind
 def test_the_api_takes_it(kind: Kind) -> None:
     shape = SandboxShape.of(kind.template)
-    assert check_components(shape, kind.message, lambda _: None) is None
+    marketing = kind.marketing_only
+    assert check_components(shape, kind.message, lambda _: None, marketing=marketing) is None
 
 
 def _media(value: dict[str, Any]) -> Refusal | None:
@@ -101,5 +102,7 @@ def test_a_wrong_row_is_found_before_the_api_refuses_it(kind: Kind) -> None:
         sent = template.template_object(payload)["components"]
     except PayloadMismatch:
         return  # it would not leave this machine
-    refusal = check_components(SandboxShape.of(kind.template), sent, _media)
+    refusal = check_components(
+        SandboxShape.of(kind.template), sent, _media, marketing=kind.marketing_only
+    )
     assert refusal is not None and refusal.code == code

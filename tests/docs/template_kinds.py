@@ -64,6 +64,12 @@ _SECTIONS: Final[Mapping[str, tuple[str, str, str]]] = {
     "text_header": ("Text header with a variable", "", "templates/components"),
     "image": ("Image", "JPEG or PNG, at most 5 MB.", "templates/template-media"),
     "video": ("Video", "MP4 or 3GPP, at most 16 MB.", "templates/template-media"),
+    "gif": (
+        "GIF",
+        "An MP4 of at most 3.5 MB that plays by itself. Only the [marketing endpoint]"
+        "(../how-to/send-through-the-marketing-endpoint.md) takes it.",
+        "templates/template-media",
+    ),
     "document_with_name": (
         "Document",
         "At most 100 MB. Without a `filename` the reader sees the last part of the URL; a media id "
