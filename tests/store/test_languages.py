@@ -305,6 +305,28 @@ def test_rows_that_move_to_another_number_keep_the_language(
     run(open_test_store, scenario)
 
 
+def test_what_no_row_needs_any_more_is_neither_held_nor_told(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        number = await add_number(store, templates=("hello", "other"))
+        campaign = await add_campaign(store, number, 4, templates=("hello", "other"))
+        # By another program, before anything of the campaign was sent.
+        sql.execute("update send_queue set status = 'failed' where template_name = 'hello'")
+        await put(store, number, translation("en", "{{1}} {{2}}"), translation("en", name="other"))
+        assert await holds(store, campaign) == ()
+        assert await Templates(store).changes(campaign) == []
+        # The rows were made for what was planned, which a repair goes by.
+        lanes = await store.call_list("repair_lanes", campaign_id=campaign)
+        assert {lane["template"]: lane["components"] for lane in lanes}["hello"] == BODY_TEMPLATE
+        # As soon as one is to be sent, it counts.
+        sql.execute("update send_queue set status = 'ready' where template_name = 'hello'")
+        (change,) = await Templates(store).changes(campaign)
+        assert change.changed == ("shape",)
+
+    run(open_test_store, scenario)
+
+
 def fingerprint(sql: Connection, components: Any) -> Any:
     (found,) = sql.execute(
         "select wacampaign_template_fingerprint(%s)", (json.dumps(components),)

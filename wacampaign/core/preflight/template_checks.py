@@ -59,7 +59,8 @@ def _not_as_planned(known: KnownTemplate, facts: Readiness) -> Iterator[Line]:
         if known.planned is not None and what in known.changed:
             words = ", ".join(change_words((what,), known.planned, known))
             text = f"{known.label} changed since this campaign was planned: {words}"
-            yield warn(line, text, fix)
+            other = f"; or wacampaign fix-media {facts.short_id} --template NEW"
+            yield warn(line, text, fix + other if what == "shape" else fix)
 
 
 def _as_stored(known: KnownTemplate, why: Unanswered, sync: str) -> Iterator[Line]:

@@ -130,13 +130,15 @@ $$;
 --   changed: of `language` (Meta has it no more), `status`, `category`, `shape` what is no longer as
 --     planned; a status only for the worse. An unknown or damaged one says nothing.
 --   reason: a sentence for people, null without a change
+--   row_components, row_format: what the rows are made for: as planned, unless that was damaged then
+--   unsent: rows that may be sent yet
 create or replace function public.wacampaign_templates_in_use(
     p_campaign_ids uuid[], p_number_id uuid default null, p_pages jsonb default null)
 returns table (
     campaign uuid, number uuid, template text, language text, status text, category text,
     components jsonb, parameter_format text, meta_template_id text, rejected_reason text,
     last_synced timestamptz, is_active bool, is_quarantined bool, planned jsonb, changed text[],
-    reason text)
+    reason text, row_components jsonb, row_format text, unsent bigint)
 language sql stable
 set search_path = public, extensions, pg_temp as $$
     -- Read once: thousands of templates, and hundreds of campaigns that ask for one each.
@@ -169,7 +171,15 @@ set search_path = public, extensions, pg_temp as $$
                     then format('wacampaign preflight %s says what to do',
                                 public.wacampaign_short_id(p.campaign_id))
                     else format('wacampaign resume %s shows it, and takes the template as it is now',
-                                public.wacampaign_short_id(p.campaign_id)) end) end
+                                public.wacampaign_short_id(p.campaign_id)) end) end,
+           case when m.as_planned or n.is_known is null then p.components
+                else n.components end,
+           case when m.as_planned or n.is_known is null then p.parameter_format
+                else n.parameter_format end,
+           (select coalesce(sum(c.n), 0)::bigint from public.wacampaign_counts c
+            where c.campaign_id = p.campaign_id and c.whatsapp_number_id = p.whatsapp_number_id
+              and c.template_name = p.template_name
+              and c.status in ('pending', 'ready', 'processing'))
     from public.wacampaign_planned_templates(p_campaign_ids) as p
     left join lateral (
         select true as is_known, k.status, k.category, k.components, k.parameter_format,
@@ -189,6 +199,9 @@ set search_path = public, extensions, pg_temp as $$
          where p_pages is not null and p.whatsapp_number_id = p_number_id
          limit 1)
     ) as n on true
+    cross join lateral (
+        select p.planned_at is not null
+               and public.wacampaign_template_fingerprint(p.components) is not null as as_planned) as m
     cross join lateral (
         select array_remove(array[
             case when not n.is_active and p.is_active then 'language' end,

@@ -83,8 +83,9 @@ begin
     perform public.wacampaign_plan_templates(v_running, 'worker');
     return (
         with used as materialized (
-            select u.campaign, u.number, u.template as name, u.language, u.category, u.components,
-                   u.planned, u.reason as changed, u.parameter_format
+            select u.campaign, u.number, u.template as name, u.language, u.category,
+                   u.reason as changed, u.row_components as components,
+                   u.row_format as parameter_format
             from public.wacampaign_templates_in_use(v_running) as u
         )
         select coalesce(jsonb_agg(jsonb_build_object(
@@ -95,16 +96,9 @@ begin
             'templates', (
                 select coalesce(jsonb_agg(jsonb_build_object(
                     'campaign', u.campaign, 'name', u.name, 'language', u.language,
-                    'category', u.category, 'changed', u.changed,
-                    -- As planned, unless that was damaged then.
-                    'components', case when p.is_usable then u.planned -> 'components'
-                                  else u.components end,
-                    'parameter_format', case when p.is_usable then u.planned ->> 'parameter_format'
-                                        else u.parameter_format end)), '[]'::jsonb)
+                    'category', u.category, 'changed', u.changed, 'components', u.components,
+                    'parameter_format', u.parameter_format)), '[]'::jsonb)
                 from used u
-                cross join lateral (
-                    select public.wacampaign_template_fingerprint(u.planned -> 'components')
-                        is not null as is_usable) as p
                 where u.number = n.id)
         )), '[]'::jsonb)
         from public.whatsapp_numbers n

@@ -28,7 +28,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
     from public.wacampaign_templates_in_use(
         public.wacampaign_template_users(p_number_id), p_number_id, p_pages::jsonb) as u
     join public.campaigns k on k.id = u.campaign
-    where u.number = p_number_id
+    where u.number = p_number_id and u.unsent > 0
 $$;
 
 -- Holds what changed under those of these campaigns that run; a hold that stands, and a pause for it, get
@@ -46,7 +46,7 @@ begin
         left join public.wacampaign_holds h
             on h.lifted_at is null and h.scope = 'changed' and h.campaign_id = u.campaign
             and h.whatsapp_number_id = u.number and h.template_name = u.template
-        where u.reason is not null and (k.status = 'running' or h.id is not null)
+        where u.reason is not null and u.unsent > 0 and (k.status = 'running' or h.id is not null)
         order by u.campaign, u.number, u.template
     loop
         if v_one.was <> v_one.reason then
@@ -111,7 +111,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
             'parameter_format', u.parameter_format, 'is_active', u.is_active)
     ) order by u.template, u.number), '[]'::jsonb)
     from public.wacampaign_templates_in_use(array[p_campaign_id]) as u
-    where u.reason is not null
+    where u.reason is not null and u.unsent > 0
 $$;
 
 -- A person takes the campaign's templates as they are now: its rows go out so from the next claim on.
