@@ -51,7 +51,7 @@ _GROUPED: Final = re.compile(
     r"^(\+?)(\d{1,3}(?:([,.'’])\d{3})(?:\3\d{3}){2,4}|\d{1,2}(?:,\d\d){3,6},\d{3})(?:[.,]0+)?$"
 )
 #: A sum of money or a count: too short for a phone with its country code.
-_AMOUNT: Final = re.compile(r"^[+-]?\d{1,3}([,.'’])\d{3}(?:\1\d{3})?(?:[.,]\d+)?$")
+_AMOUNT: Final = re.compile(r"^[+-]?\d{1,3}([,.'’])\d{3}(?:\1\d{3})?(?:(?!\1)[.,]\d+)?$")
 _DATE: Final = re.compile(
     r"^(?:(?:19|20)\d\d[-./]\d\d?[-./]\d\d?|\d\d?[-./]\d\d?[-./](?:19|20)\d\d)$"
 )
@@ -99,7 +99,7 @@ _RUNS: Final = re.compile(r"[0-9]+")
 _USUAL: Final = re.compile(r"^[( ]*\+?[()0-9][0-9 ().-]*[0-9]$", re.ASCII)
 #: Digits of an end that may be no part of the number, and of what is before it: pairs all along
 #: are how some countries write one number.
-_APART_MAX: Final = 2
+_APART_MAX: Final = 4
 _APART_BEFORE: Final = 4
 _TWO: Final = "two numbers? give each its own row, or only one of them"
 
@@ -109,8 +109,7 @@ def written_phone(written: str) -> Written:
     text = _plain(written)
     if _USUAL.match(text) and not _GROUPED.match(text) and not _DECIMAL_TAIL.match(text):
         return _joined(text.lstrip("( "))
-    if text.startswith("=") and len(text) > 1 and text[1] in "\"'":  # keeps Excel from rounding
-        text = text[1:]
+    text = text.removeprefix("=")  # ="+44…" keeps Excel from rounding
     text = text.strip("'’‘`\" ")
     if not text:
         raise BadPhone(EMPTY)

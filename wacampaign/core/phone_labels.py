@@ -1,6 +1,7 @@
 """The words around a phone: what address books and people call it, and what stands between two."""
 
 import re
+import unicodedata
 from typing import Final
 
 from wacampaign.core.bad_phone import BadPhone
@@ -31,6 +32,8 @@ BETWEEN: Final = _words(
     "or and oder und ou et o y e u of en ve veya atau dan eller och og lub i и или або أو و "
     "या और bzw alt "
 )
+#: Categories of telephones, hearts and what makes them coloured.
+_PICTURES: Final = frozenset({"So", "Sk", "Mn"})
 _AT_THE_EDGE: Final = frozenset(" .:-()[]*'\"’‘`/<>_")
 
 
@@ -46,7 +49,7 @@ def without_labels(text: str) -> str:
         raise BadPhone(EMPTY)
     if not _LABELS.issuperset(words):
         raise BadPhone(LETTERS)
-    rest = WORD.sub("", around)
+    rest = [char for char in WORD.sub("", around) if unicodedata.category(char) not in _PICTURES]
     if start == end or not _AT_THE_EDGE.issuperset(rest):
         raise BadPhone(EMPTY if start == end else "not written as a phone number")
     return text[start:end]

@@ -18,6 +18,8 @@ from wacampaign.core.numbering_plans import (
 from wacampaign.core.phone_census import PhoneCensus
 from wacampaign.core.phone_forms import Written, written_phone
 
+#: Digits at the end that are hardly ever written apart from the number that they belong to.
+_FEW: Final = 2
 _MISSING: Final = "the country code is missing"
 
 
@@ -83,8 +85,14 @@ def _refuse_apart(phone: str, written: Written) -> str:
     plan = PLANS[left[:3]]
     if plan is None or len(left) < DIGITS_MIN or not plan.fits(left):
         return phone
-    # German numbers have many lengths, and people put spaces where they like.
-    if written.by_dash or len(left) - len(plan.code) in plan.mobile_lengths:
+    national = len(phone) - len(plan.code)
+    left_is_mobile = national - written.apart in plan.mobile_lengths
+    if written.apart <= _FEW:
+        # German numbers have many lengths, and people put spaces where they like.
+        doubtful = written.by_dash or left_is_mobile
+    else:
+        doubtful = left_is_mobile and national not in plan.mobile_lengths
+    if doubtful:
         raise TwoNumbers("digits stand apart at the end: two numbers, or an extension?")
     return phone
 
