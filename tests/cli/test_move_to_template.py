@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -152,6 +153,47 @@ def test_copied_moved_and_sent(
     assert sent.returncode == 0, sent.stdout + sent.stderr
     assert rows_by(sql) == {("demo_video_2", "sent"): 12}
     assert [one["template"] for one in account.control.accepted()] == ["demo_video_2"] * 12
+
+
+def test_after_a_night_of_135000(
+    market: str,
+    account: SandboxProcess,
+    wacampaign: Wacampaign,
+    sql: SQL,
+    environment: dict[str, str],
+) -> None:
+    """The template is refused, held, copied; the rows move, the campaign goes on and completes."""
+    sql.execute("update send_queue set status = 'ready', error_code = null, error_message = null")
+    account.control.add_fault("error", code=135000, template="demo_video")
+
+    def send() -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "wacampaign", "run-worker", market, "--until-idle"],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    send()
+    assert sql.execute("select status from campaigns").fetchone() == ("paused",)
+    found = wacampaign("investigate-135000", market, "--no-probe", "--json")
+    ways = {o["id"]: o["command"] for o in json.loads(found.stdout)["options"]}
+    copying, moving = (ways[name].removeprefix("wacampaign ").split() for name in ("B", "B2"))
+    assert wacampaign(*copying, "--yes").exit_code == 0
+    done = wacampaign(*moving, "--yes")
+    assert done.exit_code == 0, done.output
+    assert f"→ wacampaign resume {market[:8]}" in done.stdout
+    assert wacampaign("resume", market, "--yes").exit_code == 0
+    # Rows that had not been tried are not those that failed with the code.
+    sent = wacampaign("fix-media", market, "--template", "demo_video_2", "--yes")
+    assert sent.exit_code == 0, sent.output
+    send()
+    assert rows_by(sql) == {("demo_video_2", "sent"): ROWS}
+    assert sql.execute("select status from campaigns").fetchone() == ("completed",)
+    assert wacampaign("audit", market).exit_code == 0
 
 
 @pytest.mark.usefixtures("transport")

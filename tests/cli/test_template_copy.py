@@ -97,6 +97,11 @@ def test_a_file_of_ones_own_becomes_the_sample(
     assert done.exit_code == 3
     assert "not fit for the header of third" in done.stdout
     assert "templates copy demo_video third --media FILE_OR_URL" in done.stdout
+    done = wacampaign(
+        "templates", "copy", "demo_video", "third", "--media", str(bad), "--yes", "--json"
+    )
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert json.loads(done.stderr)["error"]["code"] == "unfit_media"
     done = wacampaign("templates", "copy", "demo_text", "third", "--media", str(film), "--yes")
     assert done.exit_code == 6
     assert "no media in its header" in done.stderr

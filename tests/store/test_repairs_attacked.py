@@ -243,14 +243,19 @@ def test_an_interrupted_repair_is_undone(open_test_store: OpenStore, sql: Connec
     run(open_test_store, scenario)
 
 
+@pytest.mark.parametrize("what", ["medium", "template"])
 def test_workers_send_while_it_is_repaired_and_undone(
-    open_test_store: OpenStore, sql: Connection
+    open_test_store: OpenStore, sql: Connection, what: str
 ) -> None:
     """Nothing lost, nothing twice, and what was sent is what the row says."""
+    before, after = (OLD, NEW) if what == "medium" else ("hello", "hello_2")
+    column = "payload" if what == "medium" else "template_name"
+    value = "payload ->> 'var1'" if what == "medium" else column
 
     async def scenario(store: Store) -> None:
         rows = 400
-        campaign = await add_campaign(store, number := await add_number(store), rows)
+        number = await add_number(store, templates=("hello", "hello_2"))
+        campaign = await add_campaign(store, number, rows)
         sql.execute(
             "update send_queue set payload = jsonb_build_object('var1', %s::text, 'var2', phone)",
             (OLD,),
@@ -259,9 +264,9 @@ def test_workers_send_while_it_is_repaired_and_undone(
         sql.execute(
             "create function held() returns trigger language plpgsql as $$ begin"
             " raise 'a row in hands was changed'; end $$;"
-            "create trigger held before update of payload on send_queue for each row"
+            f"create trigger held before update of {column} on send_queue for each row"
             " when (old.status in ('processing', 'sent')"
-            " and old.payload is distinct from new.payload) execute function held()"
+            f" and old.{column} is distinct from new.{column}) execute function held()".encode()
         )
         repairs, sent = Repairs(store), Counter[str]()
         said: dict[str, str] = {}
@@ -276,7 +281,7 @@ def test_workers_send_while_it_is_repaired_and_undone(
                     await WorkQueue(store).begin(worker, claim.rows[0].claim_id)
                     for row in claim.rows:
                         sent[row.id] += 1
-                        said[row.id] = row.payload["var1"]
+                        said[row.id] = row.payload["var1"] if what == "medium" else row.template
                     await WorkQueue(store).settle(worker, accepted(claim.rows))
                 elif len(sent) == rows:
                     return
@@ -284,7 +289,19 @@ def test_workers_send_while_it_is_repaired_and_undone(
                     await asyncio.sleep(0.01)
 
         async def operate() -> tuple[str, int, int]:
-            begun = await begin(repairs, campaign, number)
+            if what == "medium":
+                begun = await begin(repairs, campaign, number)
+            else:
+                begun = await repairs.begin(
+                    uuid4(),
+                    campaign,
+                    kind="template",
+                    what="hello_2",
+                    command="c",
+                    code=None,
+                    actor="a@h",
+                    targets=Targets([("hello", number, None)], template_to="hello_2"),
+                )
             changed = await repair(repairs, begun, limit=40)
             await repairs.undo_begin(begun.id, "a@h")
             undone = 0
@@ -302,19 +319,19 @@ def test_workers_send_while_it_is_repaired_and_undone(
         await past_ramp(store, workers[0], campaign)
         early = sql.execute("select id::text from send_queue where status = 'sent'").fetchall()
         sent.update(row[0] for row in early)
-        said.update((row[0], OLD) for row in early)
+        said.update((row[0], before) for row in early)
         (repair_id, changed, undone), *_ = await asyncio.gather(operate(), *map(work, workers))
         assert len(sent) == rows
         assert set(sent.values()) == {1}
-        now = dict(sql.execute("select id::text, payload ->> 'var1' from send_queue").fetchall())
+        now = dict(sql.execute(f"select id::text, {value} from send_queue".encode()).fetchall())
         assert now == said
         repaired = sql.execute(
             "select count(*), count(undone_at) from wacampaign_repair_rows where repair_id = %s",
             (repair_id,),
         ).fetchone()
         assert repaired == (changed, undone)
-        assert Counter(said.values()) == Counter({OLD: rows - changed + undone}) + Counter(
-            {NEW: changed - undone}
+        assert Counter(said.values()) == Counter({before: rows - changed + undone}) + Counter(
+            {after: changed - undone}
         )
         left = sql.execute("select distinct status from send_queue").fetchall()
         assert left == [("sent",)]

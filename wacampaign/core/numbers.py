@@ -110,6 +110,8 @@ class KnownNumber:
     #: None: not read. The same of the active templates.
     has_token: bool | None = None
     templates: int | None = None
+    #: The app that the backend entered with it.
+    app_id: str | None = None
     #: Where its marketing templates go.
     marketing: MarketingEndpoint = OFF
 

@@ -84,6 +84,13 @@ class UnfitMedium(Exception):  # noqa: N818 - a finding that is shown whole, no 
         self.template = template
         self.report = report
 
+    @property
+    def in_words(self) -> str:
+        """What is wrong with it, in one sentence."""
+        failed = [f.text for f in self.report.findings if f.severity is Severity.FAIL]
+        media = without_query(str(self.report.media))
+        return f"not fit for the header of {self.template}: {media}: {' '.join(failed)}"
+
 
 async def choose_media(
     store: Store, settings: Settings, lanes: Sequence[RepairLane], order: RepairOrder

@@ -31,6 +31,15 @@ POLL_SECONDS: Final = 30.0
 #: Seconds between the first looks, and how many: most reviews take a minute or two.
 FIRST_POLL_SECONDS: Final = 5.0
 _FIRST_POLLS: Final = 24
+#: Looks between two lines that say that it waits.
+_TOLD_EVERY: Final = 12
+
+
+class UnfitSample(Problem):
+    """A sample is not fit for the copy's header."""
+
+    exit_code = 3
+    code = "unfit_media"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +144,7 @@ async def create(store: Store, settings: Settings, planned: PlannedCopy) -> Temp
     async with TemplateApi(settings.api_url, settings.api_version, token) as api:
         handles: dict[str, str] = {}
         if planned.contents:
-            app_id = await api.app_id()
+            app_id = await _app_of(api, planned.number)
             for content in planned.contents:
                 if content.sha256 not in handles:
                     handles[content.sha256] = await api.upload_sample(
@@ -163,6 +172,22 @@ async def create(store: Store, settings: Settings, planned: PlannedCopy) -> Temp
             problem.suggestion = f"wacampaign templates sync --number {planned.number.shown}"
             raise
     return template
+
+
+async def _app_of(api: TemplateApi, number: KnownNumber) -> str:
+    """The app of the token, or where Meta does not tell it, the one that the backend entered."""
+    try:
+        return await api.app_id()
+    except Unreachable:
+        raise
+    except Problem as problem:
+        if number.app_id and number.app_id.isdecimal():
+            return number.app_id
+        problem.suggestion = (
+            f"put the app's id into whatsapp_numbers.app_id of {number.shown}: samples are uploaded"
+            " to it"
+        )
+        raise
 
 
 async def _created(api: TemplateApi, planned: PlannedCopy, fields: Mapping[str, Any]) -> str:
@@ -212,7 +237,8 @@ async def verdict(
                     f"{template.name} is still {template.status}: the review goes on at Meta",
                     look_again(planned),
                 )
-            tell(f"{template.name} is {template.status}: waiting for Meta's review")
+            if looks % _TOLD_EVERY == 0:
+                tell(f"{template.name} is {template.status}: waiting for Meta's review")
             looks += 1
             wait_s = FIRST_POLL_SECONDS if looks <= _FIRST_POLLS else POLL_SECONDS
             await asyncio.sleep(min(wait_s, left))

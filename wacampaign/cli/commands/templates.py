@@ -198,6 +198,8 @@ def copy(
     try:
         planned = with_store(settings, template_copy.look, settings, order)
     except UnfitMedium as unfit:
+        if as_json:
+            raise template_copy.UnfitSample(unfit.in_words, again) from None
         show_unfit(unfit, again)
         raise typer.Exit(FINDING) from None
     template = planned.existing

@@ -48,6 +48,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
         'verified_name', n.verified_name, 'quality_rating', n.quality_rating, 'tier', n.tier,
         'max_send_rate_per_sec', n.max_send_rate_per_sec,
         'marketing', public.wacampaign_marketing(n.id),
+        'app_id', nullif(public.wacampaign_solid(n.app_id), ''),
         'rate', round(public.wacampaign_number_rate(n.id, n.phone_number_id, clock_timestamp()), 1),
         'is_active', n.is_active, 'has_token', coalesce(public.wacampaign_solid(n.access_token), '') <> '',
         'templates', (select count(*) from public.templates t
