@@ -142,6 +142,31 @@ def test_a_map_that_names_nothing(wacampaign: Wacampaign, said: str, message: st
     assert message in done.stderr
 
 
+def test_a_map_for_several_templates(wacampaign: Wacampaign, sql: SQL) -> None:
+    text = "phone,a,b\n+447700900123,Monday,Asha\n+447700900124,Friday,Ravi\n"
+    said = "day=a,first_name=b"
+    done = wacampaign(*command(text, "visit,visit2", "--yes", "--map", said))
+    assert done.exit_code == 0, done.output
+    assert payloads(sql) == [{"var1": "Asha", "var2": "Monday"}, {"var1": "Friday", "var2": "Ravi"}]
+    done = wacampaign(*command(text, "visit,visit2", "--dry-run", "--map", "dya=a"))
+    assert done.exit_code == 2
+    assert "nothing that is called “dya”; “day”?" in done.stderr
+
+
+def test_columns_that_are_missing(wacampaign: Wacampaign) -> None:
+    done = wacampaign(*command("phone,day\n+447700900123,Monday\n", "visit", "--yes"))
+    assert done.exit_code == 6
+    assert "no column is named for body {{first_name}}" in done.stderr
+    assert "a header that fits: phone,first_name,day" in done.stderr.splitlines()[-1]
+
+
+def test_names_that_have_nothing_in_common(wacampaign: Wacampaign) -> None:
+    text = "phone,vorname,tag\n+447700900123,Asha,Montag\n"
+    done = wacampaign(*command(text, "visit", "--dry-run"))
+    assert done.exit_code == 0
+    assert "by position: the header has none of the template's names, so look at" in done.stdout
+
+
 def test_a_document_with_its_name(wacampaign: Wacampaign, sql: SQL) -> None:
     text = (
         "phone,file,filename,name,month\n"

@@ -87,7 +87,6 @@ def test_names_that_say_nothing_leave_it_to_position(header: str | None) -> None
         ("phone,day,name", "no column is named for body {{first_name}}", "first_name=name,day=day"),
         ("phone,name,day,city", "body {{first_name}}", "first_name=name,day=day"),
         ("phone,a,b,c", "there are 3 columns beside the phone, none named", "first_name=a,day=b"),
-        ("phone,a", "there is 1 column beside the phone", "first_name=a,day=COLUMN"),
         ("phone,day,Day", "column 2 “day” and column 3 “Day” both name", "first_name=#3,day=#2"),
     ],
 )
@@ -96,6 +95,19 @@ def test_names_that_leave_it_open_are_asked(header: str, why: str, suggested: st
         choose(named("first_name", "day"), header)
     assert why in str(unclear.value)
     assert unclear.value.suggested == f"phone=phone,{suggested}"
+
+
+def test_columns_that_are_missing() -> None:
+    with pytest.raises(UnclearColumns, match="there is 1 column beside the phone") as unclear:
+        choose(named("first_name", "day"), "phone,a")
+    assert (unclear.value.suggested, unclear.value.fitting) == (None, "phone,first_name,day")
+
+
+def test_a_second_phone_is_not_guessed_to_be_a_variable() -> None:
+    header = ["phone", "whatsapp", "name"]
+    with pytest.raises(UnclearColumns, match="several columns hold phone numbers") as unclear:
+        choose_columns(counted(1), header, [1, 1, 0])
+    assert unclear.value.suggested == "phone=phone,var1=name"
 
 
 def test_what_the_error_suggests_settles_it() -> None:

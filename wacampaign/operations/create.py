@@ -12,7 +12,7 @@ from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan, Progress
 from wacampaign.core.template.preview import ShownMessage, message_lines, preview
 from wacampaign.core.template.unmeant import Unmeant
-from wacampaign.core.words import rows
+from wacampaign.core.words import counted, rows
 from wacampaign.intake.contacts import Fault, Survey, contacts, survey
 from wacampaign.operations.create_columns import Wishes, column_lines, reading_for
 from wacampaign.operations.enqueue import NewCampaign, new_campaign
@@ -134,7 +134,9 @@ def draft(
     )
     if surveyed.accepted == 0:
         place = surveyed.layout.place
-        reasons = [f"{place(row.line)}: {row.reason}" for row in surveyed.first_rejections[:3]]
+        reasons = [f"{place(row.line)}: {row.reason}" for row in surveyed.first_rejections]
+        if (more := surveyed.rejected + surveyed.repeats - len(reasons)) > 0:
+            reasons.append(f"and {counted(more, 'more line')}")
         where = f"look into {surveyed.rejected_file}, " if surveyed.rejected_file else ""
         raise Refused(
             f"nobody in {path.name} can be sent to: {'; '.join(reasons)}",

@@ -1,5 +1,6 @@
 """The columns of a list for the templates of a campaign: chosen, refused, and shown in a plan."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ from wacampaign.core.columns.names import fold
 from wacampaign.core.columns.phone_column import NoPhones
 from wacampaign.core.columns.reading import ListReading, row_reading
 from wacampaign.core.columns.wanted import Wanted, wanted_by
-from wacampaign.core.display_width import cut, padded, width
+from wacampaign.core.display_width import cut, padded, width, wrapped
 from wacampaign.core.masking import mask_phone, mask_secrets
 from wacampaign.core.template.moments import moment_of
 from wacampaign.core.template.row_check import RowCheck
@@ -61,16 +62,40 @@ def reading_for(choice: Choice, wishes: Wishes) -> Callable[[Layout], ListReadin
 
     def decide(layout: Layout) -> ListReading:
         rows = []
+        pairs = _pairs_of_each(choice, wishes)
         for template in choice.templates:
             shape = template.shape
             wanted = wanted_by(shape)
             check = RowCheck(template.components, shape, wishes.allowed)
             constants = _constants(wanted, template, check, wishes)
-            chosen = _choose(wanted, template, layout, wishes, constants)
+            chosen = _choose(wanted, template, layout, pairs[template.name], constants)
             rows.append(row_reading(wanted, chosen, check))
+        if len({row.choice.phone for row in rows}) > 1:
+            raise ColumnsUnclear(
+                "the templates' names leave different columns for the phones",
+                "say which it is: --map phone=COLUMN",
+            )
         return ListReading(rows[0].choice.phone, tuple(rows))
 
     return decide
+
+
+def _pairs_of_each(choice: Choice, wishes: Wishes) -> dict[str, Sequence[Pair]]:
+    """The `--map` of each template: of several each takes what it has a place for; what none has
+    is left to all, and is refused."""
+    own = {
+        template.name: {
+            pair
+            for pair in wishes.pairs
+            if fold(pair.variable) == PHONE or _places(pair, wanted_by(template.shape))
+        }
+        for template in choice.templates
+    }
+    strange = set(wishes.pairs).difference(*own.values())
+    return {
+        name: [pair for pair in wishes.pairs if pair in pairs or pair in strange]
+        for name, pairs in own.items()
+    }
 
 
 def _constants(
@@ -110,11 +135,11 @@ def _choose(
     wanted: Sequence[Wanted],
     template: KnownTemplate,
     layout: Layout,
-    wishes: Wishes,
+    pairs: Sequence[Pair],
     constants: Mapping[str, str],
 ) -> ColumnChoice:
     try:
-        return choose_columns(wanted, layout.header, layout.phone_scores, wishes.pairs, constants)
+        return choose_columns(wanted, layout.header, layout.phone_scores, pairs, constants)
     except UnknownName as unknown:
         raise Usage(
             str(unknown),
@@ -124,12 +149,20 @@ def _choose(
     except NoPhones as none:
         raise Refused(str(none), "give the list with the recipients' phones") from None
     except UnclearColumns as unclear:
-        problem = ColumnsUnclear(
-            f"{template.name}: {unclear}",
-            f"say which is which, such as: --map '{unclear.suggested}'",
-        )
+        problem = ColumnsUnclear(f"{template.name}: {unclear}", _advice(unclear))
         problem.details = tuple(_table(_unclear_rows(layout, unclear)))
         raise problem from None
+
+
+def _advice(unclear: UnclearColumns) -> str:
+    if unclear.suggested is None:
+        return (
+            "add what is missing to the list, or --set VAR=TEXT where it is the same for all rows; "
+            f"a header that fits: {unclear.fitting}"
+        )
+    said = unclear.suggested
+    quoted = shlex.quote(said) if "'" in said else f"'{said}'"
+    return f"say which is which; if these guesses are right, add: --map {quoted}"
 
 
 # --- the table of a plan ------------------------------------------------------------------------
@@ -170,17 +203,26 @@ def column_lines(surveyed: Survey, first: Sequence[Contact], *names: str) -> Ite
         if choice.left_out:
             listed = [_title(layout, at) for at in choice.left_out[:_NAMED]]
             more = len(choice.left_out) - len(listed)
-            yield f"  left out: {', '.join(listed)}{f' and {more} more' if more else ''}"
+            text = f"left out: {', '.join(listed)}{f' and {more} more' if more else ''}"
+            yield from (f"  {line}" for line in wrapped(text, _WIDTH - 4))
 
 
 def _way(choice: ColumnChoice, layout: Layout) -> str:
     if choice.way is Way.POSITION:
         if layout.header is None:
             return "by position (there is no header)"
+        if _names_nothing(choice, layout.header):
+            return "by position: the header has none of the template's names, so look at each"
         return "by position (the header does not name all of them)"
     if choice.way is Way.MAP:
         return "as --map says"
     return "by name: in another order than the template's" if choice.is_reordered else "by name"
+
+
+def _names_nothing(choice: ColumnChoice, header: Sequence[str]) -> bool:
+    """Whether header and template both have names, and none in common."""
+    variables = {one.place.variable for one in choice.filled} - {None}
+    return bool(variables) and variables.isdisjoint(map(fold, header))
 
 
 def _table(rows: Iterator[tuple[str, str, str]] | Sequence[tuple[str, str, str]]) -> Iterator[str]:

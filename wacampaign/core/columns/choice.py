@@ -21,9 +21,6 @@ from wacampaign.core.columns.phone_column import NoPhones, SeveralPhones, find_p
 from wacampaign.core.columns.wanted import Wanted
 from wacampaign.core.words import counted
 
-#: Where a suggested `--map` has no column to name.
-_ANY_COLUMN = "COLUMN"
-
 
 class Way(StrEnum):
     """How the columns were told apart."""
@@ -77,10 +74,14 @@ class ColumnChoice:
 class UnclearColumns(ValueError):  # noqa: N818 - told to people, not raised as a bug
     """It cannot be known which column fills what. The text says why."""
 
-    def __init__(self, why: str, suggested: str | None, known: Mapping[int, str]) -> None:
+    def __init__(
+        self, why: str, suggested: str | None, fitting: str, known: Mapping[int, str]
+    ) -> None:
         super().__init__(why)
-        #: A `--map` that would settle it, if its guesses are right.
+        #: A `--map` that would settle it, if its guesses are right. None: columns are missing.
         self.suggested = suggested
+        #: A header that names everything.
+        self.fitting = fitting
         #: What is known of columns, by position: what each fills.
         self.known = known
 
@@ -181,9 +182,8 @@ class _Choosing:
             if self._phone_is_first(several.columns):
                 return 0
             names = " and ".join(self._title(i) for i in several.columns[:4])
-            raise self._unclear(
-                f"several columns hold phone numbers: {names}", several.columns[0]
-            ) from None
+            why = f"several columns hold phone numbers: {names}"
+            raise self._unclear(why, several.columns[0], several.columns) from None
 
     def _phone_is_first(self, columns: Collection[int]) -> bool:
         """Without names the phone is first, if the others are where digits are expected."""
@@ -280,28 +280,28 @@ class _Choosing:
             return f"no column is named for {missing}, and by position others would be shifted"
         return f"there {'is' if len(rest) == 1 else 'are'} {there}, none named for {wanted}"
 
-    def _unclear(self, why: str, phone: int) -> UnclearColumns:
+    def _unclear(self, why: str, phone: int, phones: Collection[int] = ()) -> UnclearColumns:
+        """`phones`: columns that may be the phones'; none is guessed to be a variable's."""
         known = {phone: PHONE}
-        by_label = {place.key: place for place in self._wanted}
+        by_key = {place.key: place for place in self._wanted}
         columns = dict(self._said)
         for column, places in self._claims.items():
             if len(places) == 1 and places[0].key not in columns and column != phone:
                 columns[places[0].key] = column
-        left = [i for i in self._free if i != phone and i not in columns.values()]
+        taken = {phone, *phones, *columns.values()}
+        left = [i for i in self._free if i not in taken]
         guessed = dict(columns)
         for place in self._open:
             if place.required and place.key not in guessed and left:
                 guessed[place.key] = left.pop(0)
-        known |= {i: by_label[key].label for key, i in columns.items()}
-        pairs = [(PHONE, self._column_name(phone))]
-        done = set()
-        for place in self._wanted:
-            if not place.required or place.key in self._constants or place.name in done:
-                continue
-            done.add(place.name)
-            at = guessed.get(place.key)
-            pairs.append((place.name, _ANY_COLUMN if at is None else self._column_name(at)))
-        return UnclearColumns(why, write_map(pairs), known)
+        known |= {i: by_key[key].label for key, i in columns.items()}
+        named = {place.name: place.key for place in self._wanted if place.required}
+        named = {name: key for name, key in named.items() if key not in self._constants}
+        suggested = None
+        if all(key in guessed for key in named.values()):
+            pairs = [(name, self._column_name(guessed[key])) for name, key in named.items()]
+            suggested = write_map([(PHONE, self._column_name(phone)), *pairs])
+        return UnclearColumns(why, suggested, ",".join([PHONE, *named]), known)
 
     def _column_name(self, column: int) -> str:
         """How `--map` names it: its name, where that is one; else its number."""
