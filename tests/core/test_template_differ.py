@@ -8,7 +8,7 @@ import pytest
 
 from wacampaign.core.media.rules import EXTENSIONS
 from wacampaign.core.template.differ import differ
-from wacampaign.core.template.header_kinds import HEADER_KINDS, kind_taking
+from wacampaign.core.template.header_kinds import HEADER_KINDS
 
 SAMPLE = "https://scontent.whatsapp.net/v/t61.29466-34/film_n.mp4"
 LINK = "https://files.example.com/film.mp4"
@@ -111,7 +111,8 @@ def test_media_may_be_given_either_way() -> None:
 @pytest.mark.parametrize("kind", HEADER_KINDS)
 def test_a_file_of_any_kind_that_a_header_takes_is_a_medium(kind: str) -> None:
     """What the sample pushed aside is known by its ending, as many as Meta takes."""
-    taken = [end for end, mime_type in EXTENSIONS.items() if kind_taking(mime_type) == kind]
+    accepted = HEADER_KINDS[kind].accepted
+    taken = [end for end, mime_type in EXTENSIONS.items() if mime_type in accepted]
     assert taken
     header = [{**VIDEO[0], "format": kind.upper()}, *VIDEO[1:]]
     for end in taken:
@@ -208,3 +209,75 @@ def test_texts_are_measured_with_their_values_in() -> None:
     payload = {"var1": "x" * 52, "var2": "y" * 510}
     found = [(one.code, one.where) for one in differ(payload, components, None)]
     assert found == [("too_long", "header"), ("too_long", "body")]
+
+
+def _sent(*components: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "x", "language": {"code": "en"}, "components": list(components)}
+
+
+def _part(kind: str, *parameters: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": kind, "parameters": list(parameters)} | more
+
+
+PLACE = [{"type": "HEADER", "format": "LOCATION"}]
+FILE = [{"type": "HEADER", "format": "DOCUMENT"}]
+OFFER = [{"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"has_expiration": True}}]
+LIST = [{"type": "BUTTONS", "buttons": [{"type": "MPM", "text": "View"}]}]
+CATALOG = [{"type": "BUTTONS", "buttons": [{"type": "CATALOG", "text": "View"}]}]
+CARD = {"components": [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "{{1}}"}]}
+CARDS = [{"type": "CAROUSEL", "cards": [CARD, CARD]}]
+
+
+def _card(n: object, said: str = "a", link: str = "https://a.example/b.jpg") -> dict[str, Any]:
+    image = {"type": "image", "image": {"link": link}}
+    body = _part("body", {"type": "text", "text": said})
+    return {"card_index": n, "components": [_part("header", image), body]}
+
+
+def _cards(*cards: dict[str, Any]) -> dict[str, Any]:
+    return _sent({"type": "carousel", "cards": list(cards)})
+
+
+def _of_kind(kind: str, **value: Any) -> dict[str, Any]:
+    return {"type": kind, kind: value}
+
+
+@pytest.mark.parametrize(
+    ("payload", "components", "expected"),
+    [
+        (row("north", "0"), PLACE, ["malformed"]),
+        (row("0", "181"), PLACE, ["malformed"]),
+        (row("0") | {"place_name": "Shop"}, PLACE, ["too_few"]),
+        (row(LINK) | {"filename": "x" * 241}, FILE, ["too_long"]),
+        (row("tomorrow"), OFFER, ["malformed"]),
+        (row("A1", "A1, A2"), LIST, ["malformed"]),
+        (row("77", "a", "77", "b"), CARDS, []),
+        (row("77", "a", "b", "77"), CARDS, ["media_unclear"]),
+        (row("77", "a", "77", "x" * 161), CARDS, ["too_long"]),
+        (_sent(_part("header", _of_kind("location", longitude="1"))), PLACE, ["too_few"]),
+        (_sent(_part("header", _of_kind("image", id="1"))), PLACE, ["wrong_kind"]),
+        (_sent(), PLACE, ["header_missing"]),
+        (_sent(), OFFER, ["too_few"]),
+        (
+            _sent(_part("limited_time_offer", _of_kind("limited_time_offer"))),
+            OFFER,
+            ["too_few"],
+        ),
+        (_sent(), CATALOG, ["too_few"]),
+        (_sent(_part("button", index="0", sub_type="catalog")), CATALOG, []),
+        (_sent(_part("button", index=0, sub_type="mpm")), LIST, ["too_few"]),
+        (
+            _sent(_part("button", _of_kind("action", thumbnail_product_retailer_id="A1"), index=0)),
+            LIST,
+            ["too_few"],
+        ),
+        (_cards(_card(0), _card(1)), CARDS, []),
+        (_cards(_card(0)), CARDS, ["too_few"]),
+        (_cards(_card(0), _card(1), _card(2)), CARDS, ["too_many"]),
+        (_cards(_card(1), _card(0)), CARDS, ["shifted", "shifted"]),
+        (_cards(_card(0), _card(1, link="b.jpg")), CARDS, ["media_unclear"]),
+        (_cards(_card(0), _card(1, said="a\nb")), CARDS, ["newline"]),
+    ],
+)
+def test_faults_of_the_other_kinds(payload: Any, components: Any, expected: list[str]) -> None:
+    assert [code for code in codes(payload, components) if code != "empty"] == expected

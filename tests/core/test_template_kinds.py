@@ -10,6 +10,7 @@ from tests.template_kinds import KINDS, Kind
 from wacampaign.core.template.differ import differ
 from wacampaign.core.template.message import CompiledTemplate, PayloadMismatch
 from wacampaign.core.template.needs import needs_of
+from wacampaign.core.template.preview import message_lines, preview
 from wacampaign.core.template.row_check import RowCheck
 from wacampaign.core.template.shape import shape_of
 from wacampaign.sandbox.answers import Refusal
@@ -48,6 +49,17 @@ def test_the_differ_finds_nothing_in_it_in_either_form(kind: Kind) -> None:
     assert differ(payload_of(kind, kind.row), kind.components, parameter_format) == []
     sent = {"name": kind.name, "language": {"code": "en_US"}, "components": kind.message}
     assert differ(sent, kind.components, parameter_format) == []
+
+
+@each_kind
+def test_its_preview_shows_what_the_row_brings(kind: Kind) -> None:
+    parameter_format = kind.template["parameter_format"]
+    payload = payload_of(kind, kind.row)
+    shown = "\n".join(message_lines(preview(kind.components, parameter_format, payload)))
+    assert "[no " not in shown
+    assert kind.row.get("code", "Asha") in shown
+    if "product_carousel" in kind.name:
+        assert "A3" in shown
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,23 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wacampaign.core.template.creation_fields import BUTTON_FIELDS, COMPONENT_FIELDS
+from wacampaign.core.template.kinds import (
+    BODY_LENGTH,
+    CARD_BODY_LENGTH,
+    CARDS_MAX,
+    CARDS_MIN,
+    HEADER_LENGTH,
+    OFFER_BODY_LENGTH,
+    OFFER_COUPON_LENGTH,
+    URL_LENGTH,
+)
 from wacampaign.sandbox.answers import Refusal
 from wacampaign.sandbox.uploads import Sample
 
 _VARIABLE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
-#: Characters.
-_HEADER_TEXT, _BODY_TEXT, _FOOTER_TEXT = 60, 1024, 60
-_LABEL, _URL, _COUPON, _OFFER = 25, 2000, 15, 16
-_CARDS: Final = range(2, 11)
+#: Characters of what no message fills; of all else the table of kinds tells.
+_FOOTER_TEXT, _LABEL, _OFFER = 60, 25, 16
+_CARDS: Final = range(CARDS_MIN, CARDS_MAX + 1)
 _BUTTONS_MOST: Final = 10
 #: Buttons of a kind that one template may have; all others as many as there is room.
 _MOST_OF_KIND: Final = {
@@ -94,7 +103,10 @@ def _components(
         if kind == "HEADER":
             _header(part, named, samples, where)
         elif kind == "BODY" and not authentication:
-            _body(part, named, where)
+            most = CARD_BODY_LENGTH if "cards" in at else BODY_LENGTH
+            if "LIMITED_TIME_OFFER" in kinds:
+                most = OFFER_BODY_LENGTH
+            _body(part, named, most, where)
         elif kind == "FOOTER" and not authentication:
             _text(part, _FOOTER_TEXT, 2388073, "footer", where)
             if _VARIABLE.search(part["text"]):
@@ -139,7 +151,7 @@ def _header(
 ) -> None:
     form = str(part.get("format", "")).upper()
     if form == "TEXT":
-        text = _text(part, _HEADER_TEXT, 2388047, "header", where)
+        text = _text(part, HEADER_LENGTH, 2388047, "header", where)
         if names := set(_VARIABLE.findall(text)):
             if len(names) > 1:
                 raise _format(2388047, "Header format is incorrect", "It can have one variable.")
@@ -167,8 +179,8 @@ def _header(
         )
 
 
-def _body(part: Mapping[str, Any], named: bool, where: str) -> None:
-    text = _text(part, _BODY_TEXT, 2388072, "body", where)
+def _body(part: Mapping[str, Any], named: bool, most: int, where: str) -> None:
+    text = _text(part, most, 2388072, "body", where)
     names = list(dict.fromkeys(_VARIABLE.findall(text)))
     if not names:
         return
@@ -211,13 +223,13 @@ def _buttons(buttons: Any, where: str) -> None:
             raise _wrong(f"There may be {_MOST_OF_KIND[kind]} buttons of type {kind}")
         if kind == "URL":
             url = str(button.get("url", ""))
-            if len(url) > _URL or not re.match(r"https?://[^\s/]+", url):
+            if len(url) > URL_LENGTH or not re.match(r"https?://[^\s/]+", url):
                 raise _wrong(f"Param {at}['url'] is not a valid URL")
             if _VARIABLE.search(url) and not button.get("example"):
                 raise _missing(at)
         if kind == "COPY_CODE":
             code = button.get("example")
-            if not isinstance(code, str) or not 0 < len(code) <= _COUPON:
+            if not isinstance(code, str) or not 0 < len(code) <= OFFER_COUPON_LENGTH:
                 raise _missing(at)
     quick = [i for i, kind in enumerate(kinds) if kind == "QUICK_REPLY"]
     if quick and quick[-1] - quick[0] + 1 != len(quick):

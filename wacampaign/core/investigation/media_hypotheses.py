@@ -13,6 +13,7 @@ from wacampaign.core.investigation.evidence import (
 )
 from wacampaign.core.investigation.model import Judgement, Likelihood, Probe
 from wacampaign.core.media.report import MediaFinding, Severity, Where
+from wacampaign.core.templates import Template
 
 #: Titles of the probes, by which their answers are found again.
 SAME_PAYLOAD: Final = "the failed payload itself"
@@ -42,10 +43,14 @@ _SOUND: Final = frozenset(
 
 
 def no_header_media(evidence: Evidence) -> bool:
-    """Whether it is known that no failing template takes header media."""
+    """Whether it is known that no failing template takes media, in its header or on its cards."""
     templates = evidence.failing_templates()
     all_known = len(templates) == len(evidence.lanes) > 0
-    return all_known and all(t.header_media is None for t in templates)
+    return all_known and not any(map(_takes_media, templates))
+
+
+def _takes_media(template: Template) -> bool:
+    return template.unusable is None and any(s.role == "media" for s in template.shape.slots())
 
 
 def probe(evidence: Evidence, title: str) -> Probe | None:

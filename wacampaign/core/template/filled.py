@@ -68,9 +68,8 @@ def _texts(components: Sequence[Mapping[str, Any]], shape: Shape) -> Iterator[Fi
     by_type = parts_by_type(components)
     body_limit = OFFER_BODY_LENGTH if "LIMITED_TIME_OFFER" in by_type else BODY_LENGTH
     yield from _of_one(by_type, shape, at, 0, body_limit)
-    cards = by_type.get("CAROUSEL", {}).get("cards") or ()
-    for n, (raw, card) in enumerate(zip(cards, shape.cards, strict=False), start=1):
-        yield from _of_one(parts_by_type(raw.get("components")), card, at, n, CARD_BODY_LENGTH)
+    for n, card in enumerate(shape.cards, start=1):
+        yield from _of_one(card_parts(by_type, n), card, at, n, CARD_BODY_LENGTH)
 
 
 def addresses_before(texts: Sequence[FilledText]) -> dict[int, str]:
@@ -90,6 +89,12 @@ def parts_by_type(components: Any) -> dict[str, Mapping[str, Any]]:
         if isinstance(component, Mapping):
             found.setdefault(str(component.get("type", "")).upper(), component)
     return found
+
+
+def card_parts(parts: Mapping[str, Mapping[str, Any]], n: int) -> dict[str, Mapping[str, Any]]:
+    """The components of the n-th card, from 1. Those that a row may add are like the last one."""
+    cards = parts["CAROUSEL"]["cards"]
+    return parts_by_type(cards[min(n, len(cards)) - 1].get("components"))
 
 
 def _of_one(

@@ -19,7 +19,7 @@ CARD_BODY_LENGTH: Final = 160
 HEADER_LENGTH: Final = 60
 #: Characters of a URL button's address with its ending.
 URL_LENGTH: Final = 2000
-#: Characters of a code to copy; of a limited-time offer's.
+#: Characters of a code to copy; of a limited-time offer's, and of a template's example.
 COUPON_LENGTH: Final = 20
 OFFER_COUPON_LENGTH: Final = 15
 #: Cards of a carousel.

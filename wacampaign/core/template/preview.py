@@ -9,7 +9,12 @@ from urllib.parse import urlsplit
 from wacampaign.core.cells import cell
 from wacampaign.core.display_width import wrapped
 from wacampaign.core.shown_text import one_line
-from wacampaign.core.template.filled import FilledText, filled_texts, parts_by_type
+from wacampaign.core.template.filled import (
+    FilledText,
+    card_parts,
+    filled_texts,
+    parts_by_type,
+)
 from wacampaign.core.template.parameters import file_name
 from wacampaign.core.template.shape import shape_of
 from wacampaign.core.template.slots import Card, Shape, Slot
@@ -79,10 +84,9 @@ def preview(
         values,
     )
     parts = parts_by_type(components)
-    raw_cards = parts.get("CAROUSEL", {}).get("cards") or ()
     cards = [
-        filling.bubble(parts_by_type(raw.get("components")), card, n)
-        for n, (raw, card) in enumerate(zip(raw_cards, shape.cards, strict=False), start=1)
+        filling.bubble(card_parts(parts, n), card, n)
+        for n, card in enumerate(shape.cards, start=1)
         if card.is_needed or any(filling.has(slot) for slot in card.slots())
     ]
     return Preview(filling.bubble(parts, shape, 0), filling.offer(parts, shape), tuple(cards))

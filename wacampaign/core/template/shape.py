@@ -83,7 +83,7 @@ def _cards(parts: Mapping[str, Mapping[str, Any]], named: bool) -> Iterator[Card
     # cards, a message "must include a card for every card defined on the template".
     if all(_format(of_card) == "product" for of_card in components):
         for n in range(len(cards) + 1, CARDS_MAX + 1):
-            yield _card(n, components[0], named, is_needed=False)
+            yield _card(n, components[-1], named, is_needed=False)
 
 
 def _card(
