@@ -294,3 +294,16 @@ def test_ctrl_c_in_the_middle(
     written = (3 - times) * BATCH_ROWS
     assert sql.execute("select count(*) from send_queue").fetchone() == (written,)
     assert f"({written:,} of {3 * BATCH_ROWS:,} contacts written)" in told
+
+
+def test_phones_without_a_country_code_beside_others_name_the_way_out(
+    wacampaign: Wacampaign,
+) -> None:
+    csv = write("phone,name\n+447700900101,Asha\n+447700900102,Ben\n07700 900103,Chloe\n")
+    done = wacampaign(*command(csv, "--dry-run"))
+    assert done.exit_code == 0, done.output
+    way_out = "without a country code: --default-region GB, if they are of United Kingdom"
+    assert way_out in done.stdout
+    done = wacampaign(*command(csv, "--dry-run", "--default-region", "UK"))
+    assert "3 contacts: the list" in done.stdout
+    assert "--default-region" not in done.stdout

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from openpyxl import Workbook
 
 from tests.servers import wait_until
 from tests.worker.rig import TOKEN, WABA, Rig
@@ -219,6 +221,43 @@ def listed_twice(rig: Rig) -> None:
     _campaign(rig, _account(rig), start=False, repeated=40)
 
 
+def spreadsheet(rig: Rig) -> None:
+    """A workbook as people have it: a title, a number as a number, two phones in a cell, #N/A."""
+    _account(rig)
+    visit = {
+        "name": "visit_reminder",
+        "language": "en",
+        "category": "UTILITY",
+        "status": "APPROVED",
+        "parameter_format": "NAMED",
+        "components": [
+            {"type": "BODY", "text": "Dear {{first_name}}, our engineer visits you on {{day}}."},
+            {"type": "FOOTER", "text": "Reply STOP to be left alone"},
+            {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Another day"}]},
+        ],
+    }
+    rig.sandbox.control.put_templates(WABA, *TEMPLATES, visit)
+    workbook = Workbook()
+    sheet = workbook.active
+    sheet.title = "Week 49"
+    monday = datetime(2026, 11, 30)
+    for row in (
+        ("Visits of week 49",),
+        ("Customer no.", "Mobile", "First name", "Visit", "E-mail"),
+        (100231, "07700 900101", "Asha", monday, "asha@example.com"),
+        (100232, 447700900102, "Ben", monday, "ben@example.com"),
+        (100233, "07700 900103 / 900104", "Chloe", monday, "chloe@example.com"),
+        (100234, "07700 900105", "#N/A", monday + timedelta(days=1), "x@example.com"),
+        (100235, "(+44) 7700 900106", "Dev", monday + timedelta(days=1), "dev@example.com"),
+        (100231, "+44 7700 900101", "Asha", monday, "asha@example.com"),
+    ):
+        sheet.append(row)
+    for (cell,) in sheet.iter_rows(min_row=3, min_col=4, max_col=4):
+        cell.number_format = "dddd d mmmm"
+    workbook.create_sheet("Week 48").append(("old",))
+    workbook.save(rig.home / "visits.xlsx")
+
+
 def media_ids(rig: Rig) -> None:
     """15 November: the list names an uploaded medium, not a URL."""
     number = _account(rig)
@@ -348,7 +387,8 @@ def database_away(rig: Rig) -> None:
 SCENES: Final[dict[str, Callable[[Rig], None]]] = {
     scene.__name__: scene
     for scene in (
-        *(night, shifted, shifted_before, zero_zero, listed_twice, media_ids, taken, in_doubt),
+        *(night, shifted, shifted_before, zero_zero, listed_twice, spreadsheet, media_ids, taken),
+        in_doubt,
         *(
             killed,
             waiting,

@@ -20,7 +20,8 @@ from wacampaign.core.phone_forms import Written, written_phone
 
 #: Digits at the end that are hardly ever written apart from the number that they belong to.
 _FEW: Final = 2
-_MISSING: Final = "the country code is missing"
+#: In the reason of a `BadPhone` that has none.
+MISSING_CODE: Final = "the country code is missing"
 
 
 def _complete(digits: str) -> str:
@@ -30,7 +31,7 @@ def _complete(digits: str) -> str:
     plan = PLANS[digits[:3]]
     if plan is None:
         if digits[0] == "0":
-            raise BadPhone(f"begins with 0: {_MISSING}")
+            raise BadPhone(f"begins with 0: {MISSING_CODE}")
         raise BadPhone("begins with no country code that exists")
     if len(digits) >= DIGITS_MIN and plan.fits(digits):
         return digits

@@ -9,7 +9,9 @@ from typing import Final
 from wacampaign.core.campaign.repeats import EarlierCampaign, told_again
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.phones import MISSING_CODE
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan, Progress
+from wacampaign.core.regions import country, region_named
 from wacampaign.core.template.preview import ShownMessage, message_lines, preview
 from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.words import counted, rows
@@ -186,6 +188,9 @@ def _notes(draft: Draft, show: int) -> Iterator[str]:
         # What stood in the phone column, as far as it may be shown.
         phone = f"{mask_phone(row.phone)} " if any(c.isdecimal() for c in row.phone) else ""
         yield f"  {surveyed.layout.row_word} {row.line}: {phone}{row.reason}"
+    if (region := _region_that_reads(surveyed)) is not None:
+        are = f"if they are of {country(region)}"
+        yield f"  without a country code: --default-region {region}, {are}"
     for flag, n in _allowing(surveyed).items():
         yield f"  {rows(n)} of them would be sent with {flag}"
     if surveyed.rejected_file:
@@ -201,6 +206,15 @@ def _notes(draft: Draft, show: int) -> Iterator[str]:
         n = len(source.namesakes)
         are = "campaigns are" if n > 1 else "campaign is"
         yield f"NOTE: {n} {are} named {campaign.name!r} already; it takes --again, and then ids"
+
+
+def _region_that_reads(surveyed: Survey) -> str | None:
+    """The country of most phones, where others are written as inside one."""
+    missing = any(MISSING_CODE in row.reason for row in surveyed.first_rejections)
+    if not missing or surveyed.default_region is not None:
+        return None
+    code = next(iter(surveyed.calling_codes), "")
+    return region_named(code) if code.isdecimal() else None
 
 
 def shown_messages(draft: Draft, show: int) -> Iterator[ShownMessage]:

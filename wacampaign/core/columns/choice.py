@@ -291,9 +291,13 @@ class _Choosing:
         taken = {phone, *phones, *columns.values()}
         left = [i for i in self._free if i not in taken]
         guessed = dict(columns)
-        for place in self._open:
-            if place.required and place.key not in guessed and left:
-                guessed[place.key] = left.pop(0)
+        before = -1
+        for place in self._wanted:
+            if place in self._open and place.required and place.key not in guessed and left:
+                # In the order of the template, as most lists are.
+                guessed[place.key] = next((i for i in left if i > before), left[0])
+                left.remove(guessed[place.key])
+            before = guessed.get(place.key, before)
         known |= {i: by_key[key].label for key, i in columns.items()}
         named = {place.name: place.key for place in self._wanted if place.required}
         named = {name: key for name, key in named.items() if key not in self._constants}

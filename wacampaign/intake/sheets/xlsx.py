@@ -1,5 +1,5 @@
 """The rows of an .xlsx (ECMA-376 part 1), streamed; why no library does it is told in
-docs/explanation/decisions/0021-spreadsheets-are-read-here.md.
+docs/explanation/decisions/0023-spreadsheets-are-read-here.md.
 """
 
 import posixpath
