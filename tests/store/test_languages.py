@@ -318,7 +318,8 @@ def test_what_no_row_needs_any_more_is_neither_held_nor_told(
         assert await Templates(store).changes(campaign) == []
         # The rows were made for what was planned, which a repair goes by.
         lanes = await store.call_list("repair_lanes", campaign_id=campaign)
-        assert {lane["template"]: lane["components"] for lane in lanes}["hello"] == BODY_TEMPLATE
+        made_for = {lane["template"]: lane["row_components"] for lane in lanes}
+        assert made_for["hello"] == BODY_TEMPLATE
         # As soon as one is to be sent, it counts.
         sql.execute("update send_queue set status = 'ready' where template_name = 'hello'")
         (change,) = await Templates(store).changes(campaign)

@@ -85,7 +85,7 @@ async def _fitting(store: Store, sender: KnownNumber, lane: RepairLane, new: str
     known = next((template for template in there if template.language == lane.language), None)
     if not there:
         raise Refused(f"{sender.label} has no template {new!r} that is known here", sync)
-    if lane.components is None:
+    if lane.row_components is None:
         raise Refused(f"the template {lane.template} of the rows is not known here", sync)
     if known is None:
         languages = ", ".join(template.language for template in there)
@@ -94,7 +94,7 @@ async def _fitting(store: Store, sender: KnownNumber, lane: RepairLane, new: str
             f"wacampaign templates copy {lane.template} NEW --language {lane.language} --wait",
         )
     if not same_shape(
-        lane.components, lane.parameter_format, known.components, known.parameter_format
+        lane.row_components, lane.row_format, known.components, known.parameter_format
     ):
         raise Refused(
             f"{new} takes other variables than {lane.template} ({known.needs_in_words}), so the "

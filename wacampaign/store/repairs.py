@@ -61,6 +61,9 @@ class RepairLane:
     template_status: str | None
     language: str | None
     category: str | None
+    #: What the rows were made for: the template as the campaign was planned with it.
+    row_components: Any = None
+    row_format: str | None = None
 
     @property
     def rows(self) -> int:

@@ -8,8 +8,9 @@ set search_path = public, extensions, pg_temp set jit = off as $$
     select coalesce(jsonb_agg(to_jsonb(l) || jsonb_build_object(
         'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
         'waba_id', public.wacampaign_solid(w.waba_id),
-        'language', t.language, 'category', t.category, 'components', t.row_components,
-        'parameter_format', t.row_format, 'template_status', t.status
+        'language', t.language, 'category', t.category, 'components', t.components,
+        'parameter_format', t.parameter_format, 'row_components', t.row_components,
+        'row_format', t.row_format, 'template_status', t.status
     ) order by l.template, l.number_id), '[]'::jsonb)
     from (
         select c.whatsapp_number_id as number_id, c.template_name as template,
