@@ -139,7 +139,8 @@ def test_plain_digits_agree_with_the_library(digits: str) -> None:
         return
     parsed = phonenumbers.parse("+" + digits, None)
     assert got == f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
-    assert phonenumbers.is_possible_number(parsed)
+    # Mexico's 521 is WhatsApp's own; the library takes the 1 off only before some numbers.
+    assert phonenumbers.is_possible_number(parsed) or (digits[:3] == "521" and len(digits) == 13)
 
 
 CODES = sorted(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
