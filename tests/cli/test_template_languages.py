@@ -266,6 +266,37 @@ def test_what_meta_has_again_is_to_be_synced(
     assert "holds lifted: 1" in done.stdout
 
 
+def test_rows_of_a_template_that_changed_move_to_one_that_they_fit(
+    wacampaign: Wacampaign,
+    database: str,
+    number: str,
+    sandbox: SandboxProcess,
+    environment: dict[str, str],
+    sql: SQL,
+) -> None:
+    sandbox.control.put_number(NUMBER, waba_id="2000000001", token="test-token")
+    other_rows = page("en", "Hi {{1}}, {{2}}", name="single")
+    sandbox.control.put_templates("2000000001", other_rows, page("en", name="spare"))
+    environment["WHATSAPP_API_URL"] = sandbox.url
+
+    async def scenario(store: Store) -> str:
+        return await add_campaign(store, number, 3, templates=("single",), name="market")
+
+    campaign = run_on(database, scenario)
+    assert "is held" in wacampaign("templates", "sync", "--yes").stdout
+    told = wacampaign("preflight", "market").stdout
+    assert f"wacampaign fix-media {campaign[:8]} --template NEW" in " ".join(told.split())
+    done = wacampaign("fix-media", "market", "--template", "spare", "--yes")
+    assert done.exit_code == 0, done.output
+    done = wacampaign("resume", "market", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "NOTE" not in done.stdout
+    assert sql.execute(
+        "select template_name, language from wacampaign_campaign_templates c where exists"
+        " (select from send_queue q where q.template_name = c.template_name)"
+    ).fetchall() == [("spare", "en")]
+
+
 CODES = ["af", "de", "de_AT", "en", "en_GB", "en_US", "fil", "pt_BR", "pt_PT", "zh_CN", "zh_HK"]
 
 

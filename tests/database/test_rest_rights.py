@@ -42,6 +42,7 @@ def fill_with_anything(connection: Connection) -> None:
             "timestamp with time zone": "now()",
             "text[]": "array[]::text[]",
             "uuid[]": "array[]::uuid[]",
+            "bigint[]": "array[]::bigint[]",
         }
         listed = ", ".join(name for name, _ in columns)
         given = ", ".join(
