@@ -29,7 +29,7 @@ def _spelling(letters: str, never: str | None = None) -> Spelling:
 #: Letters: the exemplar characters of Unicode CLDR's locale data, with those of common names.
 _LATIN: Final = {
     "Spanish": _spelling("áéíóúüñ", "ñ(?![aeiouáéíóú])|[áéíóú].*[áéíóú]"),
-    "French": _spelling("àâæçéèêëîïôœùûüÿ", "ç(?![aouàâô])|[àùÿ](?!s?$)"),
+    "French": _spelling("àâæçéèêëîïôœùûüÿ", "ç(?![aouàâô])|[àùÿ](?!s?$)|u[ûâîô]|ïo$"),
     "Portuguese": _spelling("ãõáâàçéêíóôú", "ç(?![aouãõáó])|õ(?!e)|ã(?![eon]|s?$)"),
     "Italian": _spelling("àèéìòù", "[àèìòù](?!$)"),
     "German": _spelling("äöüß", "^ß|[äöü][äöü]"),
@@ -37,7 +37,9 @@ _LATIN: Final = {
     "Danish, Norwegian": _spelling("æøåé", "[æøå][æøå]"),
     "Icelandic": _spelling("áðéíóúýþæö", "^ð|þ$"),
     "Dutch": _spelling("éëïöüè", "^[éëïöüè]{2}"),
-    "Turkish": _spelling("çğıöşüâîû", "^ğ|[^aeıioöuüâîû]ğ"),
+    "Turkish": _spelling(
+        "çğıöşüâîû", "^ğ|[^aeıioöuüâîû]ğ|[aeıioöuü][âîû]|[âîû][aeıioöuü]|ı[aeioöuü]"
+    ),
     "Polish": _spelling("ąćęłńóśźż", "[ńćśź][aeouyąęó]|^[ąęńć]|[ąęó][ąęó]"),
     "Czech": _spelling("áčďéěíňóřšťúůýž", "^[ěůýň]|ů(?=[aeiou])|[áéíóúůý][áéíóúůý]"),
     "Slovak": _spelling("áäčďéíĺľňóôŕšťúýž", "[ĺŕ](?![bcčdfghjkmnpqsštvzž])|^[ĺŕ]"),
@@ -154,12 +156,14 @@ _PARTS: Final = {
     "euc_jp": range(0xC9, 0xF5),
     "big5hkscs": range(0x40, 0x7F),
 }
+_FURTHER_LANGUAGE: Final = 0.5
 #: How many are many, and what it counts when there is none.
 MANY: Final = 16
 _UNUSED: Final = 3.0
-#: A mark inside a word, and before a Greek one: what ISO 8859-7 makes of Windows-1253's Ά.
+#: Marks inside a word, and those that stand before none. ’Α is what ISO 8859-7 makes of
+#: Windows-1253's Ά.
 _MISPLACED_MARK: Final = re.compile(
-    r"(?<=[^\W\d_])[“”„‚«»‹›…•°€£¥§©®™¿¡№](?=[^\W\d_])|(?<!\w)’(?=[α-ωΑ-Ω])"
+    r"(?<=[^\W\d_])[“”„‚«»‹›…•°€£¥§©®™¿¡№](?=[^\W\d_])|(?<!\w)(?:’(?=[α-ωΑ-Ω])|[ªº™®°](?=[^\W\d_]))"
 )
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*[^\s\x00-\x7f]*|[^\x00-\x7f]+")
 
@@ -174,7 +178,8 @@ def oddness(text: str, page: CodePage) -> float:
     """How unlike words the parts of `text` beyond ASCII are; 0 where nothing is odd.
 
     A word of a known language counts 0, one that this language would not spell so 1, letters of no
-    one language 2, what cannot be a word 4. Each further language that is needed counts 1.
+    one language 2, what cannot be a word 4. Each further language that is needed counts 0.5, as
+    people of several countries are in one list.
     """
     words = beyond_ascii(text)
     total = _UNUSED if page.frequent and _part_unused(words, page) else 0.0
@@ -185,7 +190,7 @@ def oddness(text: str, page: CodePage) -> float:
         total += cost
         if languages:
             needed.append(languages)
-    return total + _languages_beyond_one(needed)
+    return total + _FURTHER_LANGUAGE * _languages_beyond_one(needed)
 
 
 def _judge(word: str, page: CodePage) -> tuple[float, frozenset[int]]:
@@ -221,6 +226,11 @@ def _bent_case(word: str) -> bool:
     )
 
 
+def _bytes_of(char: str, page: CodePage) -> bytes:
+    """How the page writes `char`; "?" for what it reads and does not write, some rare forms."""
+    return char.encode(page.codec, "replace")
+
+
 def _east_asian(word: str, page: CodePage) -> float:
     cost = 0.0
     scripts: set[str] = set()
@@ -231,9 +241,9 @@ def _east_asian(word: str, page: CodePage) -> float:
         name = unicodedata.name(char, "?").split("-")[0].split(" ")[0]
         scripts.add(name)
         if name == "CJK":
-            cost += page.codec == "cp949" or char.encode(page.codec)[0] not in page.frequent
+            cost += page.codec == "cp949" or _bytes_of(char, page)[0] not in page.frequent
         elif name == "HANGUL":
-            cost += 0 if char.encode(page.codec)[0] in page.frequent else 2
+            cost += 0 if _bytes_of(char, page)[0] in page.frequent else 2
         elif name not in ("HIRAGANA", "KATAKANA") or page.codec not in ("cp932", "euc_jp"):
             cost += 2
     if "Latin" in scripts or {"CJK", "HANGUL"} <= scripts:
@@ -245,7 +255,7 @@ def _part_unused(words: set[str], page: CodePage) -> bool:
     """Whether many characters leave a part of the page unused, as Korean read as Chinese does."""
     if page.codec not in _PARTS:
         return False
-    beyond = {c.encode(page.codec)[:2] for word in words for c in word if not c.isascii()}
+    beyond = {_bytes_of(c, page)[:2] for word in words for c in word if not c.isascii()}
     used = {code[0] if page.codec != "big5hkscs" else code[-1] for code in beyond}
     return len(beyond) >= MANY and used.isdisjoint(_PARTS[page.codec])
 
