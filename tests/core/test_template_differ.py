@@ -277,6 +277,12 @@ def _of_kind(kind: str, **value: Any) -> dict[str, Any]:
         (_cards(_card(1), _card(0)), CARDS, ["shifted", "shifted"]),
         (_cards(_card(0), _card(1, link="b.jpg")), CARDS, ["media_unclear"]),
         (_cards(_card(0), _card(1, said="a\nb")), CARDS, ["newline"]),
+        (_cards(_card(0), _card(1, said="a" * 161)), CARDS, ["too_long"]),
+        (
+            _sent(_part("header", {"type": "text", "text": "a" * 58})),
+            [{"type": "HEADER", "format": "TEXT", "text": "Hi {{1}}"}],
+            ["too_long"],
+        ),
     ],
 )
 def test_faults_of_the_other_kinds(payload: Any, components: Any, expected: list[str]) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.template_kinds import KINDS, Kind
+from wacampaign.core.cells import cell
 from wacampaign.core.template.differ import differ
 from wacampaign.core.template.message import CompiledTemplate, PayloadMismatch
 from wacampaign.core.template.needs import needs_of
 from wacampaign.core.template.preview import message_lines, preview
 from wacampaign.core.template.row_check import RowCheck
 from wacampaign.core.template.shape import shape_of
+from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.sandbox.answers import Refusal
 from wacampaign.sandbox.component_checks import check_components
 from wacampaign.sandbox.templates import Shape as SandboxShape
@@ -118,3 +122,60 @@ def test_a_wrong_row_is_found_before_the_api_refuses_it(kind: Kind) -> None:
         SandboxShape.of(kind.template), sent, _media, marketing=kind.marketing_only
     )
     assert refusal is not None and refusal.code == code
+
+
+#: Values that lists have, sound or not, beside any text.
+_CELLS = st.sampled_from(
+    [
+        *("", "0", "-0.5", "91", "1e3", "Asha", "SAVE20", "A" * 16, "A" * 161, "x" * 1024),
+        *("A: B, C", "https://cdn.example/a.pdf", "4102423200000", "2099-12-31 18:00"),
+        *('{"a": 1}', "{}", "a\nb"),
+    ]
+)
+
+
+def _any_payload(kind: Kind, data: st.DataObject) -> dict[str, str]:
+    """A payload of the kind, up to three of its values replaced by any other."""
+    shape = shape_of(kind.components, kind.template["parameter_format"])
+    sound = payload_of(kind, kind.row)
+    keys = [f"var{n}" for n, _ in enumerate(shape.slots(), start=1)]
+    keys += [slot.key or "" for slot in shape.optional()]
+    changed = data.draw(st.sets(st.sampled_from(keys), max_size=3))
+    return {
+        key: cell(data.draw(_CELLS | st.text(max_size=70)))
+        if key in changed
+        else sound.get(key, "")
+        for key in keys
+    }
+
+
+def _is_taken(kind: Kind, payload: dict[str, str]) -> None:
+    """The sender makes a message of it, and the API takes that."""
+    parameter_format = kind.template["parameter_format"]
+    template = CompiledTemplate(kind.name, "en_US", kind.components, parameter_format)
+    sent = template.template_object(payload)["components"]
+    shape, marketing = SandboxShape.of(kind.template), kind.marketing_only
+    assert check_components(shape, sent, _media, marketing=marketing) is None
+
+
+@given(st.sampled_from(KINDS), st.data())
+def test_what_create_accepts_is_sent_and_taken(kind: Kind, data: st.DataObject) -> None:
+    """Whatever stands in a list: a row that passes the check makes a message that passes Meta's."""
+    payload = _any_payload(kind, data)
+    shape = shape_of(kind.components, kind.template["parameter_format"])
+    check = RowCheck(kind.components, shape, allowed=frozenset(Unmeant))
+    try:
+        values = check.turned(list(payload.values()))
+    except ValueError:
+        return
+    if check.fault(values) is None:
+        turned = dict(zip(payload, values, strict=True))
+        _is_taken(kind, {key: value for key, value in turned.items() if value})
+
+
+@given(st.sampled_from(KINDS), st.data())
+def test_what_the_differ_passes_is_sent_and_taken(kind: Kind, data: st.DataObject) -> None:
+    """Also of rows that another program wrote."""
+    payload = {key: value for key, value in _any_payload(kind, data).items() if value}
+    if not differ(payload, kind.components, kind.template["parameter_format"]):
+        _is_taken(kind, payload)

@@ -89,13 +89,33 @@ def sent_differences(
         )
     yield from _header(sent.header, shape.header)
     yield from _texts("body", body, shape.body)
-    if len(body) == len(shape.body):
-        first = len([slot for slot in shape.header if slot.key is None])
-        values = {at: str(p.get("text", "")) for at, p in enumerate(body, start=first)}
-        yield from length_differences(filled_texts(components, shape), values)
+    yield from length_differences(filled_texts(components, shape), _texts_of(sent, shape))
     yield from _offer(sent.offer, shape.offer)
     yield from _buttons(sent.buttons, shape.buttons)
     yield from _cards(sent.cards, shape.cards)
+
+
+def _texts_of(sent: _Sent, shape: Shape) -> dict[int, str]:
+    """The texts that are sent, by the position of their slot."""
+    at = {id(slot): n for n, slot in enumerate((*shape.slots(), *shape.optional()))}
+    texts: dict[int, str] = {}
+
+    def take(slots: Sequence[Slot], parameters: Sequence[Mapping[str, Any]] | None) -> None:
+        if parameters is not None and len(parameters) == len(slots):
+            for slot, parameter in zip(slots, parameters, strict=True):
+                if isinstance(parameter.get("text"), str):
+                    texts[at[id(slot)]] = parameter["text"]
+
+    parts: list[tuple[Shape | Card, _Sent]] = [(shape, sent)]
+    of_cards = [_Sent.of(card.get("components")) for card in sent.cards or ()]
+    parts += zip(shape.cards, of_cards, strict=False)
+    for part, given in parts:
+        take(part.header, given.header)
+        take(part.body, given.body)
+        for button in part.buttons:
+            if not button.repeats_code:
+                take(button.slots, given.buttons.get(button.index))
+    return texts
 
 
 def _header(given: list[Mapping[str, Any]] | None, slots: Sequence[Slot]) -> Iterator[Difference]:
