@@ -9,11 +9,13 @@ from wacampaign.core.phone_set import PhoneSet
 class Recipients:
     """Recipients seen so far, exact; see `PhoneSet` for the memory."""
 
-    __slots__ = ("_numbers", "_people", "_word")
+    __slots__ = ("_numbers", "_people", "_word", "perhaps")
 
     def __init__(self, word: str = "line") -> None:
         """`word`: what the lines are called, of a spreadsheet rows."""
         self._word = word
+        #: Those that may be a person seen before, in the other spelling.
+        self.perhaps = 0
         self._people = PhoneSet()
         #: Numbers of countries with two spellings, as they are written.
         self._numbers = PhoneSet()
@@ -36,6 +38,7 @@ class Recipients:
         if earlier:
             return f"the same recipient as {self._word} {earlier}"
         if first:
+            self.perhaps += 1
             return (
                 f"may be the same person as {self._word} {first}: "
                 f"written with and without {spelling(phone)}"

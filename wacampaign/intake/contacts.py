@@ -89,6 +89,9 @@ class Survey:
     rejected: int
     #: Rows left out because their recipient came before.
     repeats: int
+    #: Rows that may be a person listed before, in the other national spelling of the number; left
+    #: out among `repeats`, or accepted when those are allowed.
+    perhaps: int
     #: Rows left out, by kind.
     faults: Mapping[Fault, int]
     #: Accepted rows by country calling code, most frequent first. A foreign code in a list of
@@ -223,6 +226,7 @@ def survey(
         accepted=accepted.count(1),
         rejected=faults.total() - faults[Fault.REPEAT],
         repeats=faults[Fault.REPEAT],
+        perhaps=seen.perhaps,
         faults={fault: count for fault, count in faults.items() if count},
         calling_codes=_by_calling_code(starts),
         first_rejections=tuple(samples),

@@ -181,7 +181,10 @@ def _notes(draft: Draft, show: int) -> Iterator[str]:
     more = f", {len(codes) - _CODES_SHOWN} more" if len(codes) > _CODES_SHOWN else ""
     yield f"countries: {', '.join(codes[:_CODES_SHOWN])}{more}"
     if surveyed.repeats:
-        yield f"left out: {surveyed.repeats:,} listed before (--allow-repeats takes them)"
+        perhaps = f", {surveyed.perhaps:,} of them perhaps" if surveyed.perhaps else ""
+        yield f"left out: {surveyed.repeats:,} listed before{perhaps} (--allow-repeats takes them)"
+    elif surveyed.perhaps:
+        yield f"NOTE: {surveyed.perhaps:,} may be people listed before, in another spelling"
     if surveyed.rejected:
         yield f"left out: {surveyed.rejected:,} that cannot be sent to"
     for row in surveyed.first_rejections:
