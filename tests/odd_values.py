@@ -26,13 +26,13 @@ Tom &amp; Co|5&nbsp;kg|it&#39;s|it&#x27;s|caf&eacute;|one<br>two|one<br/>two|<b>
 )
 FINE = (
     """
-Nan|Null|Nil|Nancy|Nina|Annan|Nana|Na|No|Noné|O'Neil|’t Hooft|'s-Hertogenbosch|Müller
+Nan|Null|Nil|Nancy|Nina|Annan|Nana|Na|No|Noné|O'Neil|’t Hooft|'s-Hertogenbosch|'90s kids|Müller
 José|SÃO PAULO|IRMÃ|„groß“|“RÉSUMÉ”|MÜ…|«Été…»|Émile–René|Österreich|ÅSA|Ångström|Łódź
 Şule|Zoë|Ñandú|“IRMÔ|Иван|Привет, как дела?|Різдво|Ірина|Їжак|СЃ|שלום|مرحبا|आशा|アイウ|한국어
 Ελένη|20 %|50% off|100%|5 % on everything|#1|#sale|Order #123|C#|#7 of 9|A&B|Tom & Co
 R&D;|AT&T|1 < 2|<3|x > y|a_b|€|£5|$5|$10 off|+44|(new)|[new] shoes|(Berlin)|Dr. {|*bold*
 _italic_|~old~|```code```|1.5e3|12E4|E+|https://example.com/a?b=%20c&d=1|¯\\_(ツ)_/¯|🎉|★
-5|TRUE|Wait, what?!|Really?|Yes!|C:/new|2026-11-26|14:30|1/2|3-4|A-1|Mr. T|J.|it’s
+5|TRUE|Infinity|Wait, what?!|Really?|Yes!|C:/new|2026-11-26|14:30|1/2|3-4|A-1|Mr. T|J.|it’s
 “quoted”|naïve café|ﬁne|Ⅷ|½|N.A. Smith
 """.replace("\n", "|")
     .strip("|")

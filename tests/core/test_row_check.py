@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.odd_values import MARKUP, PLACEHOLDERS
 from wacampaign.core.cells import cell
 from wacampaign.core.template import row_check
 from wacampaign.core.template.message import CompiledTemplate
 from wacampaign.core.template.row_check import RowCheck
 from wacampaign.core.template.shape import shape_of
-from wacampaign.core.template.unmeant import Unmeant, unmeant
+from wacampaign.core.template.unmeant import QUICK_PATTERN, Unmeant, unmeant
 from wacampaign.core.template.url_ending import WholeAddress, encoded, ending_of, is_encoded
 from wacampaign.core.template.values import faults_of_value
 
@@ -116,6 +117,20 @@ ODD = st.text(
     "#N/A&amp;{}<br>%$[]*|\\n'=-+eE019 Er:50\u00c3\u00a9\u00e2\u20ac\u0420\u045fnulL_@",
     max_size=10,
 )
+
+
+@given(st.one_of(TEXT, ODD, st.sampled_from([*PLACEHOLDERS, *MARKUP])))
+def test_the_databases_first_look_passes_nothing_either(value: str) -> None:
+    value = cell(value)
+    if value and unmeant(value) is not None:
+        assert re.search(QUICK_PATTERN, value)
+
+
+@pytest.mark.parametrize("value", [*PLACEHOLDERS, *MARKUP])
+def test_the_quick_look_sees_every_known_value(value: str) -> None:
+    body = [{"type": "BODY", "text": "{{1}} {{2}}"}]
+    assert check(["Asha", value], body) is not None
+    assert check([value, "Zoë आशा"], body) is not None
 
 
 @given(st.lists(st.one_of(TEXT, ODD), min_size=2, max_size=2))

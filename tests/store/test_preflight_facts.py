@@ -20,7 +20,7 @@ from tests.odd_values import FINE, MARKUP, PLACEHOLDERS
 from tests.servers import SECRET_KEY, PostgresServer, lite_server, migrate
 from wacampaign.core.preflight.facts import LaneSurvey, UnsentLane
 from wacampaign.core.preflight.row_checks import RowRules, rules_of
-from wacampaign.core.template.unmeant import Unmeant, pattern_of
+from wacampaign.core.template.unmeant import QUICK_PATTERN, Unmeant, pattern_of
 from wacampaign.operations.preflight import run_preflight
 from wacampaign.problems import NoSuchCampaign, Problem, Refused
 from wacampaign.settings import load_settings
@@ -149,11 +149,10 @@ def test_what_differs_is_kept_apart(open_test_store: OpenStore, sql: Connection)
 @pytest.mark.parametrize("prose", [True, False])
 def test_the_database_sees_the_same_signs(sql: Connection, prose: bool) -> None:
     """Of values that nobody meant to send: PostgreSQL's expressions and Python's are one text."""
-    for kind in Unmeant:
-        pattern = pattern_of(kind, prose=prose)
+    for pattern in (QUICK_PATTERN, *(pattern_of(kind, prose=prose) for kind in Unmeant)):
         for text in (*PLACEHOLDERS, *MARKUP, *FINE):
             found = sql.execute("select %s::text ~ %s", (text, pattern)).fetchone()
-            assert found == (re.search(pattern, text) is not None,), (kind, text)
+            assert found == (re.search(pattern, text) is not None,), (pattern, text)
 
 
 def test_values_that_nobody_meant_are_kept_apart(

@@ -162,6 +162,7 @@ class PreflightFacts(Capability):
             limits=list(rules.limits),
             body_times=list(rules.body_times),
             body_room=rules.body_room,
+            quick_sign=rules.quick_sign,
             prose_signs=list(rules.prose_signs),
             other_signs=list(rules.other_signs),
             limit=limit,

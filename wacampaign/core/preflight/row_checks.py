@@ -16,7 +16,7 @@ from wacampaign.core.template.filled import addresses_before, filled_texts
 from wacampaign.core.template.kinds import BODY_LENGTH, PROSE
 from wacampaign.core.template.moments import moment_of
 from wacampaign.core.template.shape import shape_of
-from wacampaign.core.template.unmeant import Unmeant, pattern_of, unmeant
+from wacampaign.core.template.unmeant import QUICK_PATTERN, Unmeant, pattern_of, unmeant
 from wacampaign.core.template.url_ending import hosts_pattern
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.core.words import local_time, rows
@@ -45,6 +45,8 @@ class RowRules:
     #: read, and in addresses, codes and ids; there also what begins like a whole address.
     prose_signs: tuple[str, ...]
     other_signs: tuple[str, ...]
+    #: Finds all that the kinds' expressions find, and more, at a fraction of their cost.
+    quick_sign: str = QUICK_PATTERN
 
     @property
     def takes_media(self) -> bool:

@@ -46,7 +46,7 @@ class Sign:
 #: counts: a name begins with one capital.
 _NOTHING: Final = (
     r"-?nan|NaN|NAN|NaT|null|NULL|none|None|NONE|nil|NIL|undefined|Undefined|UNDEFINED|"
-    r"[nN]/[aA]|[nN]\.[aA]\.?|<NA>|\\N|[-+]?inf|[-+]?Infinity|Invalid [dD]ate|0000-00-00|"
+    r"[nN]/[aA]|[nN]\.[aA]\.?|<NA>|\\N|[-+]?inf|[-+]Infinity|Invalid [dD]ate|0000-00-00|"
     r"[(<\[](?:[nN]ull|NULL|[bB]lank|[eE]mpty|[nN]one|NONE|[uU]ndefined|[nN]o value)[)>\]]|"
     r"\[object [A-Za-z]+\]"
 )
@@ -90,7 +90,7 @@ _DOUBLY: Final = "|".join(
         r"\u221a[\u00a9\u00ae\u00a7\u2202\u00ba\u00b1\u2265\u00a8]|\u201a\u00c4[\u00ec\u00ee\u00f4]",
     )
 )  # fmt: skip
-_NAMED: Final = r"[A-Za-z_][A-Za-z0-9_ .-]{0,40}"
+_NAMED: Final = r"[A-Za-z_][A-Za-z0-9_ .-]*"
 
 SIGNS: Final = (
     Sign(Unmeant.PLACEHOLDER, "is no value", rf"^(?:{_NOTHING})$"),
@@ -103,13 +103,13 @@ SIGNS: Final = (
     Sign(
         Unmeant.PLACEHOLDER,
         "is a spreadsheet's error",
-        rf"^#(?:{_ERROR_WITHOUT_END})$|^#[\u00a1\u00bf]?[^a-z\s#]{{1,24}}[!?]$|{_ERROR_INSIDE}"
+        rf"^#(?:{_ERROR_WITHOUT_END})$|^#[\u00a1\u00bf]?[^a-z\s#]+[!?]$|{_ERROR_INSIDE}"
         r"|^#{3,}$|^Err:[0-9]{3}$",  # LibreOffice's
     ),
     Sign(
         Unmeant.PLACEHOLDER,
         "is a formula, not its result",
-        r"^=[A-Za-z][A-Za-z.]*\(|^=\$?[A-Z]{1,3}\$?[0-9]{1,7}$",
+        r"^=[A-Za-z][A-Za-z.]*\(|^=\$?[A-Z]{1,3}\$?[0-9]+$",
     ),
     Sign(
         Unmeant.PLACEHOLDER,
@@ -134,13 +134,13 @@ SIGNS: Final = (
     Sign(
         Unmeant.PLACEHOLDER,
         "holds a variable that nobody filled",
-        rf"%%{_NAMED}%%|%[A-Za-z][A-Za-z_]{{2,30}}%|^%[0-9$]*[sd]$",
+        rf"%%{_NAMED}%%|%[A-Za-z][A-Za-z_][A-Za-z_]+%|^%[0-9$]*[sd]$",
         is_of_prose=True,
     ),
     Sign(
         Unmeant.MARKUP,
         "holds an HTML character reference",
-        r"&(?:[aA][mM][pP]|nbsp|NBSP|[lLgG][tT]|quot|apos|#[0-9]{1,6}|#[xX][0-9a-fA-F]{1,6}"
+        r"&(?:[aA][mM][pP]|nbsp|NBSP|[lLgG][tT]|quot|apos|#[0-9]+|#[xX][0-9a-fA-F]+"
         r"|[A-Za-z]{1,2}(?:acute|grave|circ|uml|tilde|cedil|slash|ring|lig|caron)"
         r"|euro|pound|yen|copy|reg|trade|hellip|[mn]dash|[lr][sd]quo|[lr]aquo|szlig|middot|bull);",
     ),
@@ -158,8 +158,18 @@ SIGNS: Final = (
     Sign(
         Unmeant.MARKUP,
         "begins with a spreadsheet's apostrophe",
-        r"^['\u2019][-=+@0-9]",
+        r"^'(?:[-=+@]|[0-9][0-9.,]*$)",
     ),
+)
+
+#: Finds all that the signs find, and some that is sound, at a tenth of their cost: the database
+#: asks it first.
+QUICK_PATTERN: Final = (
+    r"[{}<>*@_=+\\\[\]\ufffd\u0080-\u009f]|#[^0-9]|[&$][#A-Za-z_{]|%[A-Za-z0-9%$]|[eE]-[0-9]|Err:"
+    r"|[\u00c2-\u00c5\u00ce-\u00d1\u00d7-\u00d9\u00e0\u00e2-\u00e9\u00ef\u00f0\u201a\u221a\u0420\u0421]"
+    r"[\u0080-\u040f\u0450-\u07ff\u2000-\u2fff]|\u00c3(?:\s|$)"
+    r"|^[^0-9A-Za-z\u00c0-\u1fff\u2c00-\U0010ffff]"
+    r"|^(?:[nN][aAuUoOiI]|[uU]ndef|UNDEF|[nN][/.]|inf|Inval|0000-)"
 )
 
 

@@ -11,7 +11,8 @@ drop function if exists public.wacampaign_readiness_rows(uuid, uuid, text, text,
 -- characters each may have, p_body_times how often each stands in the body, p_body_room how many
 -- characters all of the body may have together. p_prose_signs and p_other_signs are expressions that
 -- find values nobody meant to send, placeholders and markup, in texts that people read and in others;
--- the third of the others finds whole addresses where an ending goes.
+-- the third of the others finds whole addresses where an ending goes. p_quick_sign finds all that the
+-- first two find, and more, at a fraction of their cost.
 --
 -- A signature holds each variable with its marks: e empty, z nothing visible, n line break, t tab,
 -- s five spaces, l too long, u URL, m and d digits (12 and more, fewer), c no coupon code, f not the
@@ -21,7 +22,7 @@ drop function if exists public.wacampaign_readiness_rows(uuid, uuid, text, text,
 create or replace function public.wacampaign_readiness_rows(
     p_campaign_id uuid, p_number_id uuid, p_template text, p_part text, p_after_at text,
     p_after_id uuid, p_roles text[], p_limits int[], p_body_times int[], p_body_room int,
-    p_prose_signs text[], p_other_signs text[], p_limit int default 20000)
+    p_quick_sign text, p_prose_signs text[], p_other_signs text[], p_limit int default 20000)
 returns jsonb language plpgsql stable
 set search_path = public, extensions, pg_temp set plan_cache_mode = force_custom_plan
 set enable_seqscan = off set jit = off set work_mem = '64MB' as $$
@@ -111,8 +112,10 @@ begin
                                                                    when btrim(v.text) <= v_now_ms then 'v' else '' end
                                           when 'products' then case when v.text !~ c_sections then 'f' else '' end
                                           else '' end
-                                  || case when v.bare ~ v.signs[1] then 'p' else '' end
-                                  || case when v.bare ~ v.signs[2] then 'x' else '' end
+                                  || case when v.bare !~ p_quick_sign then ''
+                                          else case when v.bare ~ v.signs[1] then 'p' else '' end
+                                               || case when v.bare ~ v.signs[2] then 'x' else '' end
+                                          end
                                   || case when p_roles[v.i] = 'suffix' and v.bare ~ v.signs[3]
                                           then 'h' else '' end
                                   end, ' '), '')
