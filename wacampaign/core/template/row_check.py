@@ -34,7 +34,9 @@ _ODD_LETTERS: Final = re.compile(
     "(?:[^\x00-\x7f\u0410-\u044f]|(?<=\u00c3)(?:\\s|$))"
 )
 #: Values of which the looks above see nothing: most rows of plain words, told at one go.
-_PLAIN: Final = re.compile(r"(?:\n[A-Za-z0-9](?:[A-Za-z0-9 .,!?()/]|%(?=[ \n.,!?)]|\Z))*)+")
+_PLAIN: Final = re.compile(
+    r"(?:\n[A-Za-z0-9][A-Za-z0-9 .,!?()/]*(?:%(?=[ \n.,!?)]|\Z)[A-Za-z0-9 .,!?()/]*)*)+"
+)
 _ODD_START: Final = re.compile(r"\n[^\w\n]")
 #: Whole values, in small letters; `unmeant` knows which spellings are names.
 _ODD_VALUES: Final = frozenset(
@@ -145,7 +147,7 @@ class RowCheck:
             and (_PLAIN.fullmatch(row) is not None or self._is_plain(row, values))
             and _ODD_VALUES.isdisjoint(row.lower().split("\n"))
             and (len(row) <= self._enough or self._is_short(values))
-            and all(is_form(value) for at, is_form in self._forms if (value := values[at]))
+            and (not self._forms or self._have_forms(values))
             and not (self._more_cards and self._more_cards.fault(values))
         ):
             return None
@@ -161,6 +163,9 @@ class RowCheck:
             and ("-" not in row or _EXPONENT.search(row) is None)
             and (row.isascii() or _ODD_LETTERS.search(row) is None)
         )
+
+    def _have_forms(self, values: Sequence[str]) -> bool:
+        return all(is_form(value) for at, is_form in self._forms if (value := values[at]))
 
     def _is_short(self, values: Sequence[str]) -> bool:
         for at, limit in self._limits:
