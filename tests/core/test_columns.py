@@ -187,6 +187,8 @@ def test_a_person_beats_the_names() -> None:
         ("day=frist name", "no column “frist name”; “first_name”? There are: phone, first_name"),
         ("day=9", "there is no column 9: the list has 3"),
         ('day="2"', "there is no column “2”"),
+        ("day=b,day=first_name", "“day” is given two columns"),
+        ("phone=b,phone=phone", "“phone” is given two columns"),
     ],
 )
 def test_a_map_that_names_nothing_says_what_there_is(said: str, message: str) -> None:

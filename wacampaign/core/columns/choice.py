@@ -12,6 +12,7 @@ from enum import StrEnum
 from wacampaign.core.columns.mapping import (
     PHONE,
     Pair,
+    UnknownName,
     column_called,
     places_called,
     write_map,
@@ -140,13 +141,20 @@ class _Choosing:
     def _take(self, pair: Pair) -> None:
         column = column_called(pair, self._header, self._width)
         if fold(pair.variable) == PHONE and not any(w.variable == PHONE for w in self._wanted):
-            self._said_phone = column
+            self._say_phone(column)
             return
         if pair.variable.strip().lower() == PHONE:  # a variable of that name is meant by its key
-            self._said_phone = column
+            self._say_phone(column)
             return
         for place in places_called(pair, self._wanted):
+            if self._said.get(place.key, column) != column:
+                raise UnknownName(f"“{pair.variable}” is given two columns")
             self._said[place.key] = column
+
+    def _say_phone(self, column: int) -> None:
+        if self._said_phone not in (None, column):
+            raise UnknownName(f"“{PHONE}” is given two columns")
+        self._said_phone = column
 
     def _named_by(self, column: int) -> list[Wanted]:
         if self._header is None:
@@ -183,7 +191,7 @@ class _Choosing:
                 return 0
             names = " and ".join(self._title(i) for i in several.columns[:4])
             why = f"several columns hold phone numbers: {names}"
-            raise self._unclear(why, several.columns[0], several.columns) from None
+            raise self._unclear(why, several.columns[0]) from None
 
     def _phone_is_first(self, columns: Collection[int]) -> bool:
         """Without names the phone is first, if the others are where digits are expected."""
@@ -280,16 +288,16 @@ class _Choosing:
             return f"no column is named for {missing}, and by position others would be shifted"
         return f"there {'is' if len(rest) == 1 else 'are'} {there}, none named for {wanted}"
 
-    def _unclear(self, why: str, phone: int, phones: Collection[int] = ()) -> UnclearColumns:
-        """`phones`: columns that may be the phones'; none is guessed to be a variable's."""
+    def _unclear(self, why: str, phone: int) -> UnclearColumns:
         known = {phone: PHONE}
         by_key = {place.key: place for place in self._wanted}
         columns = dict(self._said)
         for column, places in self._claims.items():
             if len(places) == 1 and places[0].key not in columns and column != phone:
                 columns[places[0].key] = column
-        taken = {phone, *phones, *columns.values()}
+        taken = {phone, *columns.values()}
         left = [i for i in self._free if i not in taken]
+        left.sort(key=lambda i: self._scores[i])  # the less it reads as phones, the likelier
         guessed = dict(columns)
         before = -1
         for place in self._wanted:
