@@ -47,6 +47,8 @@ a row, the limits. `wacampaign templates list` says what each of yours needs.
 - A column is known by its name, in any letters and with any spaces or underscores. All of the names
   in a line mean the same; `--map NAME=COLUMN` names a column that is called otherwise. Without such
   names, the columns stand in the order of the tables: the phone, then all that must be there.
+- What is the same in all rows needs no column: `create --set 'image=https://…'`, with any name of
+  the tables; `--filename` and `--expires` are short for two of them.
 - In the database, `send_queue.payload` holds what must be there as `var1`, `var2`, … in that order,
   and what may be left out under the name in the last column.
 - Lengths are counted with the values in: at most {HEADER_LENGTH} characters in a text header,
