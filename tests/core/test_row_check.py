@@ -94,6 +94,15 @@ def test_what_may_be_left_out() -> None:
     assert "241 characters" in str(check([*values, "x" * 241], document))
 
 
+def test_a_one_time_code_is_short() -> None:
+    otp = [
+        {"type": "BODY", "text": "{{1}} is your code"},
+        {"type": "BUTTONS", "buttons": [{"type": "OTP", "otp_type": "COPY_CODE"}]},
+    ]
+    assert check(["123456"], otp) is None
+    assert check(["1" * 16], otp) == "body {{1}} has 16 characters, at most 15 are possible"
+
+
 def test_named_variables_are_measured_where_they_stand() -> None:
     named = [
         {"type": "HEADER", "format": "TEXT", "text": "Visit of {{day}}"},
