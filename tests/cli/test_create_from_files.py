@@ -99,9 +99,12 @@ class Endless(io.BytesIO):
         raise OSError(28, "No space left on device")
 
 
-def test_a_terminal_is_no_pipe() -> None:
-    with pytest.raises(Usage, match="nothing is piped in"), regular_file(Path("-"), Terminal()):
-        pass
+def test_a_terminal_is_no_pipe_and_neither_is_a_closed_stream() -> None:
+    for stdin in (Terminal(), None):
+        with pytest.raises(Usage, match="nothing is piped in"), regular_file(Path("-"), stdin):
+            pass
+    with regular_file(Path("list.csv"), None) as path:
+        assert path == Path("list.csv")
 
 
 def test_no_room_for_what_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

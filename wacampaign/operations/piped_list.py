@@ -21,14 +21,15 @@ def shown_path(path: Path) -> Path:
 
 
 @contextmanager
-def regular_file(path: Path, stdin: BinaryIO) -> Iterator[Path]:
+def regular_file(path: Path, stdin: BinaryIO | None) -> Iterator[Path]:
     """`path`, or a file with all that comes through it when it is `-` or a named pipe.
 
-    That file is readable by its owner only, has the list's name, and is removed at the end. Raises
-    `Usage` when nothing is piped into standard input, `NotWritable` when there is no room for it.
+    `stdin` is None where it is closed, as cron may leave it. The file is readable by its owner
+    only, has the list's name, and is removed at the end. Raises `Usage` when nothing is piped into
+    standard input, `NotWritable` when there is no room for it.
     """
     if path == STDIN:
-        if stdin.isatty():
+        if stdin is None or stdin.isatty():
             raise Usage(
                 "--csv - reads a list that is piped in, and nothing is piped in",
                 "cat FILE | wacampaign create --csv - …, or give the file's path",

@@ -201,7 +201,7 @@ def create(
     wishes = _wishes(columns or (), constants, allowed)
     shown = shown_path(csv)
     named, again = _name(name, shown), again or dry_run
-    with regular_file(csv, sys.stdin.buffer) as path:
+    with regular_file(csv, sys.stdin.buffer if sys.stdin else None) as path:
         source = in_one_language(
             lambda wanted: with_store(settings, look, number, wanted, named, again=again),
             templates,
