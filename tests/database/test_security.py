@@ -220,7 +220,7 @@ def with_role(url: str, role: str) -> str:
 
 async def workers_protocol(store: Store) -> tuple[str, str, UUID]:
     """A small campaign from the number to its end: number, campaign, and the worker that lives."""
-    number = await add_number(store)
+    number = await add_number(store, templates=("hello", "hello_2"))
     campaign = await add_campaign(store, number, 40)
     assert (await Campaigns(store).find("test campaign"))[0].id == campaign
     await store.call("filled", campaign_id=campaign, actor="test")
@@ -305,7 +305,7 @@ async def whole_protocol(store: Store) -> None:
     assert (await store.call("numbers"))[0]["has_token"]
     assert await Numbers(store).set(number, "test", marketing_endpoint="auto")
     assert not await Numbers(store).set(number, "test", onboarding="ONBOARDED")
-    assert len(await store.call("templates", number_id=number)) == 1
+    assert len(await store.call("templates", number_id=number)) == 2
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)
 
