@@ -112,6 +112,26 @@ def test_a_list_that_is_judged_row_by_row(phones: list[str]) -> None:
     assert judged(phones) is None
 
 
+@pytest.mark.parametrize(
+    ("phones", "region"),
+    [
+        # Ten digits are India's first, unless other phones say where the list is from.
+        (["7700900101", "7700900102", "7700900103", "+44 7700 900107"], "GB"),
+        (["9876543210", "9812345670", "(+971) 50 123 4567"], "IN"),
+        # Some are complete, as people are given them.
+        (["447700900101", "07700 900102", "07700 900104", "7700900107", "07700 900108"], "GB"),
+    ],
+)
+def test_the_phones_with_a_code_tell_the_country(phones: list[str], region: str) -> None:
+    national = judged(phones)
+    assert national is not None
+    assert national.regions[0] == region
+
+
+def test_one_national_number_does_not_make_a_list_national() -> None:
+    assert judged([*(f"4477009001{i:02}" for i in range(6)), "07700900555"]) is None
+
+
 def test_the_sample_is_spread_over_the_whole_list() -> None:
     """National numbers at the end of a long list are seen, and memory stays small."""
     census = PhoneCensus()

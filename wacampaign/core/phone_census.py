@@ -14,7 +14,7 @@ from typing import Final
 import phonenumbers
 from phonenumbers import SUPPORTED_REGIONS, PhoneMetadata
 
-from wacampaign.core.numbering_plans import PLANS, plan_of_code
+from wacampaign.core.numbering_plans import PLANS, NumberingPlan, plan_of_code
 from wacampaign.core.regions import country
 
 #: Numbers looked at, spread evenly over the list.
@@ -82,14 +82,22 @@ class NationalList:
 class PhoneCensus:
     """Counts the phones of a list as they are read, and keeps an even sample of them."""
 
-    __slots__ = ("_sample", "_stride", "_wait", "coded", "without_code")
+    __slots__ = ("_codes", "_sample", "_stride", "_wait", "coded", "without_code")
 
     def __init__(self) -> None:
         self._sample: list[str] = []
+        #: Country codes of the first phones that have one.
+        self._codes: Counter[str] = Counter()
         self._stride = self._wait = 1
         #: Phones that say themselves that a country code is first.
         self.coded = 0
         self.without_code = 0
+
+    def add_coded(self, digits: str) -> None:
+        """Counts a phone that says itself that a country code is first."""
+        self.coded += 1
+        if self.coded <= _SAMPLE and (plan := PLANS[digits[:3]]) is not None:
+            self._codes[plan.code] += 1
 
     def add(self, digits: str) -> None:
         """Counts a phone without plus."""
@@ -110,10 +118,10 @@ class PhoneCensus:
             return None
         if _share(map(_is_valid, sample)) >= _COMPLETE:
             return None
-        valid = _regions(sample, _is_mobile_in)
+        valid = _regions(sample, _is_mobile_in, self._codes)
         if not valid and _looks_complete(sample):
             return None
-        regions = valid or _regions(sample, _is_shaped_as_in)
+        regions = valid or _regions(sample, _is_shaped_as_in, self._codes)
         if not regions:
             return None
         digits = Counter(map(len, sample)).most_common(1)[0][0]
@@ -136,22 +144,32 @@ def _share(judgements: Iterable[bool]) -> float:
     return sum(judged) / len(judged)
 
 
-def _regions(sample: list[str], fits: Callable[[str, str], bool]) -> list[str]:
-    """The countries that explain nearly all of the sample, the likeliest first."""
-    few = sample[:: max(1, len(sample) // _FIRST)]
+def _regions(sample: list[str], fits: Callable[[str, str], bool], codes: Counter[str]) -> list[str]:
+    """The countries that explain nearly all of the sample, the likeliest first: those of `codes`,
+    which other phones of the list have.
+
+    Phones that are complete already, among national ones of the same country, are no reason against
+    it: people add what they are given.
+    """
     shares: dict[str, float] = {}
     for region in SUPPORTED_REGIONS:
+        plan = plan_of_code(phonenumbers.country_code_for_region(region))
+        bare = [digits for digits in sample if not _is_mobile_of(plan, digits)]
+        if len(bare) < (1 - _COMPLETE) * len(sample):
+            continue
+        few = bare[:: max(1, len(bare) // _FIRST)]
         if _share(fits(region, digits) for digits in few) < _EXPLAINED - 1 / _FIRST:
             continue
-        share = _share(fits(region, digits) for digits in sample)
+        share = _share(fits(region, digits) for digits in bare)
         if share >= _EXPLAINED:
             shares[region] = round(share, 1)
     place = {region: i for i, region in enumerate(_LIKELY)}
     zeros = _share(digits.startswith("0") for digits in sample) > 0.5
 
-    def order(region: str) -> tuple[float, bool, int, str]:
+    def order(region: str) -> tuple[int, float, bool, int, str]:
         unusual = zeros and region in _WITHOUT_ZERO
-        return -shares[region], unusual, place.get(region, len(place)), region
+        with_its_code = codes[str(phonenumbers.country_code_for_region(region))]
+        return -with_its_code, -shares[region], unusual, place.get(region, len(place)), region
 
     return sorted(shares, key=order)
 
@@ -161,6 +179,8 @@ def _is_valid(digits: str) -> bool:
     plan = PLANS[digits[:3]]
     if plan is None or not plan.fits(digits):
         return False
+    if digits.startswith("44" + _DRAMA):
+        return True
     return phonenumbers.is_valid_number(phonenumbers.parse("+" + digits, None))
 
 
@@ -169,11 +189,18 @@ def _looks_complete(sample: list[str]) -> bool:
     codes = Counter(
         plan.code
         for digits in sample
-        if (plan := PLANS[digits[:3]]) is not None
-        and plan.fits(digits)
-        and len(digits) - len(plan.code) in plan.mobile_lengths
+        if (plan := PLANS[digits[:3]]) is not None and _is_mobile_of(plan, digits)
     )
     return bool(codes) and codes.most_common(1)[0][1] >= _EXPLAINED * len(sample)
+
+
+def _is_mobile_of(plan: NumberingPlan, digits: str) -> bool:
+    """Whether they are the plan's code and as many digits as its mobile numbers have."""
+    return (
+        digits.startswith(plan.code)
+        and len(digits) - len(plan.code) in plan.mobile_lengths
+        and plan.fits(digits)
+    )
 
 
 def _national(region: str, digits: str) -> tuple[str, PhoneMetadata] | None:

@@ -131,14 +131,14 @@ def phone_reader(
             if fits and (plus or plan is home or len(plain) not in ambiguous):
                 if census is not None:
                     if plus:
-                        census.coded += 1
+                        census.add_coded(plain)
                     else:
                         census.add(plain)
                 return plain
         found = written_phone(written)
         if census is not None:
             if found.has_code:
-                census.coded += 1
+                census.add_coded(found.digits)
             elif len(found.digits) >= DIGITS_MIN - 1:
                 census.add(found.digits)
         if found.has_code or home is None or default_region is None:
