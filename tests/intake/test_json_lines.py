@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.intake.in_order import survey
+from tests.intake.in_order import survey, survey_of_two
 from wacampaign.intake.contacts import Contact, Fault, contacts
 from wacampaign.intake.list_file import UnfitFile
 
@@ -52,6 +52,17 @@ def test_what_is_no_text_leaves_its_row_out(tmp_path: Path) -> None:
         (3, "“name” is an object, not a text"),
         (4, "a key is in the object twice"),
     ]
+
+
+def test_what_is_no_text_may_stand_where_nothing_reads_it(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "list.jsonl",
+        {"phone": A, "name": "Asha", "tags": ["new"], "address": {"city": "Leeds"}},
+        {"phone": B, "name": ["Ravi"], "tags": [], "address": None},
+    )
+    surveyed = survey_of_two(path)
+    assert list(contacts(surveyed)) == [Contact(1, A, ("Asha",))]
+    assert [r.reason for r in surveyed.first_rejections] == ["“name” is a list, not a text"]
 
 
 def test_a_key_that_comes_late(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import openpyxl
 import pytest
 
-from tests.intake.in_order import survey
+from tests.intake.in_order import survey, survey_of_two
+from wacampaign.core.phones import normalize_phone
 from wacampaign.intake.contacts import Contact, Fault, FileChanged, contacts
 from wacampaign.intake.list_file import UnfitFile
+from wacampaign.intake.list_reader import look_into
 from wacampaign.intake.sheets import workbook
 from wacampaign.intake.sheets.cells import Seen, general
 from wacampaign.intake.sheets.number_format import shower
@@ -259,6 +261,42 @@ def test_a_formula_without_a_result_is_named(tmp_path: Path) -> None:
     (left_out,) = surveyed.first_rejections
     assert (left_out.line, left_out.phone) == (2, A)
     assert left_out.reason.startswith("the formula in B2 has no saved result")
+
+
+def test_a_formula_without_a_result_may_stand_where_nothing_reads_it(tmp_path: Path) -> None:
+    path = book(
+        tmp_path / "list.xlsx",
+        ["phone", "name", "total"],
+        [A, "Asha", "=C3*2"],
+        [B, "=UPPER(C2)", "=C2*2"],
+    )
+    surveyed = survey_of_two(path)
+    assert list(contacts(surveyed)) == [Contact(2, A, ("Asha",))]
+    assert [r.reason[:16] for r in surveyed.first_rejections] == ["the formula in B"]
+
+
+@pytest.mark.parametrize("phone_at", [0, 1])
+def test_labels_above_the_header(tmp_path: Path, phone_at: int) -> None:
+    def row(phone: Any, name: Any, note: Any) -> list[Any]:
+        return [phone, name, note] if phone_at == 0 else [name, phone, note]
+
+    rows = (row("+" + A, "Asha", None), row("+" + B, "Ravi", None))
+    head = [["Visits of week 49"], ["As of", date(2026, 11, 26)], ["By:", "Anna"]]
+    path = book(tmp_path / "list.xlsx", *head, row("Mobile", "Name", "Note"), *rows)
+    with pytest.raises(UnfitFile, match=r"has a header \(.*“Mobile”.*\) and no contacts"):
+        survey(book(tmp_path / "bare.xlsx", *head, row("Mobile", "Name", "Note")))
+    layout = look_into(path, normalize_phone)
+    assert layout.header == tuple(row("Mobile", "Name", "Note"))
+    assert layout.rows_above == 3
+    assert layout.notes[-1] == (
+        "above the header, left out: “Visits of week 49”, “As of”, “2026-11-26”, “By:”, “Anna”"
+    )
+
+
+def test_a_contact_is_no_label(tmp_path: Path) -> None:
+    """Though its phone is missing, and a word that means one stands in its place."""
+    path = book(tmp_path / "list.xlsx", ["who", "name"], ["Telefon fehlt", "Asha"], [A, "Ravi"])
+    assert look_into(path, normalize_phone).header == ("who", "name")
 
 
 def test_a_formula_with_its_result_and_an_error_cell(tmp_path: Path) -> None:

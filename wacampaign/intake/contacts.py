@@ -5,7 +5,7 @@ Neither keeps rows: a million contacts take about 25 MB for finding repeats duri
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -154,6 +154,7 @@ def survey(
     census = PhoneCensus()
     read_phone = phone_reader(default_region, census)
     columns, phone_at, taken = layout.columns, reading.phone, 0
+    read = reading.columns
     only = reading.rows[0] if len(reading.rows) == 1 else None
     seen = Recipients(layout.row_word)
     accepted = bytearray()
@@ -183,8 +184,10 @@ def survey(
                 on_progress(min(opened.position(), fingerprint[0]), fingerprint[0])
             line, _, fields, fault = record
             if fault:
-                reject(record, odd, fault)
-                continue
+                why = fault if isinstance(fault, str) else _needed(fault, read)
+                if why is not None:
+                    reject(record, odd, why)
+                    continue
             if len(fields) != columns:
                 fields = trim(fields, columns)
                 if len(fields) != columns:
@@ -273,6 +276,11 @@ def contacts(surveyed: Survey) -> Iterator[Contact]:
             raise changed from None
     if row != len(flags) or _fingerprint(path) != surveyed.fingerprint:
         raise changed
+
+
+def _needed(faults: Mapping[int, str], columns: Collection[int]) -> str | None:
+    """The first of `faults` that is in one of `columns`: what nothing reads may be as it is."""
+    return next((faults[at] for at in sorted(faults) if at in columns), None)
 
 
 def _fingerprint(path: Path) -> tuple[int, int]:

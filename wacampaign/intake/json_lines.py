@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -74,11 +74,11 @@ def sample_rows(path: Path, encoding: str) -> list[list[str]]:
 def objects(path: Path, file: Iterator[str], layout: Layout) -> Iterator[Record]:
     """Stream the lines of `file` as records. Raises `UnfitFile` for a line that is no JSON object.
 
-    A value that is a list or an object, and a key that the first lines do not have, spoil their
-    record only.
+    A value that is a list or an object spoils its record where it is needed, and a key that the
+    first lines do not have its own.
     """
     header = layout.header or ()
-    known = frozenset(header)
+    places = {name: at for at, name in enumerate(header)}
     for number, line in enumerate(file, start=1):
         if not cell(line):
             continue
@@ -88,17 +88,18 @@ def objects(path: Path, file: Iterator[str], layout: Layout) -> Iterator[Record]
             yield Record(number, number, [""] * len(header), str(unfit))
         else:
             fields = [_text(made.get(key)) for key in header]
-            yield Record(number, number, fields, _fault(made, known))
+            yield Record(number, number, fields, _fault(made, places))
 
 
-def _fault(made: dict[str, Any], known: frozenset[str]) -> str | None:
+def _fault(made: dict[str, Any], places: Mapping[str, int]) -> str | dict[int, str] | None:
+    nested: dict[int, str] = {}
     for key, value in made.items():
+        if key not in places and value is not None:
+            return f"has “{key[:30]}”, which the first lines do not have"
         if isinstance(value, list | dict):
             kind = "a list" if isinstance(value, list) else "an object"
-            return f"“{key[:30]}” is {kind}, not a text"
-        if key not in known and value is not None:
-            return f"has “{key[:30]}”, which the first lines do not have"
-    return None
+            nested[places[key]] = f"“{key[:30]}” is {kind}, not a text"
+    return nested or None
 
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:

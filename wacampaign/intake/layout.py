@@ -14,6 +14,7 @@ from typing import Final
 
 from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.cells import cell
+from wacampaign.core.columns.phone_column import means_phone
 from wacampaign.core.phone_forms import looks_like_phone
 from wacampaign.core.words import counted
 from wacampaign.intake.list_file import UnfitFile, open_list
@@ -23,6 +24,10 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 SAMPLE_LINES: Final = 500
 #: Contacts kept, to be shown where it is not clear what a column is.
 SAMPLES_KEPT: Final = 3
+#: Characters shown of a cell.
+_NAME_SHOWN: Final = 30
+#: Filled cells of a row above the header: a label and what it says.
+LABEL_CELLS: Final = 2
 
 _PHONE_IN_IT: Final = re.compile(r"\d{7}|(?:\d[ ().-]{0,2}){9}")
 
@@ -112,7 +117,8 @@ def text_layout(path: Path, encoding: str, read_phone: Callable[[str], str]) -> 
 def layout_of(path: Path, rows: list[list[str]], read_phone: Callable[[str], str]) -> Layout:
     """The layout that `rows`, the first ones with content, have in common.
 
-    Rows of one filled cell above a header are a title, and left out. The first other row is a
+    Rows of one filled cell above a header are a title, and left out; so are rows of two (“As of”, a
+    date) above a header that names the phones. The first other row is a
     header when nothing in it is meant as a phone number where the others have theirs; an attempt at
     a phone number, however damaged, is a row, so no contact is ever taken for a header. Raises
     `UnfitFile` when there are no rows or no phones in them.
@@ -123,6 +129,9 @@ def layout_of(path: Path, rows: list[list[str]], read_phone: Callable[[str], str
     title, rows = rows[:above], rows[above:]
     scores = _phone_scores(rows[1:] or rows, read_phone)
     likely = [at for at, score in enumerate(scores) if score >= max(scores) / 2]
+    if labels := _labels_above(rows, likely):
+        title, rows, above = [*title, *rows[:labels]], rows[labels:], above + labels
+        scores = _phone_scores(rows[1:] or rows, read_phone)
     has_header = bool(scores) and not any(
         looks_like_phone(field) for at, field in enumerate(rows[0]) if at in likely
     )
@@ -166,6 +175,23 @@ def _rows_above(rows: list[list[str]]) -> int:
             return 0
         if len(filled) > 1:
             return at
+    return 0
+
+
+def _labels_above(rows: list[list[str]], likely: Sequence[int]) -> int:
+    """How many rows of at most two filled cells stand above a longer one that names the phones,
+    which are in one of the columns `likely`."""
+    longest = 0
+    for at, row in enumerate(rows):
+        named = [cell(row[i]) for i in likely if i < len(row)]
+        if any(map(looks_like_phone, named)):
+            return 0
+        filled = sum(1 for field in row if cell(field))
+        if filled > longest and any(map(means_phone, named)):
+            return at
+        longest = max(longest, filled)
+        if longest > LABEL_CELLS:
+            return 0
     return 0
 
 
@@ -237,6 +263,11 @@ def _named_columns(path: Path, header: tuple[str, ...], columns: int) -> tuple[s
 def _quoted(fields: Sequence[str]) -> str:
     # A list without a header may have its first contact here: no whole number in an error text.
     shown = ", ".join(
-        "a phone" if _PHONE_IN_IT.search(field) else f"“{cell(field)[:30]}”" for field in fields[:8]
+        "a phone" if _PHONE_IN_IT.search(field) else f"“{_short(cell(field))}”"
+        for field in fields[:8]
     )
     return shown + (", …" if len(fields) > 8 else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _NAME_SHOWN else text[: _NAME_SHOWN - 1] + "…"

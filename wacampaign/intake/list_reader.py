@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wacampaign.core.cells import cell
+from wacampaign.core.phone_forms import looks_like_phone
 from wacampaign.intake import json_lines
 from wacampaign.intake.encoding import detect_encoding
 from wacampaign.intake.layout import (
+    LABEL_CELLS,
     SAMPLE_LINES,
     Layout,
     ListKind,
@@ -92,10 +94,16 @@ def _sheet_layout(
 
 
 def _evened(rows: list[list[str]]) -> list[list[str]]:
-    """`rows` at least as long as most, and as the first of several cells, which may be a header: a
-    spreadsheet does not keep the empty cells at a row's end."""
+    """`rows` at least as long as most, and as the first of several cells, which may be a header
+    (with shorter rows above): a spreadsheet does not keep the empty cells at a row's end."""
     usual = Counter(map(len, rows)).most_common(1)[0][0]
     width = max(usual, next((len(row) for row in rows if len(row) > 1), 1))
+    for row in rows:
+        if any(map(looks_like_phone, row)):
+            break
+        width = max(width, len(row))
+        if len(row) > LABEL_CELLS:
+            break
     return [row + [""] * (width - len(row)) for row in rows]
 
 

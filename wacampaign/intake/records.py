@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,8 +22,9 @@ class Record(NamedTuple):
     #: Line that it ends on.
     end: int
     fields: list[str]
-    #: Why the record cannot be read, else None. Of text `fields` is then the raw line.
-    fault: str | None
+    #: Why the record cannot be read, or by column (its position from 0) why that cannot; else None.
+    #: Of text `fields` is then the raw line.
+    fault: str | Mapping[int, str] | None
 
 
 def records(path: Path, file: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:

@@ -51,6 +51,11 @@ class ListReading:
     phone: int
     rows: tuple[RowReading, ...]
 
+    @property
+    def columns(self) -> frozenset[int]:
+        """Positions of the columns that are read, from 0."""
+        return frozenset({self.phone, *(at for row in self.rows for at in row.choice.columns)})
+
     def of(self, nth: int) -> RowReading:
         """How the nth accepted row is read, from 0."""
         return self.rows[nth % len(self.rows)]

@@ -1,6 +1,6 @@
 """What all readers of spreadsheets have in common: a row, what is odd in a sheet, its limits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Final, NamedTuple
 from xml.parsers import expat
@@ -24,8 +24,8 @@ class SheetRow(NamedTuple):
     #: As the spreadsheet numbers it, from 1.
     number: int
     fields: list[str]
-    #: Why one of its cells cannot be read, else None.
-    fault: str | None
+    #: By column, its position from 0: why that cell cannot be read. None: all can.
+    fault: Mapping[int, str] | None
 
 
 @dataclass(slots=True)
@@ -61,6 +61,14 @@ class Seen:
             )
         if self.decimal:
             yield f"numbers with decimals read as “{self.decimal}”, with a point"
+
+
+def no_result(column: int, number: int) -> str:
+    """Why a formula's cell cannot be read: of `column` from 0, in row `number` from 1."""
+    return (
+        f"the formula in {column_name(column)}{number} has no saved result: open the file in a "
+        "spreadsheet and save it"
+    )
 
 
 def parse(source: IO[bytes], parser: expat.XMLParserType, part: str) -> Iterator[None]:

@@ -14,6 +14,7 @@ from wacampaign.intake.sheets.cells import (
     SheetRow,
     column_name,
     general,
+    no_result,
     parse,
 )
 
@@ -96,7 +97,7 @@ class _Table:
         self._hidden = False
         self._fields: list[str] = []
         self._blank = 0
-        self._fault: str | None = None
+        self._faults: dict[int, str] = {}
         self._attributes: dict[str, str] = {}
         self._parts: list[str] = []
         self._size = 0
@@ -132,7 +133,7 @@ class _Table:
         if tag == "table:table-row":
             self._repeat = _count(a.get("table:number-rows-repeated"))
             self._hidden = a.get("table:visibility", "visible") != "visible"
-            self._fields, self._blank, self._fault = [], 0, None
+            self._fields, self._blank, self._faults = [], 0, {}
         elif tag == "table:table-cell" or tag == "table:covered-table-cell":
             self._attributes, self._parts, self._size, self._paragraphs = a, [], 0, 0
             spanned = (a.get("table:number-rows-spanned"), a.get("table:number-columns-spanned"))
@@ -173,11 +174,11 @@ class _Table:
         elif tag == "table:table-cell" or tag == "table:covered-table-cell":
             self._end_of_cell()
         elif tag == "table:table-row":
-            if self._fields or self._fault:
+            if self._fields or self._faults:
                 if self._number + self._repeat > ROWS_MAX:
                     raise UnfitFile(f"sheet {self._entry.name} has more than {ROWS_MAX:,} rows")
                 self._seen.hidden_rows += self._hidden * self._repeat
-                row = SheetRow(self._number + 1, self._fields, self._fault)
+                row = SheetRow(self._number + 1, self._fields, self._faults or None)
                 self._rows.append((row, self._repeat))
             self._number += self._repeat
 
@@ -188,13 +189,10 @@ class _Table:
         # A whole number shown with an exponent may be a phone.
         if raw is not None and (not value or ("E+" in value and general(raw).isdigit())):
             value = general(raw)
-        if not value and "table:formula" in self._attributes and raw is None:
-            cell = f"{column_name(len(self._fields) + self._blank)}{self._number + 1}"
-            if self._attributes.get("office:value-type") is None:
-                self._fault = self._fault or (
-                    f"the formula in {cell} has no saved result: open the file in a spreadsheet "
-                    "and save it"
-                )
+        saved = raw is not None or "office:value-type" in self._attributes
+        if not value and not saved and "table:formula" in self._attributes:
+            column = len(self._fields) + self._blank
+            self._faults[column] = no_result(column, self._number + 1)
         value = value or self._attributes.get("office:string-value", "")
         if not value:  # runs to the sheet's last column, mostly
             self._blank += repeat

@@ -17,6 +17,7 @@ from wacampaign.intake.sheets.cells import (
     Seen,
     SheetRow,
     column_name,
+    no_result,
     parse,
 )
 from wacampaign.intake.sheets.number_format import BUILT_IN, Show, shower
@@ -207,7 +208,7 @@ class _Sheet:
         self._number = 0
         self._hidden = False
         self._fields: list[str] = []
-        self._fault: str | None = None
+        self._faults: dict[int, str] = {}
         self._column = -1
         self._kind = "n"
         self._style = 0
@@ -247,7 +248,7 @@ class _Sheet:
             number = a.get("r", "")
             self._number = int(number) if number.isdigit() else self._number + 1
             self._hidden = a.get("hidden") in ("1", "true")
-            self._fields, self._fault, self._column = [], None, -1
+            self._fields, self._faults, self._column = [], {}, -1
         elif name == "mergeCell":
             self._seen.merged += 1
 
@@ -282,17 +283,13 @@ class _Sheet:
             if self._parts:
                 self._put(self._value("".join(self._parts)))
             elif self._has_formula and (not self._has_value or self._kind == "n"):
-                cell = f"{column_name(self._column)}{self._number}"
                 self._put("")
-                self._fault = self._fault or (
-                    f"the formula in {cell} has no saved result: open the file in a spreadsheet "
-                    "and save it"
-                )
+                self._faults[self._column] = no_result(self._column, self._number)
         elif name == "rPh":
             self._phonetic = False
-        elif name == "row" and (self._fields or self._fault):
+        elif name == "row" and (self._fields or self._faults):
             self._seen.hidden_rows += self._hidden
-            self._rows.append(SheetRow(self._number, self._fields, self._fault))
+            self._rows.append(SheetRow(self._number, self._fields, self._faults or None))
 
     def _put(self, value: str) -> None:
         fields = self._fields
