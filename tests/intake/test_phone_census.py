@@ -83,6 +83,12 @@ def test_national_numbers_are_not(region: str, trunk: bool) -> None:
         (["7700 900123", "7700 900124"], "GB"),
         (["2025550123", "(415) 555-0123", "212-555-0124"], "US"),
         (["11 98765-4321", "21 98765-4321", "31987654321"], "BR"),
+        (["89123456789", "8 (912) 345-67-88", "8 495 123-45-67"], "RU"),
+        # One of them without its area code: a whole number in Iran. The others have eleven
+        # digits, as numbers of North America with their 1.
+        (["(11) 98765-4321", "(21) 99876-5432", "98765-1234"], "BR"),
+        # Three lengths; what has eleven digits begins like a number of Japan.
+        (["81234567890", "8123456789", "812345678901", "81365837799", "8978646078"], "ID"),
     ],
 )
 def test_the_likeliest_country_is_named(phones: list[str], first: str) -> None:
@@ -91,6 +97,11 @@ def test_the_likeliest_country_is_named(phones: list[str], first: str) -> None:
     assert first in national.regions
     assert f"{len(phones)} of {len(phones)} phones have no “+”" in national.reason
     assert f"--default-region {national.regions[0]}" in national.suggestion
+
+
+def test_mobile_numbers_that_are_whole_fixed_lines_elsewhere_are_national() -> None:
+    """Montserrat's 664 and seven digits begin like Thailand's, and are in use there."""
+    assert judged(["6643910283", "664 391 1234", "(664) 391-0284"]) is not None
 
 
 @pytest.mark.parametrize(

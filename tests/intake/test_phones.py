@@ -40,6 +40,7 @@ INDIAN = "919000000001"
         "tel:+44-7700-900123",
         "whatsapp:+447700900123",
         "p:+447700900123",
+        "Mobile No: +44 7700 900123",
         "４４７７００９００１２３",
         "＋٤٤٧٧٠٠٩٠٠١٢٣",
         "  447700900123\r\n",
@@ -101,10 +102,46 @@ def test_a_refusal_says_why_and_not_which(written: str, reason: str) -> None:
         ("7700900123", "GB", UK),
         # Eleven digits are a German mobile length, but no German number begins with 1202.
         ("12025550123", "DE", "12025550123"),
+        # An 8 is dialled first: with it Moscow's numbers look like Vietnam's, Lithuania's like
+        # China's.
+        ("8 (912) 345-67-89", "RU", "79123456789"),
+        ("89123456789", "RU", "79123456789"),
+        ("8 495 123-45-67", "RU", "74951234567"),
+        ("79123456789", "RU", "79123456789"),
+        ("8 701 123 45 67", "KZ", "77011234567"),
+        ("8 (029) 123-45-67", "BY", "375291234567"),
+        ("8 612 34567", "LT", "37061234567"),
+        ("8 050 123 45 67", "UA", "380501234567"),
+        # Plans that are gone live on in lists.
+        ("044 55 1234 5678", "MX", "525512345678"),
+        ("01 55 1234 5678", "MX", "525512345678"),
+        ("09 8765 4321", "CL", "56987654321"),
+        ("0512 345 678", "PL", "48512345678"),
+        ("06 12345678", "IT", "390612345678"),
+        ("07 01 02 03 04", "CI", "2250701020304"),
+        # Without its trunk 0, and with Argentina's 15 behind the area code.
+        ("11 15 2345-6789", "AR", "5491123456789"),
+        ("711 1234567", "DE", "497111234567"),
     ],
 )
 def test_national_numbers_need_a_region(written: str, region: str | None, expected: str) -> None:
     assert normalize_phone(written, region) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "region"),
+    [
+        # With its area code one of São Paulo's; as it stands a whole number in Iran.
+        ("98765-4321", "BR"),
+        ("3912-3456", "BR"),
+        ("15 2345-6789", "AR"),
+        ("4312-3456", "AR"),
+        ("555-2671", "US"),
+    ],
+)
+def test_local_numbers_lack_their_area_code(written: str, region: str) -> None:
+    with pytest.raises(BadPhone, match="the area code is missing"):
+        normalize_phone(written, region)
 
 
 def test_an_unknown_region_is_an_error() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import phonenumbers
-from phonenumbers import SUPPORTED_REGIONS, PhoneMetadata
+from phonenumbers import SUPPORTED_REGIONS, PhoneMetadata, PhoneNumberType
 
 from wacampaign.core.numbering_plans import PLANS, NumberingPlan, plan_of_code
 from wacampaign.core.regions import country
@@ -26,12 +26,16 @@ _FIRST: Final = 12
 _COMPLETE: Final = 0.7
 #: Share from which a country explains the list.
 _EXPLAINED: Final = 0.9
+#: The same where less than so many are complete as they stand.
+_MOSTLY: Final = 0.6
+_HARDLY_ANY: Final = 0.3
 #: Share of a length and the next one.
 _ONE_LENGTH: Final = 0.8
 #: 07700 900xxx is kept for drama (Ofcom), so no range in use, and people rehearse with it.
 _DRAMA: Final = "7700900"
 #: Where mobile numbers are hardly ever written with the trunk 0 that they may have.
 _WITHOUT_ZERO: Final = frozenset({"IN", "BR", "CO"})
+_NOT_MOBILE: Final = frozenset({PhoneNumberType.FIXED_LINE})
 #: Countries named, the likeliest first.
 _NAMED: Final = 3
 #: Where most people with WhatsApp are, first among countries that fit equally well (population of
@@ -114,14 +118,25 @@ class PhoneCensus:
     def national(self) -> NationalList | None:
         """What it says when the list looks national; None when it may be taken as it stands."""
         sample = self._sample
-        if not sample or self.without_code < self.coded or not _of_one_length(sample):
+        if not sample or self.without_code < self.coded:
             return None
-        if _share(map(_is_valid, sample)) >= _COMPLETE:
+        as_it_stands = _share(map(_is_valid, sample))
+        complete = as_it_stands >= _COMPLETE
+        if complete and _share(map(_may_be_mobile, sample)) > 1 - _COMPLETE:
             return None
-        valid = _regions(sample, _is_mobile_in, self._codes)
-        if not valid and _looks_complete(sample):
+        # Lists have numbers without an area code, too, and other countries'.
+        least = _EXPLAINED if as_it_stands >= _HARDLY_ANY else _MOSTLY
+        valid = _regions(sample, _is_mobile_in, self._codes, least)
+        one_length = _of_one_length(sample)
+        if not one_length:
+            valid = [r for r in valid if _share(_is_mobile_in(r, d) for d in sample) >= least]
+        # Fixed lines of one country that are mobile numbers in another, as in the Caribbean: 664
+        # with seven digits more is a whole number in Thailand.
+        if not valid and (complete or not one_length or _looks_complete(sample)):
             return None
-        regions = valid or _regions(sample, _is_shaped_as_in, self._codes)
+        regions = valid
+        for fits in (_is_in_use_in, _is_shaped_as_in):
+            regions = regions or _regions(sample, fits, self._codes)
         if not regions:
             return None
         digits = Counter(map(len, sample)).most_common(1)[0][0]
@@ -133,6 +148,7 @@ def _of_one_length(sample: list[str]) -> bool:
     """Whether nearly all have one length, or that and a digit more: mobile numbers of one country.
 
     National and complete numbers mixed have two, further apart; each row says so for itself then.
+    Some countries have more lengths (Indonesia): they are known by their ranges alone.
     """
     lengths = Counter(len(digits.lstrip("0")) for digits in sample)
     most = max(lengths[n] + lengths[n + 1] for n in lengths)
@@ -144,9 +160,14 @@ def _share(judgements: Iterable[bool]) -> float:
     return sum(judged) / len(judged)
 
 
-def _regions(sample: list[str], fits: Callable[[str, str], bool], codes: Counter[str]) -> list[str]:
-    """The countries that explain nearly all of the sample, the likeliest first: those of `codes`,
-    which other phones of the list have.
+def _regions(
+    sample: list[str],
+    fits: Callable[[str, str], bool],
+    codes: Counter[str],
+    least: float = _EXPLAINED,
+) -> list[str]:
+    """The countries that explain `least` of the sample or more, the likeliest first: those of
+    `codes`, which other phones of the list have.
 
     Phones that are complete already, among national ones of the same country, are no reason against
     it: people add what they are given.
@@ -158,10 +179,10 @@ def _regions(sample: list[str], fits: Callable[[str, str], bool], codes: Counter
         if len(bare) < (1 - _COMPLETE) * len(sample):
             continue
         few = bare[:: max(1, len(bare) // _FIRST)]
-        if _share(fits(region, digits) for digits in few) < _EXPLAINED - 1 / _FIRST:
+        if _share(fits(region, digits) for digits in few) < least - 2 / _FIRST:
             continue
         share = _share(fits(region, digits) for digits in bare)
-        if share >= _EXPLAINED:
+        if share >= least:
             shares[region] = round(share, 1)
     place = {region: i for i, region in enumerate(_LIKELY)}
     zeros = _share(digits.startswith("0") for digits in sample) > 0.5
@@ -182,6 +203,14 @@ def _is_valid(digits: str) -> bool:
     if digits.startswith("44" + _DRAMA):
         return True
     return phonenumbers.is_valid_number(phonenumbers.parse("+" + digits, None))
+
+
+def _may_be_mobile(digits: str) -> bool:
+    """The same, and no fixed line's."""
+    if not _is_valid(digits):
+        return False
+    kind = phonenumbers.number_type(phonenumbers.parse("+" + digits, None))
+    return kind not in _NOT_MOBILE
 
 
 def _looks_complete(sample: list[str]) -> bool:
@@ -224,6 +253,17 @@ def _is_mobile_in(region: str, digits: str) -> bool:
     if region == "GB" and split[0].startswith(_DRAMA):
         return True
     return pattern is not None and re.fullmatch(pattern, split[0]) is not None
+
+
+def _is_in_use_in(region: str, digits: str) -> bool:
+    """The same of fixed lines, too."""
+    if _national(region, digits) is None:
+        return False
+    try:
+        number = phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number_for_region(number, region)
 
 
 def _is_shaped_as_in(region: str, digits: str) -> bool:

@@ -20,7 +20,7 @@ def _words(text: str) -> frozenset[str]:
 _LABELS: Final = _words(
     "mobile mobil mob mobilnummer mobiltelefon m cell cellular cellphone handy portable "
     "celular cel movil móvil cellulare gsm phone ph tel telephone telefon telefono teléfono "
-    "téléphone telefone fon fone t whatsapp wa wapp wsp number nr num numero número "
+    "téléphone telefone fon fone t whatsapp wa wapp wsp number no nr num numero número "
     "iphone android voice main home work office business private privat personal primary "
     "default preferred pref other casa trabajo hauptnummer домашний мобильный моб тел "
     "телефон рабочий сотовый "

@@ -6,6 +6,7 @@ from typing import Final
 import phonenumbers
 
 from wacampaign.core.bad_phone import BadPhone, TwoNumbers
+from wacampaign.core.national_forms import lacks_area, without_dialled
 from wacampaign.core.numbering_plans import (
     DIGITS_MAX,
     DIGITS_MIN,
@@ -63,21 +64,45 @@ def _parsed(text: str, region: str | None, plan: NumberingPlan) -> str:
 
 def _with_region(digits: str, region: str, home: NumberingPlan) -> str:
     """`digits` without a plus sign, in a list whose national numbers are of `region`."""
-    if digits[0] == "0":
-        return _parsed(digits, region, home)
     if digits.startswith(home.code) and home.fits(digits):
         return digits
+    as_it_stands = _fits(digits)
+    rest = without_dialled(digits, region)
+    # Russia's 8 495 1234567 is a whole number in Vietnam. The list's region decides, unless its own
+    # plan has no such number.
+    if rest is not None and (not as_it_stands or _is_valid(home.code + rest)):
+        return home.code + rest
+    if digits[0] == "0":
+        return _parsed(digits, region, home)
+    if lacks_area(digits, region):
+        raise BadPhone(f"{len(digits)} digits: the area code is missing")
     if len(digits) not in home.mobile_lengths:
+        # Argentina's 11 15 2345 6789, a fixed line without its trunk 0.
+        if not as_it_stands and (national := _valid_at_home(digits, region, home)):
+            return national
         return _complete(digits)
     national = home.code + digits
-    # 65 1234 5678 is ten digits in India and a whole number in Singapore. The list's region
-    # decides, unless its own plan has no such number.
-    foreign = PLANS[digits[:3]]
-    if foreign is None or len(digits) < DIGITS_MIN or not foreign.fits(digits):
-        return national
-    if phonenumbers.is_valid_number(phonenumbers.parse("+" + national, None)):
-        return national
-    return digits
+    # 65 1234 5678 is ten digits in India and a whole number in Singapore. The same rule.
+    return national if not as_it_stands or _is_valid(national) else digits
+
+
+def _fits(digits: str) -> bool:
+    """Whether they are complete as they stand, by their length."""
+    plan = PLANS[digits[:3]]
+    return plan is not None and len(digits) >= DIGITS_MIN and plan.fits(digits)
+
+
+def _is_valid(complete: str) -> bool:
+    return phonenumbers.is_valid_number(phonenumbers.parse("+" + complete, None))
+
+
+def _valid_at_home(digits: str, region: str, home: NumberingPlan) -> str | None:
+    """`digits` dialled inside `region`, complete, if they are a number in use there."""
+    try:
+        complete = _parsed(digits, region, home)
+    except BadPhone:
+        return None
+    return complete if complete.startswith(home.code) and _is_valid(complete) else None
 
 
 def _refuse_apart(phone: str, written: Written) -> str:
