@@ -25,6 +25,16 @@ FULL = [
 ]
 
 
+def test_a_one_time_password_has_a_button_that_leads_nowhere() -> None:
+    address = "https://www.whatsapp.com/otp/code/?otp_type=COPY_CODE&code=otp{{1}}"
+    components = [
+        {"type": "BODY", "text": "*{{1}}* is your code."},
+        {"type": "BUTTONS", "buttons": [{"type": "URL", "text": "Copy code", "url": address}]},
+    ]
+    seen = preview(components, None, {"var1": "123456"})
+    assert seen.bubble == Bubble(None, "*123456* is your code.", None, ("Copy code",))
+
+
 def test_all_parts() -> None:
     payload = {"var1": "Winter", "var2": "20 %", "var3": "Asha", "var4": "A3", "var5": "SAVE20"}
     seen = preview(FULL, None, payload)

@@ -15,7 +15,7 @@ from wacampaign.core.shown_text import one_line
 from wacampaign.core.template.preview import ShownMessage
 
 _STYLES: Final = {Check.OK: "green", Check.WARN: "yellow", Check.FAIL: "bold red"}
-#: Columns of verdict and id, each with the space after it.
+#: Columns of verdict and id, each with the space after it; a longer id moves the texts.
 _VERDICT_WIDTH: Final = 9
 _ID_WIDTH: Final = 17
 #: Wider lines are hard to read.
@@ -32,9 +32,10 @@ def show_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     width = min(shutil.get_terminal_size().columns, _WIDTH_MAX)
     terminal = console(stream, markup=False, emoji=False, soft_wrap=True, width=width)
-    room = max(20, width - _VERDICT_WIDTH - _ID_WIDTH)
-    margin = " " * (_VERDICT_WIDTH + _ID_WIDTH)
     shown = list(lines)
+    id_width = max([_ID_WIDTH, *(len(line.id) + 1 for line in shown)])
+    room = max(20, width - _VERDICT_WIDTH - id_width)
+    margin = " " * (_VERDICT_WIDTH + id_width)
     for i, line in enumerate(shown):
         before = shown[i - 1] if i else None
         after = shown[i + 1] if i + 1 < len(shown) else None
@@ -44,7 +45,7 @@ def show_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
         style = _STYLES.get(line.verdict, "dim")
         first, *rest = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
         head = (verdict.ljust(_VERDICT_WIDTH), style)
-        terminal.print(Text.assemble(head, line.id.ljust(_ID_WIDTH), first))
+        terminal.print(Text.assemble(head, line.id.ljust(id_width), first))
         for part in rest:
             terminal.print(Text(margin + part))
         alike = after is not None and (after.id, after.fix) == (line.id, line.fix)

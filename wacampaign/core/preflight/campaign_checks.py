@@ -7,7 +7,7 @@ from wacampaign.core.campaign.repeats import Repeats
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.preflight.facts import People, Readiness
 from wacampaign.core.preflight.model import Line, fail, merged, ok, warn
-from wacampaign.core.words import local_time, rows
+from wacampaign.core.words import counted, local_time, rows
 
 
 def campaign_lines(facts: Readiness, people: People, repeats: Sequence[Repeats]) -> Iterator[Line]:
@@ -52,7 +52,7 @@ def _state(facts: Readiness) -> Line:
 
 def _recipients(people: People, short: str) -> Line:
     if not people.surplus:
-        return ok("recipients", f"{people.people:,} recipients, each once")
+        return ok("recipients", f"{counted(people.people, 'recipient')}, each once")
     samples = ", ".join(f"{mask_phone(phone)} {n} times" for phone, n in people.samples)
     return warn(
         "recipients",

@@ -130,7 +130,8 @@ def row_lines(
             fix,
         )
     elif seen:
-        yield ok("variables", f"all {seen:,} rows fit their template")
+        all_rows = "the row fits its" if seen == 1 else f"all {seen:,} rows fit their"
+        yield ok("variables", f"{all_rows} template")
     worst = sorted(faults.items(), key=lambda item: (-item[1].rows, item[0]))
     for text, fault in worst[:_FAULTS_SHOWN]:
         samples = ", ".join(dict.fromkeys(fault.samples))

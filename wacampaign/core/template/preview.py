@@ -16,7 +16,7 @@ from wacampaign.core.template.filled import (
     parts_by_type,
 )
 from wacampaign.core.template.parameters import file_name
-from wacampaign.core.template.shape import shape_of
+from wacampaign.core.template.shape import repeats_code, shape_of
 from wacampaign.core.template.slots import Card, Shape, Slot
 from wacampaign.core.template.values import as_text, is_blank, is_link
 
@@ -174,7 +174,7 @@ class _Filling:
                 yield text + _LEADS_TO + filled.filled(self._values)
             elif kind == "COPY_CODE":
                 yield f"{text} {self._value(slots[at][0])}" if slots.get(at) else text
-            elif kind == "URL" and isinstance(raw.get("url"), str):
+            elif kind == "URL" and isinstance(raw.get("url"), str) and not repeats_code(raw):
                 yield text + _LEADS_TO + raw["url"]
             elif kind == "PHONE_NUMBER" and isinstance(raw.get("phone_number"), str):
                 yield text + _LEADS_TO + raw["phone_number"]

@@ -141,7 +141,8 @@ def _named_examples(part: Mapping[str, Any], where: str) -> list[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def _repeats_code(button: Mapping[str, Any]) -> bool:
+def repeats_code(button: Mapping[str, Any]) -> bool:
+    """Whether it is the button of a one-time password, in either form that Meta gives it."""
     kind = str(button.get("type", "")).upper()
     return kind == "OTP" or (kind == "URL" and bool(OTP_URL.match(str(button.get("url") or ""))))
 
@@ -187,7 +188,7 @@ class _Reading:
 
     def body(self, parts: Mapping[str, Mapping[str, Any]]) -> tuple[Slot, ...]:
         slots = self._texts("body", parts.get("BODY", {}))
-        if any(_repeats_code(button) for button in self._raw_buttons(parts)):
+        if any(repeats_code(button) for button in self._raw_buttons(parts)):
             # As they are created, authentication templates have no text: Meta's has the code as
             # {{1}}.
             return (self._slot("code", "body {{1}}", names=("1", "body1")), *slots[1:])
@@ -213,7 +214,7 @@ class _Reading:
     ) -> Iterator[Button]:
         for position, button in enumerate(buttons):
             type_ = str(button.get("type", "")).upper()
-            kind = BUTTON_KINDS["OTP"] if _repeats_code(button) else BUTTON_KINDS.get(type_)
+            kind = BUTTON_KINDS["OTP"] if repeats_code(button) else BUTTON_KINDS.get(type_)
             text = str(button.get("text") or "")
             label = f'button {position + 1} "{text}"' if text else f"button {position + 1}"
             if kind is None or kind.sub_type is None:
@@ -222,7 +223,7 @@ class _Reading:
                 raise UnusableTemplate(
                     f"{label} is of type {type_}, which no list can fill: {kind.unfit}"
                 )
-            if type_ == "URL" and not _repeats_code(button):
+            if type_ == "URL" and not repeats_code(button):
                 if not _VARIABLE.search(str(button.get("url") or "")):
                     continue
             elif not kind.slots:
@@ -234,7 +235,7 @@ class _Reading:
                 str(position),
                 kind.sub_type,
                 slots,
-                repeats_code=_repeats_code(button),
+                repeats_code=repeats_code(button),
                 is_needed=kind.is_needed or type_ == "URL" or in_card,
                 own_value=text if in_card else "",
             )
