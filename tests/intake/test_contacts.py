@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import resource
 import tempfile
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from wacampaign.core.template.unmeant import unmeant
 from wacampaign.core.template.values import faults_of_value
 from wacampaign.intake.contacts import Contact, Fault, FileChanged, Survey, contacts
 from wacampaign.intake.list_file import UnfitFile
-from wacampaign.problems import Refused, Usage
+from wacampaign.problems import NotWritable, Refused, Usage
 
 
 def phone(number: int) -> str:
@@ -53,6 +54,19 @@ def rejected(surveyed: Survey) -> list[list[str]]:
     assert surveyed.rejected_file
     with surveyed.rejected_file.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.reader(file))[1:]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    (path := tmp_path / "list.csv").write_text("phone,name\n447700900123,Asha\nnone,Ben\n")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # no file may grow, as when full
+    try:
+        with pytest.raises(NotWritable, match=r"list\.rejected\.csv, which cannot be") as told:
+            survey(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert told.value.suggestion.startswith("make room there")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_header_and_variables(make) -> None:

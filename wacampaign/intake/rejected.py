@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
@@ -14,6 +16,9 @@ from wacampaign.spreadsheet import harmless
 
 #: Characters of the phone as written; what is longer is no phone and only fills the file.
 PHONE_CHARS_MAX: Final = 100
+
+#: Errors of a disk or a quota that is full.
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RejectedFile:
@@ -74,12 +79,15 @@ class RejectedFile:
         except OSError as failure:
             raise self._unwritable(failure) from None
         finally:
-            self._file.close()
+            with suppress(OSError):  # it writes once more what there was no room for
+                self._file.close()
             temporary.unlink(missing_ok=True)
 
     def _unwritable(self, error: OSError) -> NotWritable:
         return NotWritable(
             f"the rows that cannot be sent to belong into {self.path}, which cannot be written: "
             f"{error.strerror or error}",
-            "make the folder writable, or copy the CSV into one that is",
+            "make room there, or copy the list to a disk that has some"
+            if error.errno in _NO_ROOM
+            else "make the folder writable, or copy the list into one that is",
         )
