@@ -546,3 +546,9 @@ def test_any_stored_template_and_any_payload(
         CompiledTemplate("x", "en", components, parameter_format).body(TO, payload)
     except (UnusableTemplate, PayloadMismatch) as error:
         assert str(error)
+
+
+def test_a_text_that_was_left_in_another_header_names_no_variables() -> None:
+    left = shape_of([header("LOCATION", "{{a}}"), body(2)])
+    assert left == shape_of([header("LOCATION", "Hi"), body(2)])
+    assert [slot.parameter_name for slot in left.body] == [None, None]

@@ -120,10 +120,16 @@ def _is_named(
 ) -> bool:
     if parameter_format:
         return parameter_format.strip().upper() == "NAMED"
+    # What another writer left in the text of a medium's header says nothing.
+    texts = [(body, "body")] + [(header, "header")] * (_format_of(header) == "text")
     return any(
         _named_examples(part, where) or not all(name.isdecimal() for name in _names(part))
-        for part, where in ((header, "header"), (body, "body"))
+        for part, where in texts
     )
+
+
+def _format_of(header: Mapping[str, Any]) -> str:
+    return str(header.get("format") or "TEXT").lower()
 
 
 def _names(part: Mapping[str, Any]) -> list[str]:
