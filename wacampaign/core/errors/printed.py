@@ -21,12 +21,16 @@ class Printed(NamedTuple):
 _NUMBER: Final = r"(\d{1,7})(?!\d)"
 #: `"code":132000` in an answer or webhook, `code=132000` in a log, `code 132000`, `(#132000)`.
 _MARKED: Final = re.compile(
-    rf"(?:(?P<sub>(?:error[_ ]?)?sub[_ ]?code)|(?<!sub)(?<!sub[_ ])(?:error[_ ])?code|\berror|#)"
-    rf"[\"\\']*\s*[:=#]?\s*[\"\\'(#]*{_NUMBER}(?:\s*/\s*{_NUMBER})?",
+    rf"(?:(?P<sub>(?:error[_ ]?)?sub[_ ]?code)|(?<!sub)(?<!sub[_ ])(?:error[_ ])?code|\berror"
+    rf"|Exception|#)[\"\\']*\s*[:=#]?\s*[\"\\'(#]*{_NUMBER}(?:\s*/\s*#?{_NUMBER})?",
     re.IGNORECASE,
 )
-#: 100/33, 100.33 and 100 33 alone.
-_PAIR: Final = re.compile(rf"^\(?#?{_NUMBER}\s*([/.,\s])\s*{_NUMBER}\)?$")
+#: 100/33, 100.33, 100:33 and 100 33 alone.
+_PAIR: Final = re.compile(rf"^\(?#?{_NUMBER}\s*([/.:,\s-])\s*#?{_NUMBER}\)?$")
+#: 100 (subcode 33), with a code that nothing marks as one.
+_UNMARKED_BEFORE_SUB: Final = re.compile(
+    rf"(?<![\w.:/-]){_NUMBER}\W{{1,3}}(?=(?:error[_ ]?)?sub[_ ]?code)", re.IGNORECASE
+)
 #: 131047/2494055 somewhere in a line: a code of six digits and a subcode of seven.
 _PAIR_IN_LINE: Final = re.compile(r"(?<![\w/])(\d{6})\s*/\s*(\d{7})(?![\w/])")
 _AT_THE_START: Final = re.compile(rf"^\W*{_NUMBER}(?=\W|$)")
@@ -50,6 +54,8 @@ def printed_codes(text: str) -> tuple[Printed, ...]:
 
 def _marked(text: str) -> list[Printed]:
     codes: list[Printed] = []
+    if not any(match["sub"] is None for match in _MARKED.finditer(text)):
+        text = _UNMARKED_BEFORE_SUB.sub(r"code \1 ", text)
     for match in _MARKED.finditer(text):
         number, beside = int(match[2]), match[3]
         if match["sub"] is None:
@@ -73,7 +79,7 @@ def _alone(text: str) -> list[Printed]:
         code, other = int(pair[1]), int(pair[3])
         of_graph = code < _GRAPH_CODES_BELOW
         sub = (code, other) in error_table().subcodes or len(pair[3]) == _SUBCODE_DIGITS
-        if pair[2] in "/." or (of_graph and sub):
+        if pair[2] in "/.:-" or (of_graph and sub):
             return [Printed(code, other)]
         return [Printed(code), Printed(other)]
     if pairs := _PAIR_IN_LINE.findall(text):
@@ -100,4 +106,8 @@ def _by_title(text: str) -> list[Printed]:
         for code, entry in error_table().entries.items()
         if len(entry.title) >= _TITLE_LETTERS and code not in error_table().old_codes
     }
-    return [Printed(code) for title, code in titles.items() if title in line][:1]
+    return [
+        Printed(code)
+        for title, code in titles.items()
+        if re.search(rf"\b{re.escape(title)}(?!\w)", line)
+    ][:1]
