@@ -293,3 +293,31 @@ def test_lines_fit_a_terminal(
     assert repair is not None
     printed += wacampaign("fix-media", market, "--undo", repair[0], "--dry-run").stdout
     assert [line for line in printed.splitlines() if len(line) > 80] == []
+
+
+def test_the_sample_is_that_of_the_rows_language(
+    wacampaign: Wacampaign, market: str, sandbox: SandboxProcess, sql: Connection
+) -> None:
+    # Meta's pages have `ar` first, with a sample of its own.
+    waba, samples = "100000000000778", {}
+    for language in ("ar", "en"):
+        path = f"/v/{language}.mp4"
+        sandbox.control.put_hosted("scontent.whatsapp.net", path, VIDEO, "video/mp4")
+        samples[language] = f"https://scontent.whatsapp.net{path}"
+    pages = {code: template(url) | {"language": code} for code, url in samples.items()}
+    sandbox.control.put_waba(waba, TOKEN)
+    sandbox.control.put_number(FIRST, waba_id=waba)
+    sandbox.control.put_templates(waba, pages["ar"])
+    sql.execute("update whatsapp_numbers set waba_id = %s", (waba,))
+    try:
+        done = wacampaign("fix-media", market, "--from-template", "--yes")
+        assert done.exit_code == 6, done.stdout + done.stderr
+        assert "no approved template 'hello' in en, which the rows go out in, but in ar" in (
+            done.stderr
+        )
+        sandbox.control.put_templates(waba, pages["en"])
+        done = wacampaign("fix-media", market, "--from-template", "--yes")
+        assert done.exit_code == 0, done.stdout + done.stderr
+        assert media_of(sql) == {samples["en"]: 19, OLD: 1}
+    finally:
+        sandbox.control.put_number(FIRST, waba_id=WABA)

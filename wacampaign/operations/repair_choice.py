@@ -119,11 +119,11 @@ async def choose_media(
             open_validator(settings, api, uploaded_at=age) as validator,
         ):
             choice = _Choice(store, order, sender, api, validator, obtained)
-            fresh: dict[str, Template] = {}
+            fresh: dict[tuple[str, str | None], Template] = {}
             if target is not None or order.source is None:
-                fresh = await _approved(api, sender, {lane.template for lane in mine})
+                fresh = await _approved(api, sender, mine)
             for lane in mine:
-                chosen.append(await choice.of(lane, fresh.get(lane.template)))
+                chosen.append(await choice.of(lane, fresh.get((lane.template, lane.language))))
     return chosen
 
 
@@ -224,17 +224,31 @@ def without_query(medium: str) -> str:
     return medium.partition("?")[0]
 
 
-async def _approved(api: CloudApi, sender: KnownNumber, names: set[str]) -> dict[str, Template]:
-    """The templates as Meta has them now; the approved language of a name."""
-    approved: dict[str, Template] = {}
-    async for template in api.templates(waba_of(sender)):
-        if template.name in names and template.status == "APPROVED":
-            approved.setdefault(template.name, template)
-    if missing := sorted(names - approved.keys()):
-        raise Refused(
-            f"{sender.label} has no approved template {missing[0]!r}", "wacampaign templates sync"
-        )
-    return approved
+async def _approved(
+    api: CloudApi, sender: KnownNumber, lanes: Sequence[RepairLane]
+) -> dict[tuple[str, str | None], Template]:
+    """What the rows go out as, as Meta has it now, by name and language: another language has
+    another sample. A lane whose language is not known gets the first that is approved."""
+    names = {lane.template for lane in lanes}
+    approved = [
+        template
+        async for template in api.templates(waba_of(sender))
+        if template.name in names and template.status == "APPROVED"
+    ]
+    found: dict[tuple[str, str | None], Template] = {}
+    for lane in lanes:
+        there = [template for template in approved if template.name == lane.template]
+        same = [template for template in there if lane.language in (None, "", template.language)]
+        if not same:
+            others = ", ".join(sorted(template.language for template in there))
+            where = f" in {lane.language}, which the rows go out in, but in {others}"
+            raise Refused(
+                f"{sender.label} has no approved template {lane.template!r}"
+                f"{where if there else ''}",
+                "wacampaign templates sync",
+            )
+        found[lane.template, lane.language] = same[0]
+    return found
 
 
 def _refuse_other_shape(lane: RepairLane, template: Template, sender: KnownNumber) -> None:
