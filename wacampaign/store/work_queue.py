@@ -173,7 +173,9 @@ class WorkQueue:
                 SendingNumber,
                 n,
                 # An earlier schema knows no language of a campaign: one template a name for all.
-                templates={(t.get("campaign"), t["name"]): t for t in n["templates"]},
+                templates={
+                    (t.get("campaign"), t["name"]): t for t in n.get("sends", n["templates"])
+                },
             )
             for n in answer
         ]

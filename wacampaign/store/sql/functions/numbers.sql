@@ -69,7 +69,10 @@ $$;
 
 -- What a worker needs to send from these numbers: tokens, and the templates of the campaigns that run
 -- from them, each in the campaign's language, which is written down before its first message. Read
--- once, then cached. `changed`: why a template is not to be sent as it is.
+-- once, then cached.
+--   sends: by campaign. `changed`: why a template is not to be sent as it is
+--   templates: one a name, for workers of before, which know no language of a campaign. Where campaigns
+--     differ, or a template changed, it is left out: such a worker holds it rather than send another
 create or replace function public.wacampaign_sending(p_number_ids uuid[])
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
@@ -95,6 +98,18 @@ begin
             'marketing', public.wacampaign_marketing(n.id),
             'access_token', nullif(public.wacampaign_solid(n.access_token), ''),
             'templates', (
+                select coalesce(jsonb_agg(o.template), '[]'::jsonb)
+                from (
+                    select jsonb_build_object(
+                               'name', u.name, 'language', min(u.language),
+                               'components', min(u.components::text)::jsonb,
+                               'parameter_format', min(u.parameter_format)) as template
+                    from used u
+                    where u.number = n.id
+                    group by u.name
+                    having count(distinct (u.language, u.components, u.parameter_format)) = 1
+                       and count(u.changed) = 0) as o),
+            'sends', (
                 select coalesce(jsonb_agg(jsonb_build_object(
                     'campaign', u.campaign, 'name', u.name, 'language', u.language,
                     'category', u.category, 'changed', u.changed, 'components', u.components,
