@@ -267,3 +267,21 @@ def test_ids_that_were_pasted_are_entered_as_they_are_meant(
     assert sql.execute("select phone_number_id, waba_id from whatsapp_numbers").fetchall() == [
         (DEMO_PHONE_NUMBER_ID, DEMO_WABA_ID)
     ]
+
+
+def test_sync_tells_when_the_backends_row_changes_its_language(
+    wacampaign: Wacampaign, sandbox: SandboxProcess, sql: SQL
+) -> None:
+    wacampaign(*ADD, "--yes")
+    sandbox.control.put_templates(DEMO_WABA_ID, template("hello", language="en_US"))
+    wacampaign("templates", "sync")
+    sandbox.control.put_templates(DEMO_WABA_ID, template("hello", language="de"))
+    language = "select language from templates where name = 'hello'"
+    assert "backend's table" not in wacampaign("templates", "sync").stdout
+    assert sql.execute(language).fetchone() == ("en_US",)
+    sandbox.control.put_templates(
+        DEMO_WABA_ID, template("hello", language="en_US", status="REJECTED")
+    )
+    told = "hello is de in the backend's table from now on, and was en_US\n"
+    assert told in wacampaign("templates", "sync").stdout
+    assert sql.execute(language).fetchone() == ("de",)

@@ -68,7 +68,12 @@ def test_another_language_changes_no_campaign(open_test_store: OpenStore, sql: C
     async def scenario(store: Store) -> None:
         number = await add_number(store)
         campaign = await add_campaign(store, number, 10)
-        # `de` comes first by its code: the backend's row switches to it.
+        await put(store, number, EN, DE)
+        # The backend's own sync leaves whichever language it read last; ours leaves it so.
+        sql.execute(
+            "update templates set language = 'de', components = %s, last_synced = now()",
+            (json.dumps(DE["components"]),),
+        )
         await put(store, number, EN, DE)
         row = sql.execute("select language from templates where name = 'hello'").fetchone()
         assert row == ("de",)
@@ -79,6 +84,23 @@ def test_another_language_changes_no_campaign(open_test_store: OpenStore, sql: C
         assert await sent_as(store, number, campaign) == ("en", None)
         (use,) = await Templates(store).uses(number, await Templates(store).of(number))
         assert (use.campaign.id, use.language) == (campaign, "en")
+
+    run(open_test_store, scenario)
+
+
+@pytest.mark.parametrize("status", ["APPROVED", "PAUSED"])
+def test_the_backends_row_keeps_its_language(
+    open_test_store: OpenStore, sql: Connection, status: str
+) -> None:
+    async def scenario(store: Store) -> None:
+        number = await add_number(store)
+        # `de` comes first by its code, and is approved.
+        await put(store, number, translation("en", status=status), DE)
+        row = sql.execute("select language, status from templates where name = 'hello'").fetchone()
+        assert row == ("en", status)
+        # So the backend's next campaign goes out in the language that its UI shows.
+        campaign = await add_campaign(store, number, 10)
+        assert (await sent_as(store, number, campaign))[0] == "en"
 
     run(open_test_store, scenario)
 
@@ -101,6 +123,32 @@ def test_a_campaign_is_made_in_the_language_asked_for(
         with pytest.raises(Problem, match="hello:it is not known"):
             await Campaigns(store).create(id=str(uuid4()), languages=["it"], **fields)
         assert sql.execute("select count(*) from campaigns").fetchone() == (1,)
+
+    run(open_test_store, scenario)
+
+
+def test_a_worker_of_before_gets_no_language_of_another_campaign(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        number = await add_number(store, templates=("hello", "other"))
+        await add_campaign(store, number, 3, templates=("hello", "other"))
+        await put(store, number, EN, translation("de"), translation("en", name="other"))
+
+        async def known() -> dict[str, str]:
+            # As it reads the answer: by name, the last wins.
+            (sending,) = await store.call_list("sending", number_ids=[number])
+            return {t["name"]: t["language"] for t in sending["templates"]}
+
+        assert await known() == {"hello": "en", "other": "en"}
+        german = await add_campaign(store, number, 3)
+        assert await known() == {"hello": "en", "other": "en"}
+        sql.execute(
+            "update wacampaign_campaign_templates set language = 'de' where campaign_id = %s",
+            (german,),
+        )
+        assert await known() == {"other": "en"}
+        assert await sent_as(store, number, german) == ("de", None)
 
     run(open_test_store, scenario)
 

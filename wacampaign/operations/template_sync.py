@@ -1,6 +1,6 @@
 """Taking over Meta's templates: what that changes for each number, and the change itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wacampaign.core.numbers import KnownNumber
@@ -44,6 +44,8 @@ class SyncPlan:
     gone: tuple[KnownTemplate, ...]
     #: The language that the backend's table has of each name, by name.
     kept: tuple[Template, ...] = field(repr=False)
+    #: The language that it has had so far, by name.
+    standing: Mapping[str, str] = field(repr=False)
     #: All of Meta's pages: each language once.
     read: tuple[Template, ...] = field(repr=False)
     #: Names that were known before, in whatever language.
@@ -72,6 +74,16 @@ class SyncPlan:
         """Names of which some language is new, changed or gone."""
         now = (*self.new, *(one.now for one in self.changed), *self.gone)
         return frozenset(template.name for template in now)
+
+    @property
+    def told_switches(self) -> list[str]:
+        """Where the backend's next campaign goes out in another language, a line a name."""
+        return [
+            f"{template.name} is {template.language} in the backend's table from now on, and was "
+            f"{was}"
+            for template in self.kept
+            if (was := self.standing.get(template.name, template.language)) != template.language
+        ]
 
     @property
     def told_uses(self) -> list[str]:
@@ -154,7 +166,7 @@ def plan_of(syncs: Sequence[NumberSync]) -> Plan:
             for number, plan in plans
             for template in plan.gone
         ],
-        notes=[line for _, plan in plans for line in plan.told_uses]
+        notes=[line for _, plan in plans for line in (*plan.told_switches, *plan.told_uses)]
         if any(n for n, _, _ in counts)
         else ("nothing differs",),
         next_command="wacampaign templates list",
@@ -179,9 +191,18 @@ async def plan_sync(store: Store, api: CloudApi, waba_id: str, number_id: str | 
     read = tuple(sorted(pages.values(), key=lambda t: (t.name, t.language)))
     there = [] if number_id is None else await Templates(store).of(number_id)
     known = {template.label: template for template in there if template.is_active}
-    # As `wacampaign_put_templates` chooses: the approved language, then the first by code.
+    # As `wacampaign_put_templates` chooses: the language that is there, while it can be sent or is
+    # paused for some hours; else the approved one, then the first by code.
+    standing = {t.name: t.language for t in there if t.is_standing and t.language}
     kept: dict[str, Template] = {}
-    for template in sorted(read, key=lambda t: (t.status != "APPROVED", t.language)):
+    for template in sorted(
+        read,
+        key=lambda t: (
+            t.language != standing.get(t.name) or t.status not in ("APPROVED", "PAUSED"),
+            t.status != "APPROVED",
+            t.language,
+        ),
+    ):
         kept.setdefault(template.name, template)
     old = ((known[t.label], t) for t in read if t.label in known)
     return SyncPlan(
@@ -189,6 +210,7 @@ async def plan_sync(store: Store, api: CloudApi, waba_id: str, number_id: str | 
         changed=tuple(Changed(was, now) for was, now in old if not _same(now, was)),
         gone=tuple(t for label, t in sorted(known.items()) if label not in pages),
         kept=tuple(kept[name] for name in sorted(kept)),
+        standing=standing,
         read=read,
         known_names=frozenset(template.name for template in known.values()),
         uses=() if number_id is None else tuple(await Templates(store).uses(number_id, read)),

@@ -256,7 +256,7 @@ def _show_sync(sync: NumberSync) -> None:
         tell(f"  not approved: {template.label} is {template.status}{reason}")
     for name, found in plan.languages.items():
         tell(f"  {name} is there in {', '.join(f'{t.language} ({t.status})' for t in found)}")
-    for line in plan.told_uses:
+    for line in (*plan.told_switches, *plan.told_uses):
         tell(f"  {line}")
 
 

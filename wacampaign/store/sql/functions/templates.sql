@@ -1,9 +1,10 @@
 -- Templates: what a campaign sends.
 
 -- Takes over what Meta's pages said of a number's templates. p_templates is the text of a JSON
--- array; what Meta no longer has becomes inactive. The backend's table has one row a name, with the
--- approved language; ours has them all. No campaign changes its language by it: what is no longer as
--- it was planned is held, and what is so again is lifted.
+-- array; what Meta no longer has becomes inactive. The backend's table has one row a name: its language
+-- stays as long as it can be sent (or will be, when a pause ends by itself), as the backend's next
+-- campaign goes out in it; else the approved one. Ours has them all. No campaign changes its language by
+-- it: what is no longer as it was planned is held, and what is so again is lifted.
 create or replace function public.wacampaign_put_templates(
     p_number_id uuid, p_templates text, p_actor text)
 returns jsonb language plpgsql
@@ -51,11 +52,13 @@ begin
             (whatsapp_number_id, name, category, language, status, components, last_synced,
              is_active, is_quarantined, meta_template_id, parameter_format, quality_score,
              rejected_reason)
-        select distinct on (name)
-               p_number_id, name, category, language, status, components, v_now, true,
-               false, id, parameter_format, quality_score, rejected_reason
-        from given
-        order by name, (status = 'APPROVED') desc, language
+        select distinct on (g.name)
+               p_number_id, g.name, g.category, g.language, g.status, g.components, v_now, true,
+               false, g.id, g.parameter_format, g.quality_score, g.rejected_reason
+        from given g
+        left join public.templates s on s.whatsapp_number_id = p_number_id and s.name = g.name
+        order by g.name, (g.language = s.language and g.status in ('APPROVED', 'PAUSED')) is true desc,
+                 (g.status = 'APPROVED') desc, g.language
         on conflict (name, whatsapp_number_id) do update
         set category = excluded.category, language = excluded.language, status = excluded.status,
             components = excluded.components, last_synced = excluded.last_synced, is_active = true,
