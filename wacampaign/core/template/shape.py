@@ -56,7 +56,7 @@ def shape_of(components: Sequence[Mapping[str, Any]], parameter_format: str | No
     examples have named parameters or a variable's name is no number.
     """
     parts = _by_type(components)
-    named = _is_named(parameter_format, parts.get("HEADER", {}), parts.get("BODY", {}))
+    named = _is_named(parameter_format, parts)
     for kind in parts:
         if kind in UNFIT_COMPONENTS:
             raise UnusableTemplate(
@@ -115,21 +115,16 @@ def _objects(value: Any, what: str) -> Sequence[Mapping[str, Any]]:
     return value
 
 
-def _is_named(
-    parameter_format: str | None, header: Mapping[str, Any], body: Mapping[str, Any]
-) -> bool:
+def _is_named(parameter_format: str | None, parts: Mapping[str, Mapping[str, Any]]) -> bool:
     if parameter_format:
         return parameter_format.strip().upper() == "NAMED"
     # What another writer left in the text of a medium's header says nothing.
-    texts = [(body, "body")] + [(header, "header")] * (_format_of(header) == "text")
+    texts = ("header", "body") if _format(parts) == "text" else ("body",)
+    of_texts = ((parts.get(where.upper(), {}), where) for where in texts)
     return any(
         _named_examples(part, where) or not all(name.isdecimal() for name in _names(part))
-        for part, where in texts
+        for part, where in of_texts
     )
-
-
-def _format_of(header: Mapping[str, Any]) -> str:
-    return str(header.get("format") or "TEXT").lower()
 
 
 def _names(part: Mapping[str, Any]) -> list[str]:
