@@ -87,6 +87,7 @@ def test_names_that_say_nothing_leave_it_to_position(header: str | None) -> None
         ("phone,day,name", "no column is named for body {{first_name}}", "first_name=name,day=day"),
         ("phone,name,day,city", "body {{first_name}}", "first_name=name,day=day"),
         ("No,phone,first_name,Visit,Mail", "for body {{day}}", "first_name=first_name,day=Visit"),
+        ("No,Name,phone,Visit", "there are 3 columns", "first_name=Name,day=Visit"),
         ("phone,a,b,c", "there are 3 columns beside the phone, none named", "first_name=a,day=b"),
         ("phone,day,Day", "column 2 “day” and column 3 “Day” both name", "first_name=#3,day=#2"),
     ],

@@ -8,6 +8,7 @@ against it, and everything else is asked.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from wacampaign.core.columns.mapping import (
     PHONE,
@@ -21,6 +22,9 @@ from wacampaign.core.columns.names import fold
 from wacampaign.core.columns.phone_column import NoPhones, SeveralPhones, find_phone_column
 from wacampaign.core.columns.wanted import Wanted
 from wacampaign.core.words import counted
+
+#: Letters from which a name that is a part of another is taken to mean the same, as a guess.
+_LIKE_FROM: Final = 3
 
 
 class Way(StrEnum):
@@ -299,9 +303,14 @@ class _Choosing:
         left = [i for i in self._free if i not in taken]
         left.sort(key=lambda i: self._scores[i])  # the less it reads as phones, the likelier
         guessed = dict(columns)
+        unknown = [p for p in self._open if p.required and p.key not in guessed]
+        for place in unknown:
+            if (like := next((i for i in left if self._is_like(i, place)), None)) is not None:
+                guessed[place.key] = like
+                left.remove(like)
         before = -1
         for place in self._wanted:
-            if place in self._open and place.required and place.key not in guessed and left:
+            if place in unknown and place.key not in guessed and left:
                 # In the order of the template, as most lists are.
                 guessed[place.key] = next((i for i in left if i > before), left[0])
                 left.remove(guessed[place.key])
@@ -314,6 +323,13 @@ class _Choosing:
             pairs = [(name, self._column_name(guessed[key])) for name, key in named.items()]
             suggested = write_map([(PHONE, self._column_name(phone)), *pairs])
         return UnclearColumns(why, suggested, ",".join([PHONE, *named]), known)
+
+    def _is_like(self, column: int, place: Wanted) -> bool:
+        """Whether one's name is a part of the other's: `Name` and `first_name`."""
+        name = fold(self._header[column]) if self._header else ""
+        variable = place.variable or ""
+        shorter, longer = sorted((name, variable), key=len)
+        return len(shorter) >= _LIKE_FROM and shorter in longer
 
     def _column_name(self, column: int) -> str:
         """How `--map` names it: its name, where that is one; else its number."""
