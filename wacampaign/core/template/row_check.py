@@ -27,22 +27,28 @@ _SHOWN: Final = 40
 # Each is one class of characters or begins with one, which is ten times as fast as alternatives.
 #: Characters that neither names nor plain texts have; signs of text that was decoded wrongly.
 _ODD: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\\{}<>*_@=+\[\]\u0080-\u009f\u2028\u2029\ufffd]")
-_ODD_PAIR: Final = re.compile(r"[#&%$](?:(?<=#)[^0-9]|(?<=[&$])[#A-Za-z{]|(?<=%)[%A-Za-z0-9$])")
+_ODD_PAIR: Final = re.compile(
+    r"[#&%$?](?:(?<=#)[^0-9]|(?<=[&$])[#A-Za-z_{]|(?<=%)[%A-Za-z0-9$_\u00c0-\ud7a3]|(?<=\?)[a-z])"
+)
 _EXPONENT: Final = re.compile("[eE]-[0-9]")
 _ODD_LETTERS: Final = re.compile(
     "[\u00c2-\u00c5\u00ce-\u00d1\u00d7-\u00d9\u00e0\u00e2-\u00e9\u00ef\u00f0\u201a\u221a\u0420\u0421]"
     "(?:[^\x00-\x7f\u0410-\u044f]|(?<=\u00c3)(?:\\s|$))"
 )
+_ODD_LATIN: Final = re.compile(
+    "[\u00a3\u00b3\u00bf\u00c0-\u00ff](?:(?<=[\u00a3\u00b3\u00bf])[a-z]|(?<=[\u00c0-\u00ff])[\u00c0-\u00ff]{3})"
+)
 #: Values of which the looks above see nothing: most rows of plain words, told at one go.
 _PLAIN: Final = re.compile(
-    r"(?:\n[A-Za-z0-9][A-Za-z0-9 .,!?()/]*(?:%(?=[ \n.,!?)]|\Z)[A-Za-z0-9 .,!?()/]*)*)+"
+    r"(?:\n[A-Za-z0-9][A-Za-z0-9 .,!()/]*(?:[%?](?=[ \n.,!?)]|\Z)[A-Za-z0-9 .,!()/]*)*)+"
 )
 _ODD_START: Final = re.compile(r"\n[^\w\n]")
 #: Whole values, in small letters; `unmeant` knows which spellings are names.
 _ODD_VALUES: Final = frozenset(
     [
         *("nan", "nat", "null", "none", "nil", "undefined", "n/a", "n.a", "n.a."),
-        *("inf", "infinity", "invalid date", "0000-00-00"),
+        *("inf", "infinity", "invalid date", "n/d", "s/d", "\u043d/\u0434", "n.v.t."),
+        *("k.a.", "k. a."),
     ]
 )
 _MEDIUM: Final = re.compile(r"[0-9]+|https?://[^\s/]\S*", re.IGNORECASE)
@@ -146,6 +152,8 @@ class RowCheck:
             and "     " not in row
             and (_PLAIN.fullmatch(row) is not None or self._is_plain(row, values))
             and _ODD_VALUES.isdisjoint(row.lower().split("\n"))
+            # Years of dates that are none; `unmeant` knows how they are written.
+            and not ("1900" in row or "1899" in row or "0001" in row or "0000" in row)
             and (len(row) <= self._enough or self._is_short(values))
             and (not self._forms or self._have_forms(values))
             and not (self._more_cards and self._more_cards.fault(values))
@@ -161,7 +169,10 @@ class RowCheck:
             and "" not in values[: self._count]
             and _ODD_PAIR.search(row) is None
             and ("-" not in row or _EXPONENT.search(row) is None)
-            and (row.isascii() or _ODD_LETTERS.search(row) is None)
+            and (
+                row.isascii()
+                or (_ODD_LETTERS.search(row) is None and _ODD_LATIN.search(row) is None)
+            )
         )
 
     def _have_forms(self, values: Sequence[str]) -> bool:

@@ -46,13 +46,21 @@ class Sign:
 #: counts: a name begins with one capital.
 _NOTHING: Final = (
     r"-?nan|NaN|NAN|NaT|null|NULL|none|None|NONE|nil|NIL|undefined|Undefined|UNDEFINED|"
-    r"[nN]/[aA]|[nN]\.[aA]\.?|<NA>|\\N|[-+]?inf|[-+]Infinity|Invalid [dD]ate|0000-00-00|"
+    r"[nN]/[aA]|[nN]\.[aA]\.?|<NA>|\\N|[-+]?inf|[-+]Infinity|Invalid [dD]ate|"
+    r"[nNsS]/[dD]|[\u043d\u041d]/[\u0434\u0414]|[kK]\. ?[aA]\.|n\.v\.t\.|"
+    # No date, as databases, Excel and .NET have it.
+    r"(?:0000-00-00|1899-12-30|0001-01-01)(?:[ T]00:00(?::00)?)?|1900-01-00|"
+    r"0?[01][/.]0?[01][/.](?:0000|0001)(?: 0?0:00(?::00)?)?|(?:00[/.]01|0?1/00?)[/.]1900|"
+    r"(?:30[/.]12|12/30)[/.]1899|"
     r"[(<\[](?:[nN]ull|NULL|[bB]lank|[eE]mpty|[nN]one|NONE|[uU]ndefined|[nN]o value)[)>\]]|"
+    # Excel's name for empty cells.
+    r"\((?:[lL]eer|[vV]ide|[vV]ac\u00edo|en blanco|[vV]uoto|[vV]azio|em branco|[pP]uste|[lL]eeg|"
+    r"[bB]o\u015f|[\u043f\u041f]\u0443\u0441\u0442\u043e|\u7a7a\u767d)\)|"
     r"\[object [A-Za-z]+\]"
 )
 #: Errors in the languages that spreadsheets speak; those with ! or ? all look alike.
 _ERROR_WITHOUT_END: Final = (
-    "N/A|N/D|NV|N/B|I/T|YOK|BRAK|N\u00c9V|PUUTTUU|HI\u00c1NYZIK|NEN\u00cd_K_DISPOZICI|"
+    "N/A|GETTING_DATA|DIV/0|REF|VALUE|N/D|NV|N/B|I/T|YOK|BRAK|N\u00c9V|PUUTTUU|HI\u00c1NYZIK|NEN\u00cd_K_DISPOZICI|"
     "\u041d/\u0414|\u0417\u041d\u0410\u0427"
 )
 _ERROR_INSIDE: Final = (
@@ -90,7 +98,15 @@ _DOUBLY: Final = "|".join(
         r"\u221a[\u00a9\u00ae\u00a7\u2202\u00ba\u00b1\u2265\u00a8]|\u201a\u00c4[\u00ec\u00ee\u00f4]",
     )
 )  # fmt: skip
+#: Cyrillic, Greek, Polish read as Western Europe's: Èâàí, Bo¿ena, ³ukasz.
+_AS_LATIN: Final = (
+    r"[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff]{4}"
+    r"|[A-Za-z]\u00bf[a-z]|(?:^|\s)(?:\u00b3[a-z]{2}|\u00a3[a-z]{3})"
+)
 _NAMED: Final = r"[A-Za-z_][A-Za-z0-9_ .-]*"
+#: The same in any script.
+_LETTERS: Final = r"A-Za-z_\u00c0-\u1fff\u3040-\u9fff\uac00-\ud7a3"
+_ANY_NAMED: Final = rf"[{_LETTERS}][{_LETTERS}0-9 .-]*"
 
 SIGNS: Final = (
     Sign(Unmeant.PLACEHOLDER, "is no value", rf"^(?:{_NOTHING})$"),
@@ -109,7 +125,8 @@ SIGNS: Final = (
     Sign(
         Unmeant.PLACEHOLDER,
         "is a formula, not its result",
-        r"^=[A-Za-z][A-Za-z.]*\(|^=\$?[A-Z]{1,3}\$?[0-9]+$",
+        r"^=[A-Za-z\u00c0-\u04ff][A-Za-z0-9.\u00c0-\u04ff]*\("
+        r"|^=[-+@]?(?:'?[^!=]+!)?\$?[A-Z]{1,3}\$?[0-9]+(?:$|[-+*/&:;,<>])",
     ),
     Sign(
         Unmeant.PLACEHOLDER,
@@ -120,21 +137,22 @@ SIGNS: Final = (
         Unmeant.MARKUP,
         "holds HTML",
         r"<(?:/[A-Za-z][A-Za-z0-9]*|(?:br|BR|hr|p|P|b|B|i|I|u|em|strong|span|div|a|font|img|ul|ol|li"
-        r"|h[1-6]|table|tr|td|script|style)(?:\s[^<>]*)?/?)>",
+        r"|h[1-6]|table|tr|td|script|style)(?:\s[^<>]*)?/?)>|<!--|<!\[CDATA\[",
         is_of_prose=True,
     ),
     Sign(
         Unmeant.PLACEHOLDER,
         "holds a variable that nobody filled",
         r"\{\{[^{}]*\}\}|\[\[[^\[\]]+\]\]|<<[^<>]+>>|\$\{[^{}]*\}|\*\|[^|*]+\|\*"
-        rf"|\{{{_NAMED}\}}|^<{_NAMED}>$|^\u00ab{_NAMED}\u00bb$|^\[{_NAMED}\]$|^\$[A-Za-z_]\w+$"
+        rf"|\{{[!$@]?{_ANY_NAMED}\}}|\{{#[^{{}}#]+#\}}|^<{_ANY_NAMED}>$|^\[{_ANY_NAMED}\]$"
+        rf"|^\u00ab{_NAMED}\u00bb$|^\$[A-Za-z_]\w+$|^#[A-Za-z_]\w*#$"
         r"|^@@[^@]+@@$|^##[^#]+##$|^__\w+__$"
         r"|\[(?:[A-Za-z]+[ _-])?(?:[nN]ame|NAME)\]",
     ),
     Sign(
         Unmeant.PLACEHOLDER,
         "holds a variable that nobody filled",
-        rf"%%{_NAMED}%%|%[A-Za-z][A-Za-z_][A-Za-z_]+%|^%[0-9$]*[sd]$",
+        rf"%%{_ANY_NAMED}%%|%[{_LETTERS}]{{2}}[{_LETTERS}.]+%|^%[0-9$]*[sd]$",
         is_of_prose=True,
     ),
     Sign(
@@ -142,7 +160,8 @@ SIGNS: Final = (
         "holds an HTML character reference",
         r"&(?:[aA][mM][pP]|nbsp|NBSP|[lLgG][tT]|quot|apos|#[0-9]+|#[xX][0-9a-fA-F]+"
         r"|[A-Za-z]{1,2}(?:acute|grave|circ|uml|tilde|cedil|slash|ring|lig|caron)"
-        r"|euro|pound|yen|copy|reg|trade|hellip|[mn]dash|[lr][sd]quo|[lr]aquo|szlig|middot|bull);",
+        r"|euro|pound|yen|copy|reg|trade|hellip|[mn]dash|[lr][sd]quo|[lr]aquo|szlig|middot|bull"
+        r"|deg|sect|times|iexcl|iquest|cent|ord[fm]|frac[1-9]{2}|sup[123]|thinsp|e[mn]sp|shy|zwn?j);",
     ),
     Sign(
         Unmeant.MARKUP,
@@ -152,8 +171,21 @@ SIGNS: Final = (
     ),
     Sign(
         Unmeant.MARKUP,
+        "is encoded for an address or an e-mail",
+        r"^[^/]*(?:%[C-E][0-9A-F]%[89AB][0-9A-F]|[A-Za-z]%20[A-Za-z])"
+        r"|=\?[A-Za-z0-9-]+\?[QqBb]\?",
+        is_of_prose=True,
+    ),
+    Sign(
+        Unmeant.MARKUP,
         "holds letters that were decoded wrongly",
-        rf"\ufffd|{_DOUBLY}",
+        rf"\ufffd|{_DOUBLY}|{_AS_LATIN}",
+    ),
+    Sign(
+        Unmeant.MARKUP,
+        "holds a ? in the place of a letter",
+        r"(?:^|\s)[A-Z][a-z]*\?[a-z]+(?:\s|$)",
+        is_of_prose=True,
     ),
     Sign(
         Unmeant.MARKUP,
@@ -165,11 +197,13 @@ SIGNS: Final = (
 #: Finds all that the signs find, and some that is sound, at a tenth of their cost: the database
 #: asks it first.
 QUICK_PATTERN: Final = (
-    r"[{}<>*@_=+\\\[\]\ufffd\u0080-\u009f]|#[^0-9]|[&$][#A-Za-z_{]|%[A-Za-z0-9%$]|[eE]-[0-9]|Err:"
+    r"[{}<>*@_=+\\\[\]\ufffd\u0080-\u009f]|#[^0-9]|[&$][#A-Za-z_{]|%[A-Za-z0-9%$_\u00c0-\ud7a3]|\?[a-z]"
+    r"|[eE]-[0-9]|Err:|[\u00c0-\u00ff]{4}|[A-Za-z]\u00bf|[\u00b3\u00a3][a-z]"
     r"|[\u00c2-\u00c5\u00ce-\u00d1\u00d7-\u00d9\u00e0\u00e2-\u00e9\u00ef\u00f0\u201a\u221a\u0420\u0421]"
     r"[\u0080-\u040f\u0450-\u07ff\u2000-\u2fff]|\u00c3(?:\s|$)"
     r"|^[^0-9A-Za-z\u00c0-\u1fff\u2c00-\U0010ffff]"
-    r"|^(?:[nN][aAuUoOiI]|[uU]ndef|UNDEF|[nN][/.]|inf|Inval|0000-)"
+    r"|^(?:[nN][aAuUoOiI]|[uU]ndef|UNDEF|[nN][/.]|[sS]/|[\u043d\u041d]/|[kK]\.|inf|Inval"
+    r"|0000-|0001-|1899-|1900-|[0-3]?[0-9][/.][0-3]?[0-9][/.](?:0000|0001|1899|1900))"
 )
 
 
