@@ -220,6 +220,8 @@ def test_two_accounts_need_a_number(account: SandboxProcess, wacampaign: Wacampa
     done = wacampaign("templates", "copy", "demo_text", "two", "--yes")
     assert done.exit_code == 2
     assert "choose one by a number" in done.stderr
+    way = f"→ the same command with --number {DEMO_PHONE_NUMBER_ID} or --number 200000000000009\n"
+    assert way in done.stderr
     done = wacampaign("templates", "copy", "demo_text", "two", "--number", "200000000000009", "-y")
     assert done.exit_code == 0, done.output
 

@@ -244,6 +244,17 @@ def test_the_template_is_copied_and_the_rows_move() -> None:
     assert [o.id for o in options_for(found, "variables_illegal")] == ["B"]
 
 
+def test_another_number_is_advised_in_the_rows_language_only() -> None:
+    found = World().evidence()
+    mine = found.failing_templates()[0]
+    for language, advised in ((mine.language, True), ("ar", False)):
+        templates = {**found.templates, ("n1", mine.name): replace(mine, language=language)}
+        (option,) = (
+            o for o in options_for(replace(found, templates=templates), None) if o.id == "C"
+        )
+        assert option.command.startswith("wacampaign fix-media") is advised, option
+
+
 @pytest.mark.parametrize(
     ("world", "expected"),
     [

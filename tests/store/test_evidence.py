@@ -107,6 +107,31 @@ def test_groups_rows_and_neighbours(open_test_store: OpenStore, sql: Connection)
     run(open_test_store, scenario)
 
 
+def test_templates_of_other_numbers_are_in_the_language_of_the_rows(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(reader: CampaignEvidence, store: Store) -> None:
+        campaign = await add_campaign(store, await add_number(store), 2)
+        other = await add_number(store)
+        sql.execute("update templates set language = 'ar' where whatsapp_number_id = %s", (other,))
+        sql.execute("delete from wacampaign_translations")
+
+        async def language() -> str:
+            return next(
+                t.language for t in await reader.templates(campaign) if t.number_id == other
+            )
+
+        assert await language() == "ar"
+        sql.execute(
+            "insert into wacampaign_translations (whatsapp_number_id, name, language, last_synced)"
+            " values (%s, 'hello', 'en', now())",
+            (other,),
+        )
+        assert await language() == "en"
+
+    run(open_test_store, scenario)
+
+
 def test_a_campaign_that_is_asked_for_comes_second(
     open_test_store: OpenStore, sql: Connection
 ) -> None:

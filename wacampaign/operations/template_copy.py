@@ -266,11 +266,12 @@ async def _senders(store: Store, order: CopyOrder) -> tuple[KnownNumber, tuple[K
                 "wacampaign number add PHONE_NUMBER_ID --waba WABA_ID",
             )
         if len({n.waba_id for n in able}) > 1:
-            listed = ", ".join(str(n.phone_number_id) for n in able)
+            # Of each account one, in the next command: in a message ids are masked like phones.
+            of_each = {number.waba_id: number.phone_number_id for number in able}
+            ways = " or ".join(f"--number {number_id}" for number_id in of_each.values())
             raise Usage(
-                f"several accounts may be meant: choose one by a number of it ({listed})",
-                f"wacampaign templates copy {order.name} {order.new} --number "
-                f"{able[0].phone_number_id}",
+                "several accounts may be meant: choose one by a number of it",
+                f"the same command with {ways}",
             )
         number = able[0]
     if number.waba_id is None:

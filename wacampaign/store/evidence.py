@@ -82,10 +82,14 @@ class CampaignEvidence(Capability):
         return await Numbers(self._store).all()
 
     async def templates(self, campaign_id: str) -> list[KnownTemplate]:
-        """The templates of all numbers, each in one language: in that of the campaign, where it has
-        rows of it; gone ones included."""
-        known = [t for t in await Templates(self._store).of() if t.is_standing]
+        """The templates of all numbers, each in one language: in that which the campaign's rows of
+        it go out in, where the number has it; gone ones included."""
         sent = await Templates(self._store).of_campaign(campaign_id)
+        planned = {(t.name, t.language) for t in sent}
+        known = sorted(
+            await Templates(self._store).of(),
+            key=lambda t: ((t.name, t.language) in planned, t.is_standing),
+        )
         by_lane = {(t.number_id, t.name): t for t in (*known, *sent)}
         return [whole(template) for template in by_lane.values()]
 

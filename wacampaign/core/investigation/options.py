@@ -191,8 +191,15 @@ def _number(evidence: Evidence) -> Option:
 
 
 def _has_approved(evidence: Evidence, number: str, names: Sequence[str]) -> bool:
-    templates = (evidence.templates.get((number, name)) for name in names)
-    return all(template is not None and template.may_be_sent for template in templates)
+    """Whether the number has these templates, each in a language that the rows go out in."""
+    sent = {(template.name, template.language) for template in evidence.failing_templates()}
+    templates = [evidence.templates.get((number, name)) for name in names]
+    return all(
+        template is not None
+        and template.may_be_sent
+        and (not sent or (template.name, template.language) in sent)
+        for template in templates
+    )
 
 
 def _account(evidence: Evidence) -> Option:
