@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from tests.docs.pages import ROOT, anchors, blocks, links, name, pages
+from tests.docs.pages import DOCS, ROOT, anchors, blocks, links, name, pages
 from wacampaign.cli.app import app
 
 PAGES = pages()
@@ -129,3 +129,9 @@ def test_no_secrets_real_phones_or_paths_of_a_machine(page: Path) -> None:
     assert not LEAKS.search(text)
     without_fiction = PHONE.sub("", text)
     assert not re.search(r"(?<![\w.-])\+(?:44|91) ?\d{7}", without_fiction)
+
+
+def test_the_runbook_lists_all_its_symptoms() -> None:
+    text = (DOCS / "how-to" / "runbook.md").read_text("utf-8")
+    listed = re.findall(r"^\| \[(.+)\]\(#", text, re.MULTILINE)
+    assert listed == re.findall(r"^## (.+)$", text, re.MULTILINE)
