@@ -110,6 +110,9 @@ def test_mobile_numbers_that_are_whole_fixed_lines_elsewhere_are_national() -> N
         ["+9876543210", "+9812345670"],
         # Ten digits, and Singapore's all the same.
         ["6581234567", "6591234567"],
+        # Mexico's, as WhatsApp writes them and as they are dialled.
+        ["5215512345678", "5215512345679", "525512345670"],
+        ["5215500000001", "5215500000002", "525500000003"],
         # Fiction has no valid numbers: these have a country's length, and its code in every row.
         ["447700900123", "447700900124"],
         # Neither all national nor all complete: each row says so for itself.

@@ -202,6 +202,8 @@ def _is_valid(digits: str) -> bool:
         return False
     if digits.startswith("44" + _DRAMA):
         return True
+    if plan.kept is not None and plan.kept.fullmatch(digits):  # Mexico's 521
+        digits = plan.code + digits[len(plan.code) + 1 :]
     return phonenumbers.is_valid_number(phonenumbers.parse("+" + digits, None))
 
 
@@ -225,6 +227,8 @@ def _looks_complete(sample: list[str]) -> bool:
 
 def _is_mobile_of(plan: NumberingPlan, digits: str) -> bool:
     """Whether they are the plan's code and as many digits as its mobile numbers have."""
+    if plan.kept is not None and plan.kept.fullmatch(digits):
+        return True
     return (
         digits.startswith(plan.code)
         and len(digits) - len(plan.code) in plan.mobile_lengths
