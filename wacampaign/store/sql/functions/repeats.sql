@@ -88,41 +88,35 @@ $$;
 
 -- How many people whom this campaign would write to have got the same template from the other one
 -- within p_days, or will while it runs; and when the last of them got it. Of p_parts parts of all
--- people, the p_part-th (from 0): a million people in one call are too many for REST's 8 s.
+-- people (at most 10), the p_part-th (from 0): a million people in one call are too many for REST's
+-- 8 s. A part has the numbers that end in some digits, as all spellings of one do.
 create or replace function public.wacampaign_readiness_repeats(
     p_campaign_id uuid, p_other_id uuid, p_days int, p_part int, p_parts int)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set enable_seqscan = off set jit = off
 set work_mem = '64MB' as $$
-    -- Plain digits of most countries are the person's key already: a million calls less.
-    with mine as materialized (
-        select m.person, m.template
-        from (
-            select q.template_name as template,
-                   case when left(q.phone, 2) not in ('52', '54', '55') and q.phone ~ '^[1-9][0-9]*$'
+    with part as materialized (
+        select q.campaign_id = p_campaign_id as mine, q.template_name as template, q.status, q.sent_at,
+               -- Plain digits of most countries are the person's key already.
+               case when left(q.phone, 2) not in ('52', '54', '55') and q.phone ~ '^[1-9][0-9]*$'
                     then q.phone else public.wacampaign_person(q.phone) end as person
-            from public.send_queue q
-            where q.campaign_id = p_campaign_id and q.status in ('pending', 'ready')
-            offset 0  -- so that the key is made once a row
-        ) as m
-        where (hashtext(m.person) & 2147483647) % p_parts = p_part
-        group by 1, 2
+        from public.send_queue q
+        where q.campaign_id in (p_campaign_id, p_other_id)
+          and case when q.campaign_id = p_campaign_id then q.status in ('pending', 'ready')
+                   when q.status = 'sent'
+                   then q.sent_at > clock_timestamp() - make_interval(days => p_days)
+                   else q.status <> 'failed' and (
+                       select k.status = 'running' from public.campaigns k where k.id = p_other_id) end
+          -- The last digit, as a number; of what is no phone anything.
+          and (ascii(right(case when ascii(right(q.phone, 1)) between 48 and 57
+                                 and right(q.phone, 2) <> '.0'
+                           then q.phone else public.wacampaign_digits(q.phone) end, 1)) + 2) % 10
+              % p_parts = p_part
+    ), mine as materialized (
+        select person, template from part where mine group by 1, 2
     ), theirs as materialized (
-        select t.person, t.template, bool_or(t.status = 'sent') as got, max(t.sent_at) as sent_at
-        from (
-            select q.template_name as template, q.status, q.sent_at,
-                   case when left(q.phone, 2) not in ('52', '54', '55') and q.phone ~ '^[1-9][0-9]*$'
-                    then q.phone else public.wacampaign_person(q.phone) end as person
-            from public.send_queue q
-            where q.campaign_id = p_other_id
-              and (q.status = 'sent' and q.sent_at > clock_timestamp() - make_interval(days => p_days)
-                   or q.status in ('pending', 'ready', 'processing')
-                      and (select k.status = 'running' from public.campaigns k
-                           where k.id = p_other_id))
-            offset 0
-        ) as t
-        where (hashtext(t.person) & 2147483647) % p_parts = p_part
-        group by 1, 2
+        select person, template, bool_or(status = 'sent') as got, max(sent_at) as sent_at
+        from part where not mine group by 1, 2
     )
     select jsonb_build_object(
         'people', (select count(*) from mine),
