@@ -296,6 +296,25 @@ def test_ctrl_c_in_the_middle(
     assert f"({written:,} of {3 * BATCH_ROWS:,} contacts written)" in told
 
 
+def test_ctrl_c_while_a_pipe_is_read(environment: dict[str, str], tmp_path: Path) -> None:
+    (folder := tmp_path / "kept").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wacampaign", *command("-", "--yes")],
+        env=os.environ | environment | {"TMPDIR": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None and process.stderr is not None
+    with process.stdin, process.stderr as stderr:
+        wait_until(lambda: any(folder.glob("*/stdin")), 60, "the list is awaited")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert stderr.read().startswith("error: interrupted: nothing was created\n→ ")
+    assert not any(folder.iterdir())
+
+
 def test_phones_without_a_country_code_beside_others_name_the_way_out(
     wacampaign: Wacampaign,
 ) -> None:

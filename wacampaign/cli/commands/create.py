@@ -201,49 +201,60 @@ def create(
     wishes = _wishes(columns or (), constants, allowed)
     shown = shown_path(csv)
     named, again = _name(name, shown), again or dry_run
-    with regular_file(csv, sys.stdin.buffer if sys.stdin else None) as path:
-        source = in_one_language(
-            lambda wanted: with_store(settings, look, number, wanted, named, again=again),
-            templates,
-            may_ask=not yes,
-        )
-        with progress_bar(f"checking {shown.name}") as advance:
-            made = draft(
-                source,
-                path,
-                named,
-                encoding=encoding,
-                sheet=sheet,
-                rejected_beside=shown,
-                wishes=wishes,
-                default_region=default_region,
-                allow_repeats=allow_repeats,
-                write_rejected=not dry_run,
-                on_progress=advance,
+    writes = False
+    try:
+        with regular_file(csv, sys.stdin.buffer if sys.stdin else None) as path:
+            source = in_one_language(
+                lambda wanted: with_store(settings, look, number, wanted, named, again=again),
+                templates,
+                may_ask=not yes,
             )
-        made = with_store(settings, look_for_repeats, made, again=again or dry_run)
-        campaign, plan = made.campaign, create_plan(made, start=start, show=show)
-        goes_on = agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
-        live_workers = 0
-        if goes_on:
-            _fill(settings, campaign)
-            if start:
-                live_workers = _start(settings, campaign, wishes.allowed, unchecked=skip_preflight)
-        if as_json:
-            status = ("running" if start else "paused") if goes_on else None
-            print_json(creation_json(made, status, show))
-        elif goes_on:
-            short_id = str(campaign.id)[:8]
-            contacts = counted(campaign.surveyed.accepted, "contact")
-            tell(f"created: {campaign.name} ({short_id}), {contacts}")
-            if start and live_workers:
-                tell("started: workers send it from now on")
-                show_next(f"wacampaign monitor {short_id}")
-            elif start:
-                tell("started, but no worker is alive: nothing is sent until one runs")
-                show_next("wacampaign run-worker")
-            else:
-                show_next(f"wacampaign start {short_id}")
+            with progress_bar(f"checking {shown.name}") as advance:
+                made = draft(
+                    source,
+                    path,
+                    named,
+                    encoding=encoding,
+                    sheet=sheet,
+                    rejected_beside=shown,
+                    wishes=wishes,
+                    default_region=default_region,
+                    allow_repeats=allow_repeats,
+                    write_rejected=not dry_run,
+                    on_progress=advance,
+                )
+            made = with_store(settings, look_for_repeats, made, again=again or dry_run)
+            campaign, plan = made.campaign, create_plan(made, start=start, show=show)
+            goes_on = agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+            live_workers = 0
+            if goes_on:
+                writes = True
+                _fill(settings, campaign)
+                if start:
+                    live_workers = _start(
+                        settings, campaign, wishes.allowed, unchecked=skip_preflight
+                    )
+            if as_json:
+                status = ("running" if start else "paused") if goes_on else None
+                print_json(creation_json(made, status, show))
+            elif goes_on:
+                short_id = str(campaign.id)[:8]
+                contacts = counted(campaign.surveyed.accepted, "contact")
+                tell(f"created: {campaign.name} ({short_id}), {contacts}")
+                if start and live_workers:
+                    tell("started: workers send it from now on")
+                    show_next(f"wacampaign monitor {short_id}")
+                elif start:
+                    tell("started, but no worker is alive: nothing is sent until one runs")
+                    show_next("wacampaign run-worker")
+                else:
+                    show_next(f"wacampaign start {short_id}")
+    except KeyboardInterrupt:
+        if writes:
+            raise
+        raise Interrupted(
+            "interrupted: nothing was created", "run the same command again; --dry-run only looks"
+        ) from None
 
 
 def _name(given: str | None, file: Path) -> str:
