@@ -218,6 +218,25 @@ def test_a_template_that_changed_or_was_never_synced(
     assert done.stdout.splitlines()[-1] == f"→ wacampaign templates sync --number {NUMBER}"
 
 
+def test_another_program_leaves_something_else_in_the_templates_row(
+    wacampaign: Wacampaign, paused: Paused, sql: SQL
+) -> None:
+    """A worker sends what was planned: an id of another language, or damage, is nothing."""
+    (other,) = paused.meta.put_templates(WABA, TEMPLATE | {"language": "ar"})
+    assert wacampaign("templates", "sync").exit_code == 0
+    sql.execute(
+        "update templates set meta_template_id = %s, last_synced = now() where name = 'hello'",
+        (other,),
+    )
+    done = wacampaign("preflight", paused.short_id)
+    assert (done.exit_code, "hello in en\n" in done.stdout) == (0, True), done.stdout
+    assert "FAIL" not in done.stdout
+    sql.execute("update templates set components = '\"x\"', last_synced = now()")
+    done = wacampaign("preflight", paused.short_id)
+    assert "all 20 rows fit their template" in done.stdout, done.stdout
+    assert "FAIL" not in done.stdout
+
+
 def test_each_media_file_is_looked_at_once(
     wacampaign: Wacampaign, paused: Paused, sql: SQL
 ) -> None:

@@ -171,12 +171,14 @@ async def _templates(
             listed.append(lane.template)
             return
         answer = await _answer(api.template(known.id))
-        if isinstance(answer, Template) and answer.name == lane.template:
+        asked_for = (lane.template, known.language)
+        if isinstance(answer, Template) and (answer.name, answer.language) == asked_for:
             answers[lane.template] = (answer,)
         elif isinstance(answer, Unanswered) and answer.trouble is not Trouble.UNKNOWN:
             answers[lane.template] = answer
         else:
-            listed.append(lane.template)  # deleted, and perhaps made anew
+            # Deleted, and perhaps made anew; or another program put another language beside our id.
+            listed.append(lane.template)
 
     await asyncio.gather(*(by_id(lane) for lane in lanes))
     if not listed:

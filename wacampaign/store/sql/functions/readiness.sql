@@ -56,10 +56,18 @@ begin
             'known', (
                 select coalesce(jsonb_agg(to_jsonb(k)), '[]'::jsonb)
                 from (select u.number, u.template as name, u.language, u.status, u.category,
-                             u.components, u.parameter_format, u.meta_template_id as meta_id,
+                             -- Damaged ones say nothing, and a worker does not go by them.
+                             case when d.damaged then u.row_components else u.components end
+                                 as components,
+                             case when d.damaged then u.row_format else u.parameter_format end
+                                 as parameter_format,
+                             u.meta_template_id as meta_id,
                              u.is_active, u.is_quarantined, u.planned, u.changed,
                              public.wacampaign_utc(u.last_synced) as synced_at
                       from public.wacampaign_templates_in_use(array[p_campaign_id]) as u
+                      cross join lateral (
+                          select public.wacampaign_template_fingerprint(u.components) is null
+                              as damaged) as d
                       where u.number in (select id from numbers)) as k),
             'holds', (
                 select coalesce(jsonb_agg(jsonb_build_object(
