@@ -92,6 +92,37 @@ _WORDS: Final = frozenset(
             "போன்",
             "โทรศัพท์",
             "เบอร์โทร",
+            "mobilszám",
+            "mobiltelefon",
+            "mobiltelefonnummer",
+            "matkapuhelin",
+            "telemóvel",
+            "mobiele",
+            "telefoonnummer",
+            "cellulare",
+            "mobilfunk",
+            "mobilfunknummer",
+            "tlf",
+            "fono",
+            "fone",
+            "simu",
+            "telefoni",
+            "mobitel",
+            "telefonski",
+            "telefonas",
+            "telefons",
+            "tālrunis",
+            "sími",
+            "телефону",
+            "телефона",
+            "моб",
+            "сотовый",
+            "сотовыи",
+            "الموبايل",
+            "เบอร์มือถือ",
+            "தொலைபேசி",
+            "điện",
+            "sđt",
         ],
     )
 )
@@ -108,6 +139,10 @@ _WHOLE: Final = frozenset(
             "numero",
             "nummer",
             "nomor",
+            "nomorhp",
+            "nowa",
+            "연락처",
+            "شماره تماس",
             "номер",
             "رقم",
             "contact",
@@ -152,7 +187,8 @@ def means_phone(name: str) -> bool:
     whole = fold(name)
     if whole in _WORDS or whole in _WHOLE or any(part in name for part in _PARTS):
         return True
-    return any(fold(word) in _WORDS for word in _BETWEEN.split(_CAPITAL.sub(" ", name)))
+    words = [*_BETWEEN.split(name), *_BETWEEN.split(_CAPITAL.sub(" ", name))]  # WhatsApp is one
+    return any(fold(word) in _WORDS for word in words)
 
 
 def find_phone_column(
