@@ -1,0 +1,1 @@
+"""What Meta tells by webhook: statuses, messages, preferences, news of templates and accounts."""
