@@ -37,14 +37,18 @@ def test_keys_and_their_order() -> None:
     assert list(campaign) == [
         "id", "name", "status", "pause_reason", "total_contacts", "counts",
         "oldest_ready_seconds", "rate_per_second", "eta_seconds", "errors",
-        "templates", "number", "holds", "never_enqueued", "deleted", "guarded", "others",
-        "next_retry_at", "retry_far_away", "start_time", "end_time", "scheduled_start_time",
-        "live_workers", "attention", "findings",
+        "delivery", "templates", "number", "holds", "never_enqueued", "deleted", "guarded",
+        "others", "next_retry_at", "retry_far_away", "start_time", "end_time",
+        "scheduled_start_time", "live_workers", "attention", "findings",
     ]  # fmt: skip
     assert list(campaign["number"].items()) == list(NUMBER.items())
     assert [list(hold.items()) for hold in campaign["holds"]] == [list(HOLD.items())]
     assert [list(write.items()) for write in campaign["others"]] == [list(WRITE.items())]
     assert list(campaign["errors"][0]) == ["code", "title", "count"]
+    assert list(campaign["delivery"]) == [
+        "known", "delivered", "read", "undelivered", "held", "silent", "replied", "errors",
+        "lag", "contradicted", "waiting", "passed_on", "late",
+    ]  # fmt: skip
     assert list(campaign["findings"][0]) == ["severity", "text", "command", "error_code"]
 
 

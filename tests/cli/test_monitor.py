@@ -20,7 +20,7 @@ import pytest
 from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli.screens.monitor import View, frame
-from wacampaign.cli.screens.monitor_lines import change_lines
+from wacampaign.cli.screens.monitor_lines import change_lines, progress_line
 from wacampaign.core.campaign.state import Stats, read_stats
 from wacampaign.operations import watch as monitor_feed
 from wacampaign.operations.watch import Feed
@@ -112,6 +112,42 @@ def test_a_small_terminal_keeps_state_pace_the_worst_finding_and_the_queue() -> 
     assert "ERRORS" not in text
 
 
+DELIVERY: dict[str, Any] = {
+    "known": True, "delivered": 3_900, "read": 1_500, "undelivered": 100, "held": 0, "silent": 188,
+    "replied": 12, "errors": [{"code": 131049, "title": "", "count": 100}],
+    "lag": {"p50_seconds": 2.1, "p95_seconds": 31.0}, "contradicted": 0, "waiting": 0,
+    "passed_on": 100, "late": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "parts"),
+    [
+        (80, 24, ["replied 12", " undelivered 100  held 0  silent 188 (4.5 %)", "oldest ready"]),
+        (140, 40, [
+            "half within 2 s, 95 % within 31 s",
+            "silent 188 (100 on the way to the phone, 88 without any status yet)",
+            " UNDELIVERED  accepted, then failed",
+            "    131049        100  Not delivered to maintain healthy engagement",
+        ]),
+    ],
+)  # fmt: skip
+def test_accepted_and_delivered_are_two_lines(width: int, height: int, parts: list[str]) -> None:
+    given = stats(CAMPAIGN | {"delivery": DELIVERY})
+    lines = [line.plain for line in frame(view(given), width, height)]
+    assert any(line.startswith(" ACCEPTED ") and "4,188 / 10,807" in line for line in lines)
+    assert any(line.startswith(" DELIVERED 93.1 %  3,900 / 4,188  read 1,500") for line in lines)
+    text = "\n".join(lines)
+    assert [part for part in parts if part not in text] == []
+
+
+def test_what_nobody_told_is_not_called_delivered() -> None:
+    given = stats(CAMPAIGN | {"delivery": DELIVERY | {"known": False}})
+    text = "\n".join(line.plain for line in frame(view(given), 100, 40))
+    assert " DELIVERY unknown: no status was ever received for its number" in text
+    assert " DELIVERED " not in text
+
+
 def test_ascii_for_terminals_without_more() -> None:
     text = "\n".join(line.plain for line in frame(view(stats(), unicode=False), 80, 24))
     assert text.isascii()
@@ -151,6 +187,23 @@ def test_a_change_is_told_once() -> None:
     lines = list(change_lines(first, paused))
     assert 'was=running state=paused reason="by a person"' in lines[0]
     assert "event=finding" in lines[1]
+
+
+def test_deliveries_stand_in_the_lines() -> None:
+    first = stats(CAMPAIGN | {"delivery": DELIVERY})
+    line = progress_line(first.at, first.campaigns[0])
+    assert (
+        " delivered=3900 read=1500 undelivered=100 held=0 silent=188 replied=12"
+        " lag_p50_seconds=2.1 lag_p95_seconds=31.0 " in line
+    )
+    unknown = progress_line(first.at, stats().campaigns[0])
+    assert "delivered" not in unknown
+    more = [*DELIVERY["errors"], {"code": 131053, "title": "", "count": 1}]
+    news = stats(CAMPAIGN | {"delivery": DELIVERY | {"errors": more}})
+    (line,) = change_lines(first, news)
+    assert "event=undelivered" in line
+    assert "code=131053" in line
+    assert 'suggest="wacampaign failures a3acad26 --code 131053"' in line
 
 
 def test_a_lost_worker_is_told_a_departed_one_is_not() -> None:

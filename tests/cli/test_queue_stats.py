@@ -11,8 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.campaigns import as_found
+from tests.campaigns import RUNNING, as_found
 from tests.cli.conftest import Seeded, Wacampaign
+from wacampaign.cli.screens.queue_stats import stats_lines
 from wacampaign.core.campaign.state import read_stats
 from wacampaign.core.errors import explain
 
@@ -202,6 +203,48 @@ def test_eta(status: str, ready: int, rate: float, eta: int | None) -> None:
     answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [given], "workers": []}
     (one,) = read_stats(answer).campaigns
     assert one.eta_seconds == eta
+
+
+def shown(**delivery: Any) -> list[str]:
+    """The lines of a campaign with 10,000 accepted messages."""
+    counts = RUNNING["counts"] | {"sent": 10_000}
+    given = {
+        "known": True, "delivered": 9_600, "read": 4_100, "undelivered": 210, "held": 0,
+        "silent": 190, "replied": 35, "errors": [{"code": 131049, "title": "", "count": 210}],
+        "lag": {"p50_seconds": 2.1, "p95_seconds": 31.0}, "contradicted": 0, "waiting": 0,
+        "passed_on": 100, "late": 40,
+    } | delivery  # fmt: skip
+    number = {"display_name": None, "phone_number_id": None}
+    campaign = RUNNING | {"counts": counts, "number": number, "delivery": given}
+    answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [campaign], "workers": []}
+    return ["".join(text for text, _ in line) for line in stats_lines(read_stats(answer))]
+
+
+def test_what_became_of_the_accepted_is_told_apart_from_them() -> None:
+    lines = shown(contradicted=3, waiting=12)
+    start = lines.index("  delivery of the 10,000 accepted")
+    assert lines[start : start + 11] == [
+        "  delivery of the 10,000 accepted",
+        "    delivered    9,600    96.0 %   4,100 of them read; half within 2 s, 95 % within 31 s",
+        "    undelivered    210     2.1 %   accepted, then failed at Meta; never sent again by a"
+        " machine",
+        "    held             0     0.0 %",
+        "    silent         190     1.9 %   100 on the way to the phone, 90 without any status yet",
+        "    replied         35",
+        "  undelivered by code",
+        "    131049     210  Not delivered to maintain healthy engagement",
+        "  3 told as failed and as delivered, too: counted as delivered, as they arrived",
+        "  12 statuses are stored and not yet counted",
+        "",
+    ]
+
+
+def test_what_nobody_told_is_not_called_delivered() -> None:
+    text = "\n".join(shown(known=False))
+    assert (
+        "  delivery unknown: no status was ever received for its number; wacampaign webhook" in text
+    )
+    assert "delivered " not in text
 
 
 def test_nothing_to_show(wacampaign: Wacampaign) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from wacampaign.core.campaign.state import Campaign, CampaignNumber, Counts, ErrorCount
+from wacampaign.core.campaign.delivery import read_delivery
+from wacampaign.core.campaign.error_counts import ErrorCount
+from wacampaign.core.campaign.state import Campaign, CampaignNumber, Counts
 from wacampaign.core.investigation.hypotheses import HYPOTHESES
 from wacampaign.core.investigation.model import (
     Beside,
@@ -45,6 +47,7 @@ EMPTY: Final = Campaign(
     oldest_ready_seconds=None,
     rate_per_second=0.0,
     errors=(),
+    delivery=read_delivery(None, 0),
     templates=(),
     number=CampaignNumber(),
     holds=(),

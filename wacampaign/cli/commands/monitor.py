@@ -58,7 +58,7 @@ def monitor(
     Shows pace, queue, workers, what is wrong and what to do. Without a campaign: all that are not
     over. On a terminal a live screen (q or Ctrl-C leaves),
     elsewhere logfmt lines at each interval and at each change; with --json one object a line.
-    Accepted means accepted by the API; whether it was delivered is not known here.
+    Accepted means accepted by the API; delivered is what Meta's statuses told of it since.
 
     Example: wacampaign monitor Bajaj_market_2
 

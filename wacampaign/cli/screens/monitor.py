@@ -9,6 +9,8 @@ from rich.text import Text
 
 from wacampaign.cli.screens.queue_stats import NONE_TO_SHOW, ended, styled_status
 from wacampaign.core.campaign import in_doubt
+from wacampaign.core.campaign.delivery import UNKNOWN, share, silence
+from wacampaign.core.campaign.error_counts import ErrorCount
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.state import Campaign, Stats
 from wacampaign.core.errors import lookup
@@ -103,12 +105,13 @@ def _one_campaign(view: View, campaign: Campaign, width: int) -> list[_Block]:
         _Block(7, [_subject(campaign, wide=width >= WIDE)]),
         ruled(8),
         _Block(1, [_accepted(view, campaign, width), _pace(view, campaign, width)]),
+        _Block(5, delivered := _delivered(campaign, width), short=delivered[:1]),
     ]
     if findings := _findings(view, campaign):
         # The worst one stays longest; the queue is worth more than all the others.
         blocks += [ruled(9), _Block(3, findings[:2]), _Block(5, findings[2:])]
     blocks += [ruled(9), _Block(4, beside, short=[_compact_counts(campaign)])]
-    if campaign.errors:
+    if campaign.errors or campaign.delivery.errors:
         blocks += [ruled(9), _Block(6, _errors(campaign, wide=width >= WIDE))]
     return blocks
 
@@ -119,7 +122,8 @@ def _several_campaigns(view: View, width: int) -> list[_Block]:
         name = (campaign.name, "bold")
         title = Text.assemble(f" {campaign.short_id}  ", name, "  ", styled_status(campaign))
         lines = [title, _accepted(view, campaign, width), _pace(view, campaign, width)]
-        lines += [_compact_counts(campaign), *_findings(view, campaign)[:2], Text()]
+        lines += [*_delivered(campaign, width)[:1], _compact_counts(campaign)]
+        lines += [*_findings(view, campaign)[:2], Text()]
         blocks.append(_Block(3 + index, lines, short=[title]))
     if not view.stats.campaigns:
         blocks.append(_Block(1, [Text(f" {NONE_TO_SHOW}")]))
@@ -182,6 +186,33 @@ def _accepted(view: View, campaign: Campaign, width: int) -> Text:
     line.append(rest * (cells - used), style="dim")
     line.append(figures)
     return line
+
+
+def _delivered(campaign: Campaign, width: int) -> list[Text]:
+    """What became of the accepted ones: the first line is the figure itself."""
+    delivery = campaign.delivery
+    if not delivery.accepted:
+        return []
+    if not delivery.known:
+        return [Text(f" DELIVERY {UNKNOWN}", style="dim")]
+    figures = [f"{delivery.delivered:,} / {delivery.accepted:,}", f"read {delivery.read:,}"]
+    figures += [f"replied {delivery.replied:,}"] if delivery.replied or width >= WIDE else []
+    if width >= WIDE and (lag := delivery.lag.in_words):
+        figures.append(lag)
+    reached = Text.assemble(
+        " DELIVERED", (f" {share(delivery.delivered, delivery.accepted)}  ", "green")
+    )
+    reached.append("  ".join(figures))
+    rest = Text("          ")
+    for name, style in (("undelivered", "red"), ("held", "yellow"), ("silent", "")):
+        n = getattr(delivery, name)
+        text = f" {name} {n:,} "
+        if n and name == "silent":
+            text += (
+                f"({silence(delivery)})" if width >= WIDE else f"({share(n, delivery.accepted)})"
+            )
+        rest.append(text, style=style if n else "dim")
+    return [reached, rest]
 
 
 def _pace(view: View, campaign: Campaign, width: int) -> Text:
@@ -260,10 +291,17 @@ def _workers(view: View, *, wide: bool) -> list[Text]:
 
 
 def _errors(campaign: Campaign, *, wide: bool) -> list[Text]:
-    lines = [Text(" ERRORS", style="bold")]
+    lines = [Text(" ERRORS", style="bold")] if campaign.errors else []
     for error in campaign.errors:
-        line = Text(f"   {error.code:>7}  {error.count:>9,}  {error.title:<44}")
+        line = _error(error)
         if wide:
             line.append(f"  the worker {lookup(error.code, 400).worker_action}", style="dim")
         lines.append(line)
+    if campaign.delivery.errors:
+        lines.append(Text(" UNDELIVERED  accepted, then failed", style="bold"))
+        lines += map(_error, campaign.delivery.errors)
     return lines
+
+
+def _error(error: ErrorCount) -> Text:
+    return Text(f"   {error.code:>7}  {error.count:>9,}  {error.title:<44}")

@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.campaign.delivery import Delivery
+from wacampaign.core.campaign.findings import FindingKind, findings_of
 from wacampaign.core.campaign.state import Campaign, Stats, WorkerState
 from wacampaign.logs import logfmt_value
+
+#: Their codes have a line of their own, `event=undelivered`.
+_TOLD_AS_CODES: Final = (FindingKind.UNDELIVERED, FindingKind.UNDELIVERED_MANY)
 
 
 def progress_line(at: str, campaign: Campaign) -> str:
@@ -26,10 +30,20 @@ def progress_line(at: str, campaign: Campaign) -> str:
         "eta": _eta(at, campaign.eta_seconds),
         "starts_at": campaign.scheduled_start_time,
         **counts.by_name(),
+        **_delivery(campaign.delivery),
         "oldest_ready_seconds": campaign.oldest_ready_seconds,
         "workers": campaign.live_workers,
     }
     return _line(at, "warning" if red else "info", fields)
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    """What became of the accepted ones; nothing while nobody can know."""
+    if not delivery.known:
+        return {}
+    names = ("delivered", "read", "undelivered", "held", "silent", "replied")
+    lag = {"lag_p50_seconds": delivery.lag.p50_seconds, "lag_p95_seconds": delivery.lag.p95_seconds}
+    return {name: getattr(delivery, name) for name in names} | lag
 
 
 def change_lines(before: Stats | None, after: Stats) -> Iterator[str]:
@@ -59,15 +73,26 @@ def _campaign_changes(at: str, old: Campaign | None, new: Campaign) -> Iterator[
         if error.code not in known:
             fields = {"event": "error", **of, **asdict(error), "suggest": steps.get(error.code)}
             yield _line(at, "warning", fields)
+    met = {error.code for error in old.delivery.errors} if old else set()
+    for error in new.delivery.errors:
+        if error.code not in met:
+            step = f"wacampaign failures {new.short_id} --code {error.code}"
+            fields = {"event": "undelivered", **of, **asdict(error), "suggest": step}
+            yield _line(at, "warning", fields)
     seen = {(finding.kind, finding.subject) for finding in findings_of(old)} if old else set()
     for finding in findings:
-        if finding.error_code is None and (finding.kind, finding.subject) not in seen:
+        if (
+            finding.error_code is None
+            and finding.kind not in _TOLD_AS_CODES
+            and (finding.kind, finding.subject) not in seen
+        ):
             level = "error" if finding.severity == "red" else "warning"
             advice = {"text": finding.text, "suggest": finding.command}
             yield _line(at, level, {"event": "finding", **of, **advice})
     if new.is_over and not (old and old.is_over):
         counts = new.counts
         end = {"sent": counts.sent, "failed": counts.failed, "in_doubt": counts.in_doubt}
+        end |= _delivery(new.delivery)
         lasted = {"duration_seconds": new.lasted_seconds}
         yield _line(at, "info", {"event": "finished", **of, "state": new.status, **end, **lasted})
 

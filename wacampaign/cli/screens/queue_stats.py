@@ -6,6 +6,14 @@ from typing import Final, TypeAlias
 
 from wacampaign.cli.output import arrow
 from wacampaign.core.campaign import in_doubt
+from wacampaign.core.campaign.delivery import (
+    MEANINGS,
+    UNKNOWN,
+    Delivery,
+    contradiction,
+    share,
+    silence,
+)
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.state import Campaign, Stats
 from wacampaign.core.words import counted, duration, local_clock, short_id
@@ -62,6 +70,38 @@ def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
         for error in campaign.errors:
             code = str(error.code).rjust(code_width)
             yield _line(f"    {code}  {error.count:>{width},}  {error.title}")
+    if campaign.counts.sent:
+        yield from _delivery_lines(campaign.delivery, width)
+
+
+def _delivery_lines(delivery: Delivery, width: int) -> Iterator[Line]:
+    """What became of the accepted ones, which `width` columns hold."""
+    if not delivery.known:
+        yield _line(f"  delivery {UNKNOWN}", "dim")
+        return
+    yield _line(f"  delivery of the {delivery.accepted:,} accepted")
+    notes = dict(MEANINGS)
+    if delivery.delivered:
+        notes["delivered"] = f"{delivery.read:,} of them read"
+        if lag := delivery.lag.in_words:
+            notes["delivered"] += f"; {lag}"
+    if delivery.silent:
+        notes["silent"] = silence(delivery)
+    for name in ("delivered", "undelivered", "held", "silent"):
+        n = getattr(delivery, name)
+        line = _line(f"    {name:<12}{n:>{width},}   {share(n, delivery.accepted):>7}")
+        yield line + (_line(f"   {notes[name]}", "dim") if n else ())
+    yield _line(f"    {'replied':<12}{delivery.replied:>{width},}")
+    if delivery.errors:
+        yield _line("  undelivered by code")
+        code_width = max(len(str(error.code)) for error in delivery.errors)
+        for error in delivery.errors:
+            code = str(error.code).rjust(code_width)
+            yield _line(f"    {code}  {error.count:>{width},}  {error.title}")
+    if delivery.contradicted:
+        yield _line(f"  {contradiction(delivery.contradicted)}", "dim")
+    if delivery.waiting:
+        yield _line(f"  {delivery.waiting:,} statuses are stored and not yet counted", "dim")
 
 
 def _count_notes(campaign: Campaign) -> dict[str, str]:

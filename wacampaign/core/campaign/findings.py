@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from wacampaign.core.campaign import in_doubt
+from wacampaign.core.campaign.delivery import LATE_MINUTES, is_unusual, share
 from wacampaign.core.campaign.other_writers import deleted, kept_back
 from wacampaign.core.campaign.state import Campaign, Hold
 from wacampaign.core.errors import Handling, lookup, without_step
@@ -18,6 +19,8 @@ Severity = Literal["red", "yellow"]
 STANDSTILL_SECONDS: Final = 60
 #: Errors of single recipients: in the list of errors, but nothing to act on.
 _RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
+#: Where statuses are lost on the way.
+_LOOK_FOR_STATUSES: Final = "wacampaign webhook subscribe    (does Meta send them to us?)"
 #: Share of the number's configured rate below which it counts as slowed down.
 _SLOWED_BELOW: Final = 0.95
 
@@ -45,6 +48,13 @@ class FindingKind(StrEnum):
     HELD_FOR_A_WHILE = "held_for_a_while"
     #: One that passes by itself.
     PASSING_ERROR = "passing_error"
+    #: Accepted, then failed by what a person can put right.
+    UNDELIVERED = "undelivered"
+    #: Accepted, then failed for more recipients than is usual.
+    UNDELIVERED_MANY = "undelivered_many"
+    HELD_BY_META = "held_by_meta"
+    #: Accepted long ago, and no status came.
+    SILENT = "silent"
     IN_DOUBT = "in_doubt"
     ONLY_DOUBT_LEFT = "only_doubt_left"
     KEPT_BACK = "kept_back"
@@ -57,6 +67,7 @@ _K = FindingKind
 #: What explains a delay; everything else needs a person.
 _YELLOW: Final = frozenset(
     {_K.STARTS_BY_ITSELF, _K.STARTS_WITHOUT_WORKER, _K.PAUSED, _K.HELD_FOR_A_WHILE}
+    | {_K.UNDELIVERED_MANY, _K.HELD_BY_META, _K.SILENT}
     | {_K.PASSING_ERROR, _K.IN_DOUBT, _K.ONLY_DOUBT_LEFT, _K.KEPT_BACK}
     | {_K.SLOWED_DOWN, _K.ONLY_RETRIES_LEFT, _K.RETRIES_FAR_AWAY}
 )
@@ -86,7 +97,7 @@ class Finding:
 
 def findings_of(campaign: Campaign) -> list[Finding]:
     """Everything that is wrong, red before yellow."""
-    looks = (_counts, _status, _start, _holds, _errors, _doubt, _others, _pace)
+    looks = (_counts, _status, _start, _holds, _errors, _delivery, _doubt, _others, _pace)
     findings = [finding for look in looks for finding in look(campaign)]
     return sorted(findings, key=lambda finding: finding.severity != "red")
 
@@ -166,8 +177,11 @@ def _holds(campaign: Campaign) -> Iterator[Finding]:
         else:
             kind, step = _K.HELD, _step(hold.code, campaign)
             text = f"{what} is held until you resume: {lookup(hold.code, 400).heading}"
-            if n := sum(error.count for error in campaign.errors if error.code == hold.code):
-                text += f", {rows(n)}"
+            refused = sum(e.count for e in campaign.errors if e.code == hold.code)
+            later = sum(e.count for e in campaign.delivery.errors if e.code == hold.code)
+            if refused or later:
+                text += f", {rows(refused)}" if refused else ""
+                text += f", {rows(later)} accepted and failed afterwards" if later else ""
             elif lookup(hold.code, 400).burns_row:
                 # Rows failed with it, and were repaired since.
                 text += ", no row any more"
@@ -186,8 +200,12 @@ def _step(code: int, campaign: Campaign) -> str:
     return lookup(code, 400).first_step.replace("CAMPAIGN", campaign.short_id)
 
 
+def _told_by_holds(campaign: Campaign) -> set[int | None]:
+    return {hold.code for hold in campaign.holds if hold.until is None and _explained(hold)}
+
+
 def _errors(campaign: Campaign) -> Iterator[Finding]:
-    held = {hold.code for hold in campaign.holds if hold.until is None and _explained(hold)}
+    held = _told_by_holds(campaign)
     for error in campaign.errors:
         entry = lookup(error.code, 400)
         if entry.handling not in _RECIPIENTS_OWN and error.code not in held:
@@ -195,6 +213,32 @@ def _errors(campaign: Campaign) -> Iterator[Finding]:
             kind = _K.PASSING_ERROR if passing else _K.ERROR
             text = f"{error.code} {error.title}: {rows(error.count)}"
             yield Finding(kind, text, _step(error.code, campaign), str(error.code))
+
+
+def _delivery(campaign: Campaign) -> Iterator[Finding]:
+    """What became of the accepted ones, where it is not as usual."""
+    delivery, held = campaign.delivery, _told_by_holds(campaign)
+    accepted = delivery.accepted
+    for error in delivery.errors:
+        own = lookup(error.code, 400).handling in _RECIPIENTS_OWN
+        if error.code in held or (own and not is_unusual(error.count, accepted)):
+            continue
+        text = (
+            f"{error.count:,} of {accepted:,} accepted failed afterwards"
+            f" ({share(error.count, accepted)}): {error.code} {error.title}"
+        )
+        kind = _K.UNDELIVERED_MANY if own else _K.UNDELIVERED
+        step = f"wacampaign failures {campaign.short_id} --code {error.code}"
+        yield Finding(kind, text, step, str(error.code))
+    if delivery.held:
+        text = f"{rows(delivery.held)} held by Meta while it assesses the template, not refused yet"
+        yield Finding(_K.HELD_BY_META, text, f"wacampaign monitor {campaign.short_id}")
+    if delivery.is_late:
+        text = (
+            f"{delivery.late:,} of {accepted:,} accepted ({share(delivery.late, accepted)}) without"
+            f" any status after {LATE_MINUTES} minutes: statuses do not arrive"
+        )
+        yield Finding(_K.SILENT, text, _LOOK_FOR_STATUSES)
 
 
 def _doubt(campaign: Campaign) -> Iterator[Finding]:

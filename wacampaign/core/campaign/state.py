@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from wacampaign.core.campaign.delivery import Delivery, read_delivery
+from wacampaign.core.campaign.error_counts import ErrorCount, error_count
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.other_writers import ForeignWrite
-from wacampaign.core.errors import lookup
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.reading import read
 from wacampaign.core.words import seconds_between
@@ -58,15 +59,6 @@ class Counts:
     def by_name(self) -> dict[str, int]:
         """Each count with its name."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorCount:
-    """So many rows of a campaign have this error."""
-
-    code: int
-    title: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +124,7 @@ class Campaign(CampaignName):
     rate_per_second: float
     #: The commonest first.
     errors: tuple[ErrorCount, ...]
+    delivery: Delivery
     templates: tuple[str, ...]
     number: CampaignNumber
     holds: tuple[Hold, ...]
@@ -222,10 +215,8 @@ def _campaign(given: Mapping[str, Any], live_workers: int, show_numbers: bool) -
         given,
         pause_reason=shown(given["pause_reason"]),
         rate_per_second=float(given["rate_per_second"] or 0.0),
-        errors=tuple(
-            read(ErrorCount, error, title=lookup(error["code"], 400).title)
-            for error in given["errors"]
-        ),
+        errors=tuple(error_count(error) for error in given["errors"]),
+        delivery=read_delivery(given.get("delivery"), given["counts"]["sent"]),
         number=read(CampaignNumber, number, display_name=shown(number["display_name"])),
         holds=tuple(read(Hold, hold, reason=shown(hold["reason"])) for hold in given["holds"]),
         retry_far_away=_is_after(given["next_retry_at"], given["far_away"]),
