@@ -1,4 +1,4 @@
-"""Status webhooks: signature over the raw body, batches, repeats."""
+"""Webhooks: signature over the raw body, batches, repeats, when what comes and in which order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from wacampaign.sandbox.client import SandboxControl
+from wacampaign.sandbox.client import ControlRefused, SandboxControl
 from wacampaign.sandbox.demo import DEMO_PHONE_NUMBER_ID, DEMO_WABA_ID
 
 Send = Callable[..., httpx.Response]
@@ -171,3 +171,103 @@ def test_a_batch_is_given_up_in_the_end(
 def test_no_webhooks_unless_asked_for(send: Send, control: SandboxControl) -> None:
     send()
     assert control.totals()["webhook"] == {"waiting": 0, "delivered": 0, "abandoned": 0}
+
+
+def test_each_status_comes_in_its_own_time(
+    send: Send, control: SandboxControl, receiver: Receiver
+) -> None:
+    delays = {"sent": 40.0, "delivered": 0.0, "read": 3_600_000.0}
+    control.webhook(receiver.url, SECRET, interval_ms=1, delay_ms=delays)
+    send()
+    statuses = receiver.statuses(at_least=2)
+    assert [status["status"] for status in statuses] == ["delivered", "sent"]
+    assert control.totals()["webhook"]["waiting"] == 1
+    # What falls due sooner than what already waits is not kept back by it.
+    control.webhook(receiver.url, SECRET, interval_ms=1, statuses=["sent"], delay_ms={})
+    send("demo_url_button")
+    assert receiver.statuses(at_least=3)[-1]["status"] == "sent"
+
+
+def test_statuses_say_when_they_happened(
+    send: Send, control: SandboxControl, receiver: Receiver
+) -> None:
+    control.webhook(receiver.url, SECRET, interval_ms=1, order="reversed", delay_ms={"read": 1.0})
+    send()
+    times = {s["status"]: int(s["timestamp"]) for s in receiver.statuses(at_least=3)}
+    assert times["sent"] <= times["delivered"] <= times["read"]
+
+
+@pytest.mark.parametrize("order", ["reversed", "shuffled"])
+def test_no_order_is_promised(
+    send: Send, control: SandboxControl, receiver: Receiver, order: str
+) -> None:
+    control.webhook(receiver.url, SECRET, order=order, interval_ms=200)
+    wamids = [send(to=f"+9199999{n:05}").json()["messages"][0]["id"] for n in range(3)]
+    until_idle(control)
+    statuses = receiver.statuses(at_least=9)
+    came = [(status["id"], status["status"]) for status in statuses]
+    kept = [(wamid, status) for wamid in wamids for status in ("sent", "delivered", "read")]
+    assert sorted(came) == sorted(kept)
+    assert came != kept
+    if order == "reversed" and len(receiver.posts) == 1:
+        assert came == kept[::-1]
+
+
+def test_everything_comes_twice(send: Send, control: SandboxControl, receiver: Receiver) -> None:
+    control.webhook(receiver.url, SECRET, copies=2, batch=2, interval_ms=1)
+    send()
+    came = [status["status"] for status in receiver.statuses(at_least=6)]
+    assert came == ["sent", "sent", "delivered", "delivered", "read", "read"]
+
+
+def test_a_message_may_fail_after_it_was_delivered(
+    send: Send, control: SandboxControl, receiver: Receiver
+) -> None:
+    control.webhook(receiver.url, SECRET, interval_ms=1)
+    control.add_fault("fail_later", code=131026, before=["sent", "delivered"])
+    send()
+    statuses = receiver.statuses(at_least=3)
+    assert [status["status"] for status in statuses] == ["sent", "delivered", "failed"]
+    assert ["errors" in status for status in statuses] == [False, False, True]
+
+
+def test_held_messages_are_released_or_dropped(
+    send: Send, control: SandboxControl, receiver: Receiver
+) -> None:
+    control.webhook(receiver.url, SECRET, interval_ms=1, statuses=["sent"])
+    control.add_fault("hold")
+    kept = [send().json()["messages"][0], send("demo_url_button").json()["messages"][0]]
+    for message in kept:
+        assert message["message_status"] == "held_for_quality_assessment"
+    assert (control.totals()["accepted"], control.totals()["held"]) == (2, 2)
+    assert control.end_of_held("drop", "demo_text") == 1
+    (dropped,) = receiver.statuses(at_least=1)
+    assert (dropped["id"], dropped["status"]) == (kept[0]["id"], "failed")
+    assert dropped["errors"][0]["code"] == 132015
+    assert control.end_of_held("release") == 1
+    released = receiver.statuses(at_least=2)[1]
+    assert (released["id"], released["status"]) == (kept[1]["id"], "sent")
+    assert (control.end_of_held("release"), control.totals()["held"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"order": "sorted"},
+        {"copies": 0},
+        {"delay_ms": {"seen": 1}},
+        {"delay_ms": {"sent": -1}},
+        {"statuses": ["seen"]},
+        {"batch": 1001},
+        {"colour": "red"},
+    ],
+)
+def test_wrong_settings_are_refused(control: SandboxControl, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ControlRefused):
+        control.webhook(None, SECRET, **wrong)
+    with pytest.raises(ControlRefused, match="before"):
+        control.add_fault("fail_later", before=["failed"])
+    with pytest.raises(ControlRefused, match="before"):
+        control.add_fault("error", before=["sent"])
+    with pytest.raises(ControlRefused, match="release or drop"):
+        control.end_of_held("keep")  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import base64
 import ssl
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import httpx
 
@@ -119,8 +119,15 @@ class SandboxControl:
         return self._call("POST", "settings", changes)
 
     def webhook(self, url: str | None, app_secret: str, **changes: Any) -> None:
-        """Send status webhooks to `url` (None: none). Also `statuses`, `batch`, `interval_ms`, …"""
+        """Send webhooks to `url` (None: none). Changes: other fields of `WebhookSettings`."""
         self._call("POST", "webhook", {"url": url, "app_secret": app_secret} | changes)
+
+    def end_of_held(self, end: Literal["release", "drop"], template: str | None = None) -> int:
+        """Deliver the held messages of a template (None: all), or fail them with 132015.
+
+        How many there were; a fault `hold` holds messages.
+        """
+        return int(self._call("POST", "held", {"end": end, "template": template})["ended"])
 
     def add_fault(self, action: Action, **conditions: Any) -> int:
         """Add a fault (fields of `faults.Fault`); its id."""

@@ -110,6 +110,12 @@ class ControlEndpoints:
             case "POST webhook":
                 webhooks.settings.change(body)
                 return {"url": webhooks.settings.url}
+            case "POST held":
+                held, template = simulation.held, body.get("template")
+                if body["end"] not in ("release", "drop"):
+                    raise ValueError("end must be release or drop")
+                end = held.release if body["end"] == "release" else held.drop
+                return {"ended": end(webhooks, template), "held": len(held)}
             case "POST faults":
                 return faults.add(body).shown()
             case "GET faults":

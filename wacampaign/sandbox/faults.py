@@ -6,9 +6,10 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from wacampaign.sandbox.state import Message
+from wacampaign.sandbox.webhook_settings import STATUSES
 
 Action = Literal[
-    "error", "slow", "drop_answer", "reset", "http_5xx", "gateway", "hang", "fail_later"
+    "error", "slow", "drop_answer", "reset", "http_5xx", "gateway", "hang", "fail_later", "hold"
 ]
 ACTIONS: tuple[str, ...] = get_args(Action)
 #: What a gateway writes: a page, an API gateway's JSON, or its own error in Graph's shape.
@@ -34,7 +35,11 @@ class Fault:
     * ``gateway``: accept, then a gateway answers in Meta's place: HTTP `status` (300 to 599) in the
       words of `wording` (``html``, ``json``, ``graph``), without any mark of Meta's.
     * ``hang``: never answer; accept when `accept` is true.
-    * ``fail_later``: accept and answer 200; the webhook says `failed` with `code`.
+    * ``fail_later``: accept and answer 200; the webhook says `failed` with `code`, after the
+      statuses in `before` (none by itself; with `delivered` among them the two contradict each
+      other, as Meta's sometimes do).
+    * ``hold``: accept, answer that it is held for quality assessment, and send no status until the
+      control API releases or drops what is held (`held`).
     """
 
     action: Action
@@ -49,6 +54,7 @@ class Fault:
     status: int = 502
     wording: Wording = "html"
     accept: bool = False
+    before: tuple[str, ...] = ()
     every: int = 1
     times: int | None = None
     probability: float = 1.0
@@ -79,6 +85,11 @@ class Fault:
             raise ValueError(f"wording must be one of {', '.join(WORDINGS)}")
         if self.accept and self.action not in ("http_5xx", "hang"):
             raise ValueError("accept belongs to http_5xx and hang")
+        self.before = tuple(self.before)
+        if not set(self.before) <= set(STATUSES):
+            raise ValueError(f"before takes statuses among {', '.join(STATUSES)}")
+        if self.before and self.action != "fail_later":
+            raise ValueError("before belongs to fail_later")
         if self.recipient is not None:
             self.recipient = "".join(ch for ch in self.recipient if ch.isdigit())
         self._dice = random.Random(self.seed)

@@ -17,6 +17,7 @@ from wacampaign.sandbox.answers import (
 )
 from wacampaign.sandbox.component_checks import check_components
 from wacampaign.sandbox.faults import Fault, Wording
+from wacampaign.sandbox.held import HELD, HeldMessage
 from wacampaign.sandbox.http1 import Ending, Reply
 from wacampaign.sandbox.limits import PAIR_LIMIT, RATE_LIMIT, rate_exceeded
 from wacampaign.sandbox.marketing import check_marketing, is_onboarded
@@ -104,7 +105,9 @@ class MessageEndpoint:
         if fault.action == "error":
             return self._refuse(failure, extra_ms)
         if fault.action == "fail_later":
-            return self._accept(message, now, failure, extra_ms)
+            return self._accept(message, now, failure, extra_ms, before=fault.before)
+        if fault.action == "hold":
+            return self._accept(message, now, None, extra_ms, held=True)
         if fault.accept or fault.action in ("drop_answer", "gateway"):
             self._accept(message, now, None, extra_ms)
             simulation.counters.answers_dropped += 1
@@ -124,7 +127,14 @@ class MessageEndpoint:
         return Reply(delay_s=delay, ending=ending)
 
     def _accept(
-        self, message: Message, now: float, failure: Refusal | None, extra_ms: float
+        self,
+        message: Message,
+        now: float,
+        failure: Refusal | None,
+        extra_ms: float,
+        *,
+        before: tuple[str, ...] = (),
+        held: bool = False,
     ) -> Reply:
         simulation, number_id = self._simulation, message.number.id
         referee = simulation.referee
@@ -137,11 +147,14 @@ class MessageEndpoint:
         if simulation.settings.pair_limit:
             simulation.pairs.accept(number_id, message.recipient, now)
         wamid = referee.wamid(seq)
-        self._webhooks.enqueue(message, wamid, failure)
+        if held:
+            simulation.held.append(HeldMessage(message, wamid))
+        else:
+            self._webhooks.enqueue(message, wamid, failure, before)
         answer = {
             "messaging_product": "whatsapp",
             "contacts": [{"input": message.to, "wa_id": message.recipient}],
-            "messages": [{"id": wamid, "message_status": "accepted"}],
+            "messages": [{"id": wamid, "message_status": HELD if held else "accepted"}],
         }
         return Reply(json.dumps(answer).encode(), delay_s=simulation.delay_s(extra_ms))
 

@@ -8,6 +8,7 @@ from typing import Any
 from wacampaign.sandbox.creation import TemplateCreation
 from wacampaign.sandbox.demo import seed_demo
 from wacampaign.sandbox.faults import FaultScript
+from wacampaign.sandbox.held import HeldMessages
 from wacampaign.sandbox.limits import DEFAULT_TOLERANCE, PairLimit
 from wacampaign.sandbox.referee import Referee
 from wacampaign.sandbox.state import Account
@@ -91,6 +92,7 @@ class Simulation:
         #: The last accepted messages: recipient and `template`, as they came.
         self.latest: deque[dict[str, Any]] = deque(maxlen=_LATEST)
         self.faults.applied = 0
+        self.held = HeldMessages()
 
     def reset_everything(self) -> None:
         """Back to the demo account, default settings and no faults."""
@@ -122,5 +124,6 @@ class Simulation:
             "repeated_callback_data": referee.repeated_callback_data,
             "without_callback_data": referee.without_callback_data,
             **counted,
+            "held": len(self.held),
             "faults_applied": self.faults.applied,
         }

@@ -37,6 +37,11 @@ class Number:
     #: Digits of the number itself: nobody may write to himself (131021).
     digits: str = ""
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The number as webhooks name it."""
+        return {"display_phone_number": self.digits, "phone_number_id": self.id}
+
 
 @dataclass(slots=True)
 class Template:
