@@ -18,8 +18,10 @@ from tests.database.backends import Connection, make_backend, our_tables, tables
 from tests.database.protocol import BY_HAND, PROTOCOL
 from tests.servers import NODE_MODULES, migrate, tcp_address
 from wacampaign.core.engine.ports import KnownOutcome, Settlement
+from wacampaign.core.numbers import Number
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.store.budgets import Budgets
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.evidence import CampaignEvidence
 from wacampaign.store.failed_rows import FailedRows
@@ -305,6 +307,10 @@ async def whole_protocol(store: Store) -> None:
     assert (await store.call("numbers"))[0]["has_token"]
     assert await Numbers(store).set(number, "test", marketing_endpoint="auto")
     assert not await Numbers(store).set(number, "test", onboarding="ONBOARDED")
+    told = Number(messaging_limit="TIER_2K", throughput="STANDARD")
+    assert await Budgets(store).told(number, told, ("1", "Acme"))
+    assert (await Budgets(store).set(number, "test", people=9, portfolio="acme"))[0]
+    await store.call("set_messaging_limit", number_ids=[number], limit=10, source="a webhook")
     assert len(await store.call("templates", number_id=number)) == 2
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from wacampaign.core.budget import Budget, Stop, stop_of
 from wacampaign.core.campaign.delivery import Delivery, read_delivery
 from wacampaign.core.campaign.error_counts import ErrorCount, error_count
 from wacampaign.core.campaign.name import CampaignName
@@ -71,6 +72,8 @@ class CampaignNumber:
     display_name: str | None = None
     quality_rating: str | None = None
     configured_rate: int | None = None
+    #: Messages a second that Meta takes from it, as it said last.
+    throughput: int | None = None
     #: Meta's id.
     phone_number_id: str | None = None
 
@@ -143,6 +146,8 @@ class Campaign(CampaignName):
     end_time: str | None
     scheduled_start_time: str | None
     live_workers: int
+    #: None: its numbers' portfolio has no limit, or the campaign is over.
+    budget: Budget | None = None
 
     @property
     def is_over(self) -> bool:
@@ -170,6 +175,12 @@ class Campaign(CampaignName):
         if left == self.counts.retry_later and not self.counts.processing:
             return None  # they wait for their time, whatever the pace was
         return round(left / self.rate_per_second) if self.rate_per_second > 0 else None
+
+    @property
+    def stop(self) -> Stop | None:
+        """Where its budget stops it; None: nowhere."""
+        unsent = self.counts.unsent
+        return stop_of(self.budget, self.counts.total - unsent, unsent, self.rate_per_second)
 
     @property
     def lasted_seconds(self) -> int | None:

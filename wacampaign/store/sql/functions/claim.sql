@@ -55,6 +55,8 @@ declare
     v_lead interval := make_interval(secs => p_lead_ms / 1000.0);
     v_alive bool;
     v_alone bool;
+    -- Null: no number has a messaging limit.
+    v_budgets jsonb;
 begin
     -- As wacampaign_is_alive has it, of all workers at once.
     select coalesce(bool_or(w.id = p_worker_id), false),
@@ -122,6 +124,9 @@ begin
             perform public.wacampaign_keep_known_rows(p_worker_id, p_campaign_ids);
         end if;
 
+        v_budgets := public.wacampaign_open_budgets(v_keys, v_left);
+        v_next := coalesce((v_budgets ->> 'next')::timestamptz, v_next);
+
         v_now := clock_timestamp();
         v_horizon := v_now + make_interval(secs => p_ahead_ms / 1000.0);
         select array_agg(o.key), array_agg(o.campaign), array_agg(o.number),
@@ -160,6 +165,10 @@ begin
                 ceil(extract(epoch from v_horizon - v_start) / extract(epoch from v_step)),
                 ceil(v_left::numeric / v_turns))::int;
             v_turns := v_turns - 1;
+            if v_budgets is not null then
+                v_n := least(v_n, public.wacampaign_places_left(v_budgets, v_bucket.key));
+                continue when v_n <= 0;
+            end if;
             v_start := greatest(
                 v_start, v_now + make_interval(secs => (
                     c_takes_ms + c_each_takes_ms * (v_n + cardinality(v_lane_keys))) / 1000));
@@ -184,6 +193,9 @@ begin
                 v_all_leases := v_all_leases || array(
                     select v_start + v_step * g + make_interval(secs => p_lease_seconds)
                     from generate_series(0, v_n - 1) as g);
+                if v_budgets is not null then
+                    v_budgets := public.wacampaign_take_places(v_budgets, v_bucket.key, v_n);
+                end if;
                 v_used := v_used || v_bucket.key;
                 v_starts := v_starts || v_start;
                 update public.wacampaign_buckets
@@ -206,6 +218,9 @@ begin
         end loop;
 
         if cardinality(v_all_tids) > 0 then
+            if v_budgets is not null then
+                perform public.wacampaign_keep_budgets(v_budgets);
+            end if;
             insert into public.wacampaign_claims (id, worker_id, claimed_at, lease_until, campaign_ids)
             values (p_claim_id, p_worker_id, v_now,
                     v_now + make_interval(secs => p_lease_seconds + p_ahead_ms / 1000.0),

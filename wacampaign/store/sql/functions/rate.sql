@@ -1,13 +1,19 @@
--- What is configured for a phone number, in messages per second. Of several rows of whatsapp_numbers
--- the active ones count, and of those the lowest: the limit is Meta's, and only one can be right.
+-- What is configured for a phone number, in messages per second, and no more than Meta takes from it
+-- as far as that is known: the backend raises what is configured by itself. Of several rows of
+-- whatsapp_numbers the active ones count, and of those the lowest: the limit is Meta's, and only one
+-- can be right.
 create or replace function public.wacampaign_bucket_configured(p_key text)
 returns int language plpgsql stable
 set search_path = public, extensions, pg_temp as $$
 begin
     return (
-        select coalesce(min(w.max_send_rate_per_sec) filter (where w.is_active is not false),
-                        min(w.max_send_rate_per_sec))
+        select least(
+            -- 60 as in wacampaign_rate
+            coalesce(min(w.max_send_rate_per_sec) filter (where w.is_active is not false),
+                     min(w.max_send_rate_per_sec), 60),
+            min(s.throughput_mps) filter (where s.throughput_mps > 0))
         from public.whatsapp_numbers w
+        left join public.wacampaign_number_settings s on s.number_id = w.id
         where public.wacampaign_bucket_key(w.id, w.phone_number_id) = p_key);
 end
 $$;

@@ -18,6 +18,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                     'display_name', w.display_name,
                     'quality_rating', w.quality_rating, 'is_active', w.is_active,
                     'configured_rate', w.max_send_rate_per_sec,
+                    'throughput', (select s.throughput_mps from public.wacampaign_number_settings s
+                                   where s.number_id = w.id),
                     'rate', round(public.wacampaign_number_rate(w.id, w.phone_number_id,
                                                                 clock_timestamp()), 1)),
                 'oldest_ready_seconds', case when (n.counts ->> 'ready')::bigint > 0 then (
@@ -57,6 +59,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                           where c.campaign_id = k.id and c.error_code <> 0 and c.n > 0
                             and c.status <> 'sent'
                           group by 1) as e),
+                'budget', case when k.status in ('scheduled', 'running', 'paused')
+                          then public.wacampaign_budget_of(k.id) end,
                 'never_enqueued', case when k.status in ('running', 'completed')
                                   then public.wacampaign_missing(k.id) else 0 end,
                 'deleted', public.wacampaign_deleted(k.id),

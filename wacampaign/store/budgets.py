@@ -1,0 +1,49 @@
+"""Messaging limits in the database: what Meta says of a number, and what a person sets."""
+
+from typing import Any
+
+from wacampaign.core.budget import MessagingLimit
+from wacampaign.core.numbers import Number, tier_limit
+from wacampaign.core.reading import read
+from wacampaign.store.store import Capability
+
+
+class Budgets(Capability):
+    """The limits of portfolios, told and set by their numbers."""
+
+    async def told(
+        self, number_id: str, number: Number, owner: tuple[str, str] | None = None
+    ) -> bool:
+        """Keeps what Meta says of a number; whether the portfolio's limit changed.
+
+        `owner`: id and name of the business that owns its account; None: Meta did not say.
+        """
+        tier = number.messaging_limit or None
+        business_id, business_name = owner or (None, None)
+        answer = await self._store.call(
+            "limit_told",
+            number_id=number_id,
+            tier=tier,
+            people=tier_limit(tier) if tier else None,
+            throughput_mps=number.most_per_second,
+            business_id=business_id,
+            business_name=business_name,
+        )
+        return bool(answer["changed"])
+
+    async def set(
+        self, number_id: str, actor: str, *, people: int | None, portfolio: str | None
+    ) -> tuple[bool, MessagingLimit]:
+        """Sets what is not None for a number's portfolio; whether that changed it, and what it is.
+
+        `people`: a day; 0: no limit; below 0: as Meta says. `portfolio`: empty for none. Raises
+        `NoSuchCampaign` for a number that is not there.
+        """
+        answer: dict[str, Any] = await self._store.call(
+            "limit_set",
+            number_id=number_id,
+            people=people,
+            portfolio=portfolio,
+            actor=actor,
+        )
+        return bool(answer["changed"]), read(MessagingLimit, answer["is"])

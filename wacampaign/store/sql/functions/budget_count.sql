@@ -1,0 +1,126 @@
+-- Whom a portfolio has written to: the count behind its budget.
+
+-- The people that these numbers wrote to within the last 24 hours and that count against the limit:
+-- a template outside of an open window (24 hours after the person's last message to that number),
+-- whoever sent it, and rows that are being sent or in doubt. Failed ones count as well once Meta had
+-- accepted them: whether it counts them is not documented.
+--   p_most: the limit
+--   frees_at: when so many of them have left the 24 hours that there is a place again (below the
+--     limit: when the first one does); null: nobody counts
+create or replace function public.wacampaign_count_people(
+    p_numbers uuid[], p_most int, out people int, out frees_at timestamptz)
+returns record language plpgsql stable
+set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off as $$
+declare
+    c_day constant interval := '24 hours';
+    v_now constant timestamptz := clock_timestamp();
+begin
+    with heard as materialized (
+        select m.whatsapp_number_id as number, public.wacampaign_person(m.user_phone) as person,
+               m.created_at as at
+        from unnest(p_numbers) as n (id)
+        join public.messages m on m.whatsapp_number_id = n.id
+        where m.direction = 'incoming' and m.created_at > v_now - 2 * c_day
+    ), written as materialized (
+        select m.whatsapp_number_id as number, public.wacampaign_person(m.user_phone) as person,
+               m.created_at as at
+        from unnest(p_numbers) as n (id)
+        join public.messages m on m.whatsapp_number_id = n.id
+        where m.direction = 'outgoing' and m.message_type = 'template'
+          and m.created_at > v_now - c_day
+    ), counted as (
+        select w.person, w.at
+        from written w
+        where not exists (select 1 from heard h
+                          where h.number = w.number and h.person = w.person
+                            and h.at <= w.at and h.at > w.at - c_day)
+        union all
+        select public.wacampaign_person(q.phone), coalesce(q.claimed_at, q.updated_at)
+        from public.send_queue q
+        where q.status = 'processing' and q.whatsapp_number_id = any (p_numbers)
+          and coalesce(q.claimed_at, q.updated_at) > v_now - c_day
+    ), persons as materialized (
+        select c.person, max(c.at) as at from counted c group by c.person
+    )
+    select (select count(*) from persons),
+           (select p.at + c_day from persons p order by p.at
+            offset greatest((select count(*) from persons) - p_most, 0) limit 1)
+    into people, frees_at;
+end
+$$;
+
+-- Messages that no campaign sent from these numbers since then: each may have taken a place.
+create or replace function public.wacampaign_single_messages(p_numbers uuid[], p_since timestamptz)
+returns int language sql stable
+set search_path = public, extensions, pg_temp as $$
+    select count(*)::int
+    from unnest(p_numbers) as n (id)
+    join public.messages m on m.whatsapp_number_id = n.id
+    where m.direction = 'outgoing' and m.message_type = 'template' and m.campaign_id is null
+      and m.created_at > p_since
+$$;
+
+-- What a budget has left, by the last count as far as that is good enough, else counted anew.
+--   p_numbers: the portfolio's; p_most: its limit
+--   p_wanted: places that somebody wants now; more than is known to be left has them counted
+--   p_wait: it is locked, and the caller may take places; else it is only looked at
+create or replace function public.wacampaign_look_at_budget(
+    p_portfolio text, p_numbers uuid[], p_most int, p_wanted int, p_wait bool,
+    out places int, out used int, out frees_at timestamptz)
+returns record language plpgsql
+set search_path = public, extensions, pg_temp as $$
+declare
+    -- A count is good for so long: rows that another program sent under a campaign's name show only
+    -- in a new one.
+    c_good_for constant interval := '1 minute';
+    -- Of the time a twentieth at most goes into counting, however large the portfolio is.
+    c_share constant int := 20;
+    -- A budget that is used up is counted again after so long, or when the next place is free.
+    c_again constant interval := '10 seconds';
+    v_now timestamptz;
+    v_locked bool;
+    v_since int;
+    v_kept public.wacampaign_budgets;
+begin
+    insert into public.wacampaign_budgets (portfolio) values (p_portfolio) on conflict do nothing;
+    if p_wait then
+        select * into v_kept from public.wacampaign_budgets b
+        where b.portfolio = p_portfolio
+        for update;
+    else
+        select * into v_kept from public.wacampaign_budgets b
+        where b.portfolio = p_portfolio
+        for update skip locked;
+    end if;
+    v_locked := found;
+    if not v_locked then
+        select * into v_kept from public.wacampaign_budgets b where b.portfolio = p_portfolio;
+    end if;
+    v_now := clock_timestamp();
+    if v_kept.counted_at is not null and v_kept.most = p_most and v_kept.numbers = p_numbers then
+        v_since := v_kept.handed
+            + public.wacampaign_single_messages(p_numbers, v_kept.counted_at);
+        used := v_kept.counted + v_since;
+        places := greatest(0, p_most - used);
+        frees_at := v_kept.frees_at;
+        if v_kept.counted_at > v_now - c_good_for
+            and (places >= p_wanted
+                 or v_now < v_kept.counted_at + c_share * v_kept.took
+                 or (v_since = 0 and v_now < v_kept.counted_at + c_again
+                     and coalesce(frees_at > v_now, true)))
+        then
+            return;
+        end if;
+    end if;
+    select c.people, c.frees_at into used, frees_at
+    from public.wacampaign_count_people(p_numbers, p_most) as c;
+    places := greatest(0, p_most - used);
+    if v_locked then
+        update public.wacampaign_budgets b
+        set most = p_most, numbers = p_numbers, counted = used, handed = 0,
+            frees_at = wacampaign_look_at_budget.frees_at, counted_at = v_now,
+            took = clock_timestamp() - v_now
+        where b.portfolio = p_portfolio;
+    end if;
+end
+$$;
