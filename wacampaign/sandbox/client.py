@@ -44,8 +44,9 @@ class SandboxControl:
     def put_waba(self, waba_id: str, token: str, name: str | None = None, **fields: Any) -> None:
         """Add a WABA, give another token access to it, or set fields of it.
 
-        Fields: `marketing_messages_onboarding_status` (ONBOARDED, ELIGIBLE, …) and
-        `disable_marketing_messages_on_cloud_api`.
+        Fields: `marketing_messages_onboarding_status` (ONBOARDED, ELIGIBLE, …),
+        `disable_marketing_messages_on_cloud_api`, `owner_business_info`,
+        `whatsapp_business_manager_messaging_limit`.
         """
         body = {"waba_id": waba_id, "token": token, "name": name} | fields
         self._call("POST", "wabas", body)
@@ -60,7 +61,7 @@ class SandboxControl:
         Fields: `waba_id`, `token` (makes the WABA), `throughput` (STANDARD | HIGH), `mps`
         (None: no limit), `status`, `quality_rating`, `display_phone_number`, `verified_name`,
         `code_verification_status`, `name_status`, `account_mode`,
-        `whatsapp_business_manager_messaging_limit`.
+        `whatsapp_business_manager_messaging_limit`, `platform_type`, `is_on_biz_app`.
         """
         return self._call("POST", "numbers", {"phone_number_id": phone_number_id} | fields)
 
@@ -121,6 +122,36 @@ class SandboxControl:
     def webhook(self, url: str | None, app_secret: str, **changes: Any) -> None:
         """Send webhooks to `url` (None: none). Changes: other fields of `WebhookSettings`."""
         self._call("POST", "webhook", {"url": url, "app_secret": app_secret} | changes)
+
+    def writes(self, text: str | None = None, **fields: Any) -> str:
+        """Somebody writes to a number of ours; the message's id. Fields: those of `People.writes`.
+
+        `from_` stands for `from`, which is a word of Python.
+        """
+        body = {"text": text} | {name.rstrip("_"): value for name, value in fields.items()}
+        return str(self._call("POST", "inbound", body)["id"])
+
+    def prefers(self, value: Literal["stop", "resume"], **fields: Any) -> None:
+        """Somebody switches marketing messages off or on. Fields: as of `writes`."""
+        body = {"value": value} | {name.rstrip("_"): value for name, value in fields.items()}
+        self._call("POST", "preferences", body)
+
+    def news(self, field: str, value: dict[str, Any], **more: Any) -> None:
+        """Meta decides about a template, number or account, and says so (`sandbox.news`).
+
+        `field` and `value` as in Meta's webhook; more: `waba_id`, `at` (Unix seconds).
+        """
+        self._call("POST", "news", {"field": field, "value": value} | more)
+
+    def subscriptions(
+        self, waba_id: str, apps: dict[str, str | None] | None = None, **more: bool
+    ) -> dict[str, str | None]:
+        """Who gets the account's webhooks, each app with its override; `apps` sets it first.
+
+        More: `unverified`, whether Meta's check of an override's address fails.
+        """
+        body = {"waba_id": waba_id, "apps": apps} | more
+        return cast(dict[str, str | None], self._call("POST", "subscriptions", body)["apps"])
 
     def end_of_held(self, end: Literal["release", "drop"], template: str | None = None) -> int:
         """Deliver the held messages of a template (None: all), or fail them with 132015.

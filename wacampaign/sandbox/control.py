@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from wacampaign.sandbox.creation import Review
 from wacampaign.sandbox.graph import json_reply
 from wacampaign.sandbox.http1 import Reply, Request
+from wacampaign.sandbox.news import news
 from wacampaign.sandbox.referee import COUNT_BY, CountBy
 from wacampaign.sandbox.simulation import Simulation
 from wacampaign.sandbox.stalls import Stalls
@@ -110,6 +111,18 @@ class ControlEndpoints:
             case "POST webhook":
                 webhooks.settings.change(body)
                 return {"url": webhooks.settings.url}
+            case "POST inbound":
+                message = simulation.people.writes(body)
+                webhooks.add(message)
+                return {"id": message.element["id"]}
+            case "POST preferences":
+                webhooks.add(simulation.people.prefers(body))
+                return {"queued": True}
+            case "POST news":
+                webhooks.add(news(account, body))
+                return {"queued": True}
+            case "POST subscriptions":
+                return {"apps": simulation.subscribed_apps.change(body)}
             case "POST held":
                 held, template = simulation.held, body.get("template")
                 if body["end"] not in ("release", "drop"):

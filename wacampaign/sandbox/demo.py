@@ -13,6 +13,9 @@ DEMO_PHONE_NUMBER_ID = "200000000000001"
 DEMO_TOKEN = "sandbox-token"
 #: The app that the token belongs to: samples of templates are uploaded to it.
 DEMO_APP_ID = "500000000000001"
+DEMO_APP_NAME = "Sandbox app"
+#: The portfolio that owns the demo's account: messaging limits are its.
+DEMO_BUSINESS_ID = "600000000000001"
 DEMO_APP_SECRET = "sandbox-app-secret"
 #: A video that the demo account has uploaded already, for messages with a media id.
 DEMO_MEDIA_ID = "300000000000001"
@@ -115,7 +118,9 @@ DEMO_TEMPLATES = (
 
 def seed_demo(account: Account) -> None:
     """Fill an empty account with the demo's WABA, number, templates, and media."""
-    account.put_waba(DEMO_WABA_ID, DEMO_TOKEN, "Demo WABA")
+    owner = {"id": DEMO_BUSINESS_ID, "name": "Demo business"}
+    account.put_waba(DEMO_WABA_ID, DEMO_TOKEN, "Demo WABA", owner_business_info=owner)
+    account.subscriptions[DEMO_WABA_ID] = {DEMO_APP_ID: None}
     account.put_number({"phone_number_id": DEMO_PHONE_NUMBER_ID, "waba_id": DEMO_WABA_ID})
     for template in DEMO_TEMPLATES:
         account.put_template(DEMO_WABA_ID, template)

@@ -11,7 +11,7 @@ from wacampaign.sandbox.answers import (
     no_such_object,
     parameter_required,
 )
-from wacampaign.sandbox.demo import DEMO_APP_ID
+from wacampaign.sandbox.demo import DEMO_APP_ID, DEMO_APP_NAME
 from wacampaign.sandbox.http1 import Reply, Request
 from wacampaign.sandbox.multipart import read_form
 from wacampaign.sandbox.paging import page, select_fields
@@ -93,7 +93,11 @@ class GraphEndpoints:
                     most=settings.templates_most,
                 )
             case ("GET", ["app"]):
-                return {"id": DEMO_APP_ID, "name": "Sandbox app", "link": "https://example.com/"}
+                return {"id": DEMO_APP_ID, "name": DEMO_APP_NAME, "link": "https://example.com/"}
+            case ("GET" | "POST" | "DELETE", [waba_id, "subscribed_apps"]):
+                if not account.may(token, waba_id):
+                    return no_such_object(waba_id, request.method)
+                return self._simulation.subscribed_apps.answer(request, waba_id)
             case ("GET", [waba_id, "message_templates" | "phone_numbers" as edge]):
                 if not account.may(token, waba_id):
                     return no_such_alias(waba_id)

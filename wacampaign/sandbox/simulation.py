@@ -10,8 +10,10 @@ from wacampaign.sandbox.demo import seed_demo
 from wacampaign.sandbox.faults import FaultScript
 from wacampaign.sandbox.held import HeldMessages
 from wacampaign.sandbox.limits import DEFAULT_TOLERANCE, PairLimit
+from wacampaign.sandbox.people import People
 from wacampaign.sandbox.referee import Referee
 from wacampaign.sandbox.state import Account
+from wacampaign.sandbox.subscriptions import SubscribedApps
 from wacampaign.sandbox.uploads import Uploads
 
 #: Accepted messages that are kept whole, to be looked at.
@@ -100,6 +102,8 @@ class Simulation:
         seed_demo(self.account)
         self.uploads = Uploads()
         self.creation = TemplateCreation(self.account, self.uploads)
+        self.people = People(self.account)
+        self.subscribed_apps = SubscribedApps(self.account)
         self.settings = Settings()
         self.faults = FaultScript()
         self.reset_counts()

@@ -21,6 +21,14 @@ _NUMBER_FIELDS: dict[str, Any] = {
     "name_status": "APPROVED",
     "account_mode": "LIVE",
     "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED",
+    "platform_type": "CLOUD_API",
+    # With CLOUD_API: the number is in the WhatsApp Business app, too (coexistence, 20 mps).
+    "is_on_biz_app": False,
+}
+#: Fields of an account, with what Meta shows of one that nothing is known of.
+_WABA_FIELDS: dict[str, Any] = ACCOUNT_FIELDS | {
+    "owner_business_info": {"id": "600000000000000", "name": "Sandbox business"},
+    "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED",
 }
 _SEVERITY = ("AVAILABLE", "LIMITED", "BLOCKED")
 
@@ -115,6 +123,8 @@ class Account:
     templates: dict[tuple[str, str, str], Template] = field(default_factory=dict)
     media: dict[str, Media] = field(default_factory=dict)
     hosted: dict[tuple[str, str], HostedFile] = field(default_factory=dict)
+    #: WABA: the apps that get its webhooks, each with the address that overrides its own.
+    subscriptions: dict[str, dict[str, str | None]] = field(default_factory=dict)
     #: Object id: the `health_status` entity fields that differ from AVAILABLE.
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(700_000_000_000_001))
@@ -124,13 +134,13 @@ class Account:
         return waba_id in self.tokens.get(token, ())
 
     def put_waba(self, waba_id: str, token: str, name: str | None = None, **fields: Any) -> None:
-        """Add a WABA, give another token access to it, or set its `ACCOUNT_FIELDS`."""
-        if unknown := fields.keys() - ACCOUNT_FIELDS.keys():
+        """Add a WABA, give another token access to it, or set fields of it."""
+        if unknown := fields.keys() - _WABA_FIELDS.keys():
             raise ValueError(f"unknown fields of a WABA: {', '.join(sorted(unknown))}")
         if not waba_id or not token:
             raise ValueError("waba_id and token must not be empty")
         waba = self.wabas.setdefault(
-            waba_id, {"id": waba_id, "name": "Sandbox WABA"} | ACCOUNT_FIELDS
+            waba_id, {"id": waba_id, "name": "Sandbox WABA"} | _WABA_FIELDS
         )
         waba |= fields
         if name is not None:
