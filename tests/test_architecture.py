@@ -93,6 +93,15 @@ ALLOWED: dict[str, dict[str, str]] = {
         "settings": "what the operator chose",
         "store": "the queue is there",
     },
+    "webhook": {
+        "core": "bodies, and how a loop waits",
+        "home": "what the database has not got yet lies there",
+        "logs": "its events",
+        "problems": "why it cannot begin",
+        "settings": "what the operator chose",
+        "store": "bodies are kept there",
+        "worker": "PM2's channel and the watchdog are those of a worker",
+    },
     "sandbox": {
         "core": "it reads a message's mark as the engine writes it, and refuses by the tables of"
         " what Meta takes",
@@ -114,6 +123,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "settings": "read from the flags",
         "store": "opened for one command, and the schema's commands",
         "store_name": "one of the options; the settings take 60 ms to import",
+        "webhook": "wacampaign webhook",
         "worker": "wacampaign run-worker",
     },
     "__main__": {"cli": "the program"},

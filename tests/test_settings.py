@@ -55,7 +55,7 @@ def test_the_backends_env_file_works() -> None:
     assert settings.store == settings.require_store() == "supabase"
     assert settings.supabase_url == "https://abc.supabase.co"
     assert (settings.supabase_key, settings.access_token) == (KEY, "token123")
-    assert settings.app_secret == "se${HOME}cret"
+    assert settings.app_secrets == ("se${HOME}cret",)
     assert settings.env_file == Path(".env")
     assert dict(os.environ) == before
 

@@ -53,6 +53,11 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{running} --until-idle --log-format json", 0),
         ("{hostile} --until-idle", 5),
     ],
+    "webhook": [
+        ("--forward {hostile}", 78),
+        ("--forward http://127.0.0.1:8789/x", 2),
+        ("--env-file {hostile}", 78),
+    ],
     "preflight": [("{running}", 3), ("{running} --json", 3), ("{hostile}", 5)],
     "start": [
         ("{paused}", 6),

@@ -33,7 +33,7 @@ def fill_with_anything(connection: Connection) -> None:
             " and attidentity = ''",
             (table,),
         ).fetchall()
-        words = {"direction": "incoming", "status": "sent", "type": "info"}
+        words = {"direction": "incoming", "encoding": "text", "status": "sent", "type": "info"}
         values = {
             "uuid": f"'{NUMBER}'",
             "text": "'{}'",

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,6 +22,7 @@ from wacampaign.core.engine.ports import KnownOutcome, Settlement
 from wacampaign.core.numbers import Number
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.store.budgets import Budgets
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.evidence import CampaignEvidence
@@ -34,6 +36,7 @@ from wacampaign.store.sent_tests import SentTests
 from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
 from wacampaign.store.templates import Templates
+from wacampaign.store.webhooks import Webhooks
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
 
@@ -303,6 +306,7 @@ async def whole_protocol(store: Store) -> None:
     )
     await look_before_start(store, number)
     await languages(store, number)
+    await webhooks(store)
     await repair_and_undo(store, number)
     assert (await store.call("numbers"))[0]["has_token"]
     assert await Numbers(store).set(number, "test", marketing_endpoint="auto")
@@ -314,6 +318,25 @@ async def whole_protocol(store: Store) -> None:
     assert len(await store.call("templates", number_id=number)) == 2
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)
+
+
+async def webhooks(store: Store) -> None:
+    """A receiver comes, keeps a body that is worked on, and goes."""
+    bodies, me = Webhooks(store), uuid4()
+    await bodies.beat(me, "host", 1, "0", {})
+    one = ReceivedBody(str(uuid4()), datetime.now(UTC), b"{}", "sha256=", "application/json")
+    assert (await bodies.keep([one]), await bodies.keep([one])) == (1, 0)
+    assert await bodies.app_secrets() == []
+    state = await bodies.state()
+    assert (state["waiting"], state["receiver_alive"]) == (1, True)
+    (leased,) = await bodies.lease(10, 1000, 60)
+    assert (leased.id, await bodies.lease(10, 1000, 60)) == (one.id, [])
+    await bodies.give_back([one.id], 0)
+    assert len(await bodies.lease(10, 1000, 60)) == 1
+    await bodies.taken([one.id], {one.id: ["a fault"]})
+    await bodies.goodbye(me)
+    state = await bodies.state()
+    assert (state["waiting"], state["with_faults"], state["receiver_alive"]) == (0, 1, False)
 
 
 async def languages(store: Store, number: str) -> None:

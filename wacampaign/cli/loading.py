@@ -142,14 +142,20 @@ def _parsed(module_name: str) -> tuple[str, ast.Module]:
 
 
 def _summary(line: Listed, room: int) -> str:
-    """The beginning of a command's help, read from its module's text."""
+    """The beginning of a command's help, read from its module's text.
+
+    Of a group: what it says of itself, or what its callback says, which runs without a command.
+    """
     module_name, _, attribute = line.place.partition(":")
     text = None
     for node in _parsed(module_name)[1].body:
-        if isinstance(node, ast.FunctionDef) and node.name == attribute:
+        if isinstance(node, ast.FunctionDef) and (
+            node.name == attribute
+            or any(ast.unparse(one) == f"{attribute}.callback()" for one in node.decorator_list)
+        ):
             text = ast.get_docstring(node)
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == attribute:
             assert isinstance(node.value, ast.Call)
             given = {keyword.arg: keyword.value for keyword in node.value.keywords}
-            text = ast.literal_eval(given["help"])
+            text = ast.literal_eval(given["help"]) if "help" in given else None
     return TyperCommand(line.name, help=text).get_short_help_str(room)

@@ -37,15 +37,21 @@ def markdown() -> str:
 
 def _walk(path: str, command: Any) -> Iterator[tuple[str, str]]:
     inner = getattr(command, "commands", None)
+    if inner is not None and command.invoke_without_command:
+        yield _help(path, command)
     if inner is not None:
         for name, subcommand in inner.items():
             if not subcommand.hidden:
                 yield from _walk(f"{path} {name}", subcommand)
         return
+    yield _help(path, command)
+
+
+def _help(path: str, command: Any) -> tuple[str, str]:
     context = typer.Context(
         command, info_name=path, terminal_width=_WIDTH, help_option_names=["-h", "--help"]
     )
-    yield path, command.get_help(context).rstrip()
+    return path, command.get_help(context).rstrip()
 
 
 if __name__ == "__main__":

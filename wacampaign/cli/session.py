@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from wacampaign.settings import Settings, load_settings
 
@@ -60,3 +60,15 @@ def with_patience(
             await store.close()
 
     return asyncio.run(run())
+
+
+def run_quickly(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """On uvloop where there is one: a fifth less CPU, 100 MiB less memory (bench/http_engines).
+
+    For what runs for ever.
+    """
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)

@@ -20,6 +20,7 @@ from wacampaign.problems import Misconfigured
 from wacampaign.settings.values import (
     VERSION,
     hidden,
+    hidden_ones,
     key_kind,
     read_database_url,
     read_home,
@@ -27,6 +28,7 @@ from wacampaign.settings.values import (
     read_minutes,
     read_phone,
     read_secret,
+    read_secrets,
     read_store,
     read_supabase_key,
     read_supabase_url,
@@ -58,8 +60,11 @@ class Settings:
     api_url: str = DEFAULT_API_URL
     api_version: str = DEFAULT_API_VERSION
     access_token: str | None = field(default=None, repr=False)
-    app_secret: str | None = field(default=None, repr=False)
+    #: Several while one is being replaced, or for several apps; the first is the one to sign with.
+    app_secrets: tuple[str, ...] = field(default=(), repr=False)
     webhook_verify_token: str | None = field(default=None, repr=False)
+    #: Where the receiver passes each body on.
+    webhook_forward: str | None = None
     #: Digits, country code first.
     test_phone: str | None = field(default=None, repr=False)
     alert_urls: tuple[str, ...] = field(default=(), repr=False)
@@ -165,7 +170,7 @@ def _hide_all(settings: Settings) -> None:
     secrets = [
         settings.supabase_key,
         settings.access_token,
-        settings.app_secret,
+        *settings.app_secrets,
         settings.webhook_verify_token,
     ]
     if settings.database_url is not None:
@@ -224,8 +229,9 @@ _KNOWN: Final[Mapping[str, _Known]] = {
     "api_url": _Known(("WHATSAPP_API_URL",), read_http_url),
     "api_version": _Known(("WHATSAPP_API_VERSION",), read_version),
     "access_token": _Known(("META_ACCESS_TOKEN",), read_secret, hidden),
-    "app_secret": _Known(("META_APP_SECRET",), read_secret, hidden),
+    "app_secrets": _Known(("META_APP_SECRET",), read_secrets, hidden_ones),
     "webhook_verify_token": _Known(("META_WEBHOOK_VERIFY_TOKEN",), str, hidden),
+    "webhook_forward": _Known(("WACAMPAIGN_WEBHOOK_FORWARD",), read_http_url),
     "test_phone": _Known(("WACAMPAIGN_TEST_PHONE",), read_phone, mask_phone),
     "alert_urls": _Known(("WACAMPAIGN_ALERT_URLS",), read_urls, shown_urls),
     "in_doubt_minutes": _Known(

@@ -68,6 +68,11 @@ def read_secret(text: str) -> str:
     return text
 
 
+def read_secrets(text: str) -> tuple[str, ...]:
+    """Secrets with commas between them, each once."""
+    return tuple(dict.fromkeys(read_secret(one) for part in text.split(",") if (one := cell(part))))
+
+
 def read_supabase_key(text: str) -> str:
     text = read_secret(text)
     if text.startswith("sb_publishable_"):
@@ -148,6 +153,10 @@ def read_home(text: str) -> Path:
 
 def hidden(value: str) -> str:
     return f"set ({len(value)} characters)"
+
+
+def hidden_ones(values: tuple[str, ...]) -> str:
+    return "; ".join(map(hidden, values))
 
 
 def shown_urls(urls: tuple[str, ...]) -> str:

@@ -18,10 +18,12 @@ CALL_SECONDS: Final = 60.0
 _WORKERS: Final = frozenset(
     {"begin", "claim", "complete", "doubts", "due_campaigns", "goodbye", "heartbeat", "reap"}
     | {"recover", "register", "release", "schema_version", "sending", "settle"}
+    # And the receiver's, which has a file to turn to.
+    | {"receiver_beat", "receiver_goodbye", "webhooks_keep", "webhooks_state"}
 )
 #: Functions that answer with a list; all others with an object.
 _LISTS: Final = frozenset(
-    {"doubts", "due_campaigns", "events_of", "evidence_campaigns", "evidence_failed"}
+    {"app_secrets", "doubts", "due_campaigns", "events_of", "evidence_campaigns", "evidence_failed"}
     | {"evidence_sent", "failed_rows", "failures", "find", "numbers", "recent", "repair_lanes"}
     | {"readiness_others", "repairs_of", "repeated_by", "sending", "stuck_rows"}
     | {"template_changes", "template_uses", "templates", "templates_of", "tokens"}

@@ -1,19 +1,15 @@
 """`run-worker`: logs, campaigns, event loop; the rest is the worker's."""
 
-import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
 import typer
 
 from wacampaign.cli.options import CampaignsArgument, EnvFile, ShowNumbers, StoreFlag
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, run_quickly, with_store
 from wacampaign.logs import set_up_logs
 from wacampaign.operations.campaigns import resolve_campaigns
-
-Answer = TypeVar("Answer")
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -57,15 +53,6 @@ def run_worker(
     set_up_logs(
         sys.stdout, log_format=log_format, level=_LEVELS[log_level], show_numbers=show_numbers
     )
-    code = _run(Worker(settings, campaign_ids=ids, until_idle=until_idle).run())
+    code = run_quickly(Worker(settings, campaign_ids=ids, until_idle=until_idle).run())
     if code:
         raise typer.Exit(code)
-
-
-def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """On uvloop where there is one: a fifth less CPU, 100 MiB less memory (bench/http_engines)."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)

@@ -61,7 +61,7 @@ def sandbox(
 
     Example: wacampaign sandbox --latency-ms 300
     """
-    app_secret = read_settings(env_file, None).app_secret or DEMO_APP_SECRET
+    app_secret = next(iter(read_settings(env_file, None).app_secrets), DEMO_APP_SECRET)
     options = SandboxOptions(
         host=host,
         port=port,
