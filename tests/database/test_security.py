@@ -311,6 +311,7 @@ async def whole_protocol(store: Store) -> None:
     assert (await store.call("numbers"))[0]["has_token"]
     assert await Numbers(store).set(number, "test", marketing_endpoint="auto")
     assert not await Numbers(store).set(number, "test", onboarding="ONBOARDED")
+    assert number in await Budgets(store).due(15)
     told = Number(messaging_limit="TIER_2K", throughput="STANDARD")
     assert await Budgets(store).told(number, told, ("1", "Acme"))
     assert (await Budgets(store).set(number, "test", people=9, portfolio="acme"))[0]

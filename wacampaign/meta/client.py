@@ -116,6 +116,14 @@ class CloudApi:
         told = (await self._object(waba_id, field, "the account's onboarding")).get(field)
         return told if isinstance(told, str) and told else None
 
+    async def owner(self, waba_id: str) -> tuple[str, str] | None:
+        """Id and name of the business that owns an account; None: the token may not see it."""
+        field = "owner_business_info"
+        told = (await self._object(waba_id, field, "the account's owner")).get(field)
+        if not isinstance(told, dict) or not told.get("id"):
+            return None
+        return str(told["id"]), str(told.get("name") or told["id"])
+
     async def health(self, object_id: str) -> Health:
         """The health of a number, a WhatsApp Business account or a template, by its id."""
         raw = await self._object(object_id, "health_status", "the health status")

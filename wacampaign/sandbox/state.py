@@ -154,6 +154,11 @@ class Account:
         old = self.numbers.get(number_id)
         waba_id = str(given.pop("waba_id", old.waba_id if old else ""))
         token = given.pop("token", None)
+        if "mps" in given and "throughput" not in given:
+            # What is told of a number fits what it takes.
+            mps = given["mps"]
+            high = not isinstance(mps, int) or mps > MPS_OF_LEVEL["STANDARD"]
+            given["throughput"] = "HIGH" if high else "STANDARD"
         throughput = str(given.pop("throughput", old.throughput if old else "STANDARD"))
         if throughput not in MPS_OF_LEVEL:
             raise ValueError(f"throughput must be one of {', '.join(MPS_OF_LEVEL)}")

@@ -11,6 +11,14 @@ from wacampaign.store.store import Capability
 class Budgets(Capability):
     """The limits of portfolios, told and set by their numbers."""
 
+    async def due(self, minutes: int) -> list[str]:
+        """Ids of active numbers of which Meta has said nothing yet, or nothing for so many minutes.
+
+        Of the latter only those that campaigns which are not over still send from.
+        """
+        answer = await self._store.call("limits_due", minutes=minutes)
+        return [str(number) for number in answer["numbers"]]
+
     async def told(
         self, number_id: str, number: Number, owner: tuple[str, str] | None = None
     ) -> bool:

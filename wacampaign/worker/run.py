@@ -23,6 +23,7 @@ from wacampaign.store.transport import Limits
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
 from wacampaign.worker.heartbeat import Heartbeat
+from wacampaign.worker.limits import NumberLimits
 from wacampaign.worker.process_manager import Pm2Channel
 from wacampaign.worker.registration import Registration
 from wacampaign.worker.scheduled import ScheduledStarts
@@ -91,6 +92,7 @@ class Worker:
             chores: dict[str, Coroutine[Any, Any, None]] = {
                 "beat": heartbeat.run(),
                 "recover": recover_while_working(home, store, self._id, self._log),
+                "limits": NumberLimits(store, self._settings, self._log).run(),
             }
             # With --until-idle a worker does the work that there is, and begins nothing new.
             if not self._until_idle:

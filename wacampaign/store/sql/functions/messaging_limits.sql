@@ -136,3 +136,22 @@ begin
     return jsonb_build_object('changed', v_is <> v_was, 'was', v_was, 'is', v_is);
 end
 $$;
+
+-- Active numbers that Meta is to be asked about: never told, or not for so many minutes, and campaigns
+-- that are not over send from them.
+create or replace function public.wacampaign_limits_due(p_minutes int)
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp set jit = off as $$
+    select jsonb_build_object('numbers', coalesce(jsonb_agg(w.id order by w.id), '[]'::jsonb))
+    from public.whatsapp_numbers w
+    left join public.wacampaign_messaging_limits l on l.number_id = w.id
+    where w.is_active is not false
+      and nullif(public.wacampaign_solid(w.phone_number_id), '') is not null
+      and (l.told_at is null
+           or l.told_at < clock_timestamp() - make_interval(mins => p_minutes)
+              and exists (select 1 from public.campaigns k
+                          join public.wacampaign_counts c on c.campaign_id = k.id
+                          where k.status in ('scheduled', 'paused', 'running')
+                            and c.whatsapp_number_id = w.id
+                            and c.status in ('ready', 'processing') and c.n > 0))
+$$;
