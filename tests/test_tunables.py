@@ -13,6 +13,7 @@ from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES
 from wacampaign.core.engine.claim_size import AHEAD_MS
 from wacampaign.core.engine.deadlines import DEAD_SECONDS, LEASE_SECONDS
 from wacampaign.core.numbers import RATE_DEFAULT
+from wacampaign.settings import STATUS_WAIT_SECONDS
 from wacampaign.store.failed_rows import FAILED_PAGE, RETRY_STEP
 from wacampaign.store.repairs import REPAIR_DEAD_SECONDS
 from wacampaign.store.transport import IDLE_POLL_SECONDS
@@ -39,6 +40,8 @@ SPELT: list[tuple[Path, str, str, float]] = [
     (PACKAGE, SQL, r"p_in_doubt_minutes double precision default (\d+)", IN_DOUBT_MINUTES),
     (DOCS, "reference/settings.md", r"IN_DOUBT_MINUTES.*\| `(\d+)` \|", IN_DOUBT_MINUTES),
     (PACKAGE.parent, ".env.example", r"IN_DOUBT_MINUTES=(\d+)", IN_DOUBT_MINUTES),
+    (DOCS, "reference/settings.md", r"STATUS_WAIT_SECONDS.*\| `(\d+)` \|", STATUS_WAIT_SECONDS),
+    (PACKAGE.parent, ".env.example", r"STATUS_WAIT_SECONDS=(\d+)", STATUS_WAIT_SECONDS),
     (PACKAGE, "store/sql/functions/workers.sql", r"select interval '(\d+) seconds'", DEAD_SECONDS),
     (DOCS, "reference/schema.md", r"after (\d+) s without one the worker counts", DEAD_SECONDS),
     (DOCS, "reference/schema.md", r"beaten within (\d+) s", DEAD_SECONDS),

@@ -23,6 +23,7 @@ from wacampaign.core.numbers import Number
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.preflight.row_checks import rules_of
 from wacampaign.core.webhook.received import ReceivedBody
+from wacampaign.core.webhook.updates import StatusUpdate
 from wacampaign.store.budgets import Budgets
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.evidence import CampaignEvidence
@@ -33,6 +34,7 @@ from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.repairs import Repairs, Targets
 from wacampaign.store.sent_tests import SentTests
+from wacampaign.store.statuses import Statuses
 from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
 from wacampaign.store.templates import Templates
@@ -99,6 +101,7 @@ def test_no_outsider_runs_what_runs_as_its_owner(guarded: Connection) -> None:
         ("wacampaign_guard_inserted", True, False),
         ("wacampaign_guard_told", True, False),
         ("wacampaign_schedule_over", True, False),
+        ("wacampaign_status_logged", True, False),
     ]
 
 
@@ -317,6 +320,10 @@ async def whole_protocol(store: Store) -> None:
     assert (await Budgets(store).set(number, "test", people=9, portfolio="acme"))[0]
     await store.call("set_messaging_limit", number_ids=[number], limit=10, source="a webhook")
     assert len(await store.call("templates", number_id=number)) == 2
+    statuses = Statuses(store)
+    assert (await statuses.take([StatusUpdate("wamid.1", "read")], "receiver"))["joined"] == 1
+    assert not (await statuses.take_logged()).left
+    assert (await store.call("delivery_of", campaign_id=campaign))["read"] == 1
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)
 

@@ -59,3 +59,5 @@ class Verdict:
     #: True: answers add up over the run (one is forgiven per 1,000 accepted); False: in a row.
     hold_cumulative: bool = False
     hold_seconds: int | None = None
+    #: Accepted, but Meta keeps it back until it has judged the template's quality.
+    held_back: bool = False

@@ -27,6 +27,7 @@ from wacampaign.settings.values import (
     read_http_url,
     read_minutes,
     read_phone,
+    read_seconds,
     read_secret,
     read_secrets,
     read_store,
@@ -41,6 +42,8 @@ from wacampaign.store_name import StoreName
 
 DEFAULT_API_URL: Final = "https://graph.facebook.com"
 DEFAULT_API_VERSION: Final = "v25.0"
+#: Seconds. Most statuses come within two; a bad link shows when Meta fetches it, within some more.
+STATUS_WAIT_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Settings:
     alert_urls: tuple[str, ...] = field(default=(), repr=False)
     #: Minutes.
     in_doubt_minutes: float = IN_DOUBT_MINUTES
+    #: Seconds that the first messages of a run wait for their statuses; 0: they do not.
+    status_wait_seconds: float = STATUS_WAIT_SECONDS
     #: The `.env` that was read, or None.
     env_file: Path | None = None
     #: Field name → "flag", "environment" or ".env", for those that were set.
@@ -236,5 +241,8 @@ _KNOWN: Final[Mapping[str, _Known]] = {
     "alert_urls": _Known(("WACAMPAIGN_ALERT_URLS",), read_urls, shown_urls),
     "in_doubt_minutes": _Known(
         ("WACAMPAIGN_IN_DOUBT_MINUTES",), read_minutes, lambda minutes: f"{minutes:g}"
+    ),
+    "status_wait_seconds": _Known(
+        ("WACAMPAIGN_STATUS_WAIT_SECONDS",), read_seconds, lambda seconds: f"{seconds:g}"
     ),
 }

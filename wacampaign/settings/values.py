@@ -18,6 +18,8 @@ from wacampaign.store_name import StoreName
 
 #: Minutes; a week. More is a mistyped unit.
 IN_DOUBT_MINUTES_MAX: Final = 7 * 24 * 60.0
+#: Seconds. Meta fetches a link within about a minute; more keeps a campaign waiting for nothing.
+STATUS_WAIT_MAX: Final = 120.0
 VERSION: Final = re.compile(r"v\d{1,3}\.\d{1,2}")
 
 
@@ -142,6 +144,16 @@ def read_minutes(text: str) -> float:
     if not 0 < minutes <= IN_DOUBT_MINUTES_MAX:  # also false for nan
         raise ValueError(f"must be minutes, more than 0 and at most {IN_DOUBT_MINUTES_MAX:.0f}")
     return minutes
+
+
+def read_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= STATUS_WAIT_MAX:  # also false for nan
+        raise ValueError(f"must be seconds, from 0 (no wait) to {STATUS_WAIT_MAX:.0f}")
+    return seconds
 
 
 def read_home(text: str) -> Path:

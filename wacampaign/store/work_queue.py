@@ -29,10 +29,20 @@ class WorkQueue:
     An outage is a `DatabaseAway`.
     """
 
-    def __init__(self, store: Store, *, in_doubt_minutes: float = IN_DOUBT_MINUTES) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        in_doubt_minutes: float = IN_DOUBT_MINUTES,
+        status_wait_seconds: float = 0.0,
+    ) -> None:
         self.idle_poll_seconds = store.transport.idle_poll_seconds
         self._store = store
         self._in_doubt_minutes = in_doubt_minutes
+        # Left out where there is none: a schema from before knows no such wait.
+        self._ramp = (
+            {"status_wait_ms": round(status_wait_seconds * 1000)} if status_wait_seconds else {}
+        )
         #: The database's clock as the claims found it.
         self._clock = DatabaseClock()
 
@@ -69,6 +79,7 @@ class WorkQueue:
             stalled_templates=[template for _, template in stalled],
             lead_ms=lead_ms,
             beside_ms=beside_ms,
+            **self._ramp,
         )
         at = answer["at"]
         self._clock.learn(sent=sent, received=boot_seconds(), began=answer["began"], at=at)
@@ -117,6 +128,7 @@ class WorkQueue:
     async def settle(self, worker_id: UUID, batch: Sequence[Settlement]) -> SettleAnswer:
         """Writes outcomes, each to its own row, if this worker's claim still holds it."""
         verdicts = [one.verdict for one in batch]
+        any_held = any(v.held_back for v in verdicts)
         answer = await self._store.call(
             "settle",
             worker_id=str(worker_id),
@@ -134,6 +146,8 @@ class WorkQueue:
             hold_cumulative=[int(v.hold_cumulative) for v in verdicts],
             hold_seconds=[v.hold_seconds for v in verdicts],
             reasons=[one.reason for one in batch],
+            # Rarely any; a schema from before knows none.
+            **({"held": [int(v.held_back) for v in verdicts]} if any_held else {}),
         )
         return SettleAnswer(
             settled=int(answer["settled"]),

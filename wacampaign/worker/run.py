@@ -22,6 +22,7 @@ from wacampaign.store.store import PATIENCE_SECONDS, Store
 from wacampaign.store.transport import Limits
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
+from wacampaign.worker.hearing import hear
 from wacampaign.worker.heartbeat import Heartbeat
 from wacampaign.worker.limits import NumberLimits
 from wacampaign.worker.process_manager import Pm2Channel
@@ -93,6 +94,7 @@ class Worker:
                 "beat": heartbeat.run(),
                 "recover": recover_while_working(home, store, self._id, self._log),
                 "limits": NumberLimits(store, self._settings, self._log).run(),
+                "hear": hear(store, self._log),
             }
             # With --until-idle a worker does the work that there is, and begins nothing new.
             if not self._until_idle:
@@ -109,7 +111,11 @@ class Worker:
                 connect_timeout_s=self._deadlines.api_connect,
             ) as sender:
                 processor = Processor(
-                    WorkQueue(store, in_doubt_minutes=self._settings.in_doubt_minutes),
+                    WorkQueue(
+                        store,
+                        in_doubt_minutes=self._settings.in_doubt_minutes,
+                        status_wait_seconds=self._settings.status_wait_seconds,
+                    ),
                     sender,
                     journal,
                     self._log,

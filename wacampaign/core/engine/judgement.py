@@ -26,6 +26,8 @@ _WAMID_LENGTH: Final = 512
 _CODE_MAX: Final = 2**31 - 1
 #: Milliseconds until a row is tried again whose request could not leave this machine.
 _NOT_SENT_WAIT_MS: Final = 5_000
+#: `message_status` of a message that waits for its template's pacing (whatsapp-cloud-api, 2.5).
+_HELD_BACK: Final = "held_for_quality_assessment"
 #: `error_subcode` of 100 for an object that is missing or out of the token's reach.
 _SUBCODE_NO_OBJECT: Final = 33
 
@@ -85,7 +87,7 @@ def judge_answer(
     if 200 <= http_status <= 299:
         wamid = _wamid(answer)
         if wamid is not None:
-            return Verdict(Outcome.SENT, wamid=wamid)
+            return Verdict(Outcome.SENT, wamid=wamid, held_back=_held_back(answer))
     error = _graph_error(answer)
     if error is None or not _is_refusal(error, http_status, from_meta=from_meta):
         return _unproven(http_status, error)
@@ -200,6 +202,11 @@ def _wamid(answer: Any) -> str | None:
     if isinstance(wamid, str) and len(wamid) <= _WAMID_LENGTH and _WAMID.fullmatch(wamid):
         return wamid
     return None
+
+
+def _held_back(answer: Any) -> bool:
+    said = answer["messages"][0].get("message_status")
+    return isinstance(said, str) and said.strip() == _HELD_BACK
 
 
 def _graph_error(answer: Any) -> _GraphError | None:

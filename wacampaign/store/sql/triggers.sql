@@ -110,6 +110,17 @@ execute function public.wacampaign_guard_completion()$says$);
 end
 $$;
 
+do $$
+begin
+    perform public.wacampaign_keep_trigger($says$
+create or replace trigger wacampaign_status_logged
+after insert on public.message_status_logs
+referencing new table as new_rows
+for each statement
+execute function public.wacampaign_status_logged()$says$);
+end
+$$;
+
 -- After the triggers, whether they were new or not: a run that was cut between the two, or a
 -- restore that skipped them, leaves counts that this puts right.
 select public.wacampaign_recount();

@@ -4,14 +4,16 @@
 -- was alone has to hear of a new worker before its first message. The same claim id again returns the
 -- same rows and reserves nothing.
 -- p_stalled_*: pairs of number and template that this worker wants no rows of (their requests hang).
+-- p_status_wait_ms: how long a run's first messages wait for their statuses where those arrive.
 -- PT409: the worker is not registered.
 drop function if exists public.wacampaign_claim(uuid, uuid, int, int, int, uuid[], uuid[], text[]);
 drop function if exists public.wacampaign_claim(uuid, uuid, int, int, int, uuid[], uuid[], text[], int);
+drop function if exists public.wacampaign_claim(uuid, uuid, int, int, int, uuid[], uuid[], text[], int, int);
 create or replace function public.wacampaign_claim(
     p_worker_id uuid, p_claim_id uuid, p_limit int, p_ahead_ms int default 1000,
     p_lease_seconds int default 120, p_campaign_ids uuid[] default null,
     p_stalled_numbers uuid[] default '{}', p_stalled_templates text[] default '{}',
-    p_lead_ms int default 0, p_beside_ms int default 0)
+    p_lead_ms int default 0, p_beside_ms int default 0, p_status_wait_ms int default 0)
 returns json language plpgsql
 set search_path = public, extensions, pg_temp set jit = off
 -- An ordered walk of the partial indexes is the only plan wanted, whatever the statistics of a
@@ -22,6 +24,8 @@ declare
     -- a first slot that lies so far ahead has not passed when the answer goes out.
     c_takes_ms constant double precision := 5;
     c_each_takes_ms constant double precision := 0.05;
+    -- A ramp that waits for statuses is looked at so often: nothing else may wake who asks over REST.
+    c_ramp_look constant interval := '0.25 seconds';
     v_numbers uuid[];
     v_keys text[];
     v_bucket record;
@@ -133,7 +137,8 @@ begin
                array_agg(o.template), array_agg(o.room)
         into v_lane_keys, v_lane_campaigns, v_lane_numbers, v_lane_templates, v_lane_rooms
         from public.wacampaign_open_lanes(
-            p_campaign_ids, v_numbers, v_keys, p_stalled_numbers, p_stalled_templates) as o;
+            p_campaign_ids, v_numbers, v_keys, p_stalled_numbers, p_stalled_templates,
+            make_interval(secs => p_status_wait_ms / 1000.0)) as o;
         v_turns := (select count(distinct k) from unnest(v_lane_keys) as k);
 
         for v_bucket in
@@ -241,6 +246,9 @@ begin
 
     if cardinality(v_all_tids) = 0 then
         v_next := least(v_next, public.wacampaign_next_due());
+        if p_status_wait_ms > 0 and public.wacampaign_ramp_waits() then
+            v_next := least(v_next, clock_timestamp() + c_ramp_look);
+        end if;
     end if;
     return public.wacampaign_claim_answer(
         p_claim_id, v_began, v_alone, p_lease_seconds, p_campaign_ids, v_next, v_numbers,

@@ -1,6 +1,7 @@
 -- Evidence from a journal (or another record of Meta's answers) about rows whose claim is dead.
 --   p_outcomes: sent (with wamid) | failed | unsent (it certainly never left)
 --     | begun (it may have left, and there is no more evidence: no other journal may say `unsent`)
+-- p_worker_id null: the evidence is a status that a webhook told.
 -- Turns a doubt into a fact; writes over nothing that is known: a row that somebody else set to
 -- `failed` since (a webhook does) stays so, with its code, and only gets the message id. A message that
 -- was accepted though its row has been sent again is told in an event: the audit counts it as a
@@ -43,8 +44,13 @@ begin
         where t.outcome <> 'begun'
     ), twice as (
         insert into public.wacampaign_events (campaign_id, kind, actor, worker_id, row_count, reason, detail)
-        select q.campaign_id, 'accepted_twice', 'worker', p_worker_id, 1,
-               'an earlier attempt at this row turned out to have been accepted',
+        select q.campaign_id, 'accepted_twice',
+               case when p_worker_id is null then 'database' else 'worker' end, p_worker_id, 1,
+               case when exists (select 1 from public.wacampaign_events e
+                                 where e.campaign_id = q.campaign_id and e.kind = 'doubt_resent')
+                    then 'sent twice, by hand: it was in doubt, a person had it sent again, and both '
+                         'messages were accepted'
+                    else 'an earlier attempt at this row turned out to have been accepted' end,
                jsonb_build_object('row', q.id, 'wamid', o.wamid, 'other_wamid', q.whatsapp_message_id)
         from o join public.send_queue q on q.id = o.id
         where o.outcome = 'sent'
@@ -74,9 +80,13 @@ begin
             in_doubt_since = null,
             in_doubt_cause = null,
             next_retry_at = case when o.outcome = 'unsent' then q.next_retry_at end,
-            sent_at = case when o.outcome = 'sent' then coalesce(q.sent_at, v_now) else q.sent_at end,
-            actual_sent_at = case when o.outcome = 'sent' then coalesce(q.actual_sent_at, v_now)
-                             else q.actual_sent_at end,
+            -- A status may come weeks later: it went out with its claim.
+            sent_at = case when o.outcome = 'sent' then coalesce(
+                    q.sent_at, case when p_worker_id is null then q.claimed_at end, v_now)
+                else q.sent_at end,
+            actual_sent_at = case when o.outcome = 'sent' then coalesce(
+                    q.actual_sent_at, case when p_worker_id is null then q.claimed_at end, v_now)
+                else q.actual_sent_at end,
             claim_id = case when o.outcome = 'unsent' then null else o.claim_id end,
             worker_id = case when o.outcome = 'unsent' then null else q.worker_id end,
             updated_at = v_now
@@ -103,8 +113,9 @@ begin
         on conflict (whatsapp_message_id) do nothing
     ), logged as (
         insert into public.wacampaign_events (campaign_id, kind, actor, worker_id, row_count, reason)
-        select campaign_id, 'recovered', 'worker', p_worker_id, count(*),
-               'evidence: ' || count(*) filter (where outcome = 'sent') || ' accepted, '
+        select campaign_id, 'recovered',
+               case when p_worker_id is null then 'database' else 'worker' end, p_worker_id, count(*),
+               case when p_worker_id is null then 'statuses by webhook: ' else 'evidence: ' end || count(*) filter (where outcome = 'sent') || ' accepted, '
                || count(*) filter (where outcome = 'failed') || ' refused, '
                || count(*) filter (where outcome = 'unsent') || ' never sent'
         from done group by campaign_id
@@ -115,6 +126,10 @@ begin
     from done;
 
     perform public.wacampaign_answers_without_row(p_worker_id, p_ids, p_outcomes, p_wamids);
+    -- Their statuses may have come before.
+    update public.wacampaign_deliveries d
+    set look_at = v_now
+    where d.wamid = any (p_wamids) and d.row_id is null and d.look_at is distinct from v_now;
     insert into public.wacampaign_runs as r (campaign_id, last_settled_at)
     select id, v_now from unnest(v_campaigns) as u (id) order by id
     on conflict (campaign_id) do update set last_settled_at = excluded.last_settled_at;

@@ -3,13 +3,15 @@
 --   p_slow, p_hold_cumulative: 0 or 1 (arrays of booleans do not survive every REST server)
 --   p_wait_ms: base of the wait; a retry doubles it each time, both get jitter
 --   p_hold_*: what to stop when so many such answers have come on the row's number and template
+--   p_held: 1: Meta accepted the message, and keeps it back until it has judged the template
 -- Returns settled, repeated (was settled by the same claim before) and the ids of lost rows: their
 -- claim is no longer the holder, so nothing was written.
+drop function if exists public.wacampaign_settle(uuid, uuid[], uuid[], text[], text[], int[], text[], int[], int[], int[], text[], int[], int[], int[], text[]);
 create or replace function public.wacampaign_settle(
     p_worker_id uuid, p_ids uuid[], p_claim_ids uuid[], p_outcomes text[], p_wamids text[],
     p_codes int[], p_texts text[], p_wait_ms int[], p_max_retries int[], p_slow int[],
     p_hold_scopes text[], p_hold_after int[], p_hold_cumulative int[], p_hold_seconds int[],
-    p_reasons text[])
+    p_reasons text[], p_held int[] default null)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off
 -- By row id, one index lookup each, is the only plan wanted. A plan kept from earlier calls walked
@@ -94,17 +96,21 @@ begin
     ), lanes as (
         insert into public.wacampaign_lanes as l
             (campaign_id, whatsapp_number_id, template_name, run_accepted, opaque_answers,
-             faults_in_a_row)
+             faults_in_a_row, began_at, ramp_at)
         select campaign_id, whatsapp_number_id, template_name,
                count(*) filter (where outcome = 'sent'),
                count(*) filter (where hold_scope is not null and cumulative = 1),
                greatest(0, count(*) filter (where hold_scope is not null and cumulative = 0)
-                   - count(*) filter (where outcome = 'sent'))
+                   - count(*) filter (where outcome = 'sent')),
+               v_now, case when bool_or(outcome = 'sent') then v_now end
         from done
         group by 1, 2, 3
         order by 1, 2, 3
         on conflict (campaign_id, whatsapp_number_id, template_name) do update
         set run_accepted = l.run_accepted + excluded.run_accepted,
+            began_at = coalesce(l.began_at, excluded.began_at),
+            ramp_at = case when l.run_accepted < public.wacampaign_ramp_rows()
+                      then coalesce(excluded.ramp_at, l.ramp_at) else l.ramp_at end,
             -- One opaque answer is forgiven for each 1,000 accepted since, so that a few odd
             -- recipients in a million do not stop a healthy campaign.
             opaque_answers = greatest(0, l.opaque_answers - case
@@ -153,6 +159,13 @@ begin
                and q.in_doubt_cause = 'worker_lost') is true;
     end if;
 
+    if 1 = any (p_held) then
+        insert into public.wacampaign_logged_statuses (wamid, status, at, whatsapp_number_id, source)
+        select o.wamid, 'held', v_now, q.whatsapp_number_id, 'worker'
+        from unnest(p_ids, p_wamids, p_held) as o (id, wamid, held)
+        join public.send_queue q on q.id = o.id
+        where o.held = 1 and o.wamid is not null and o.id = any (v_done);
+    end if;
     perform public.wacampaign_show_totals(v_campaigns, c_show_seconds);
 
     -- Faults that may stop more than their row. One hold for each thing they concern.
@@ -233,6 +246,6 @@ exception
             p_worker_id, p_ids, p_claim_ids, p_outcomes,
             public.wacampaign_free_ids(p_ids, p_wamids),
             p_codes, p_texts, p_wait_ms, p_max_retries, p_slow, p_hold_scopes, p_hold_after,
-            p_hold_cumulative, p_hold_seconds, p_reasons);
+            p_hold_cumulative, p_hold_seconds, p_reasons, p_held);
 end
 $$;

@@ -1,0 +1,41 @@
+"""The worker hears what became of its messages, so that it stops when they fail afterwards."""
+
+import asyncio
+from typing import Final
+
+from wacampaign.core.engine.ports import EventLog
+from wacampaign.operations.arrivals import take_arrivals
+from wacampaign.store.store import Store
+
+#: Seconds between two looks while a campaign runs: a bad medium costs a second's messages.
+LOOK_SECONDS: Final = 1.0
+#: While the first messages of a run wait for their statuses.
+RAMP_SECONDS: Final = 0.25
+#: While nothing runs.
+IDLE_SECONDS: Final = 5.0
+#: Seconds of one turn at most.
+TURN_SECONDS: Final = 2.0
+
+
+async def hear(store: Store, log: EventLog) -> None:
+    """Takes what arrives, until cancelled."""
+    silent = False
+    while True:
+        pause = LOOK_SECONDS
+        try:
+            logged = await take_arrivals(store, TURN_SECONDS)
+        except Exception as error:
+            # Whatever it was: sending goes on, and the next look comes.
+            if not silent:
+                log("statuses_not_taken", level="warning", error=error)
+            silent = True
+            pause = IDLE_SECONDS
+        else:
+            silent = False
+            if logged.left:
+                pause = 0.0
+            elif logged.ramp:
+                pause = RAMP_SECONDS
+            elif not logged.running:
+                pause = IDLE_SECONDS
+        await asyncio.sleep(pause)
