@@ -159,6 +159,7 @@ def test_list_of_numbers(wacampaign: Wacampaign, sql: SQL) -> None:
         "token": "settings",
         "active": "yes",
         "marketing": "off",
+        "messaging limit": "none (TIER_UNLIMITED)",
     }
     assert "447700900000" in wacampaign("number", "list", "--show-numbers").stdout
     (one,) = json.loads(wacampaign("number", "list", "--json").stdout)["numbers"]

@@ -17,8 +17,12 @@ HOURS: Final = 24
 class MessagingLimit:
     """The limit of a number's portfolio. All None: nothing is known."""
 
+    #: What tells it from others.
+    key: str | None = None
     #: As people know it: a person's name, Meta's business, or the account.
     portfolio: str | None = None
+    #: A person's name for it.
+    named: str | None = None
     #: People in 24 hours; None: no limit, or none known.
     people: int | None = None
     #: Who said so: `person` or `meta`; None: nobody.

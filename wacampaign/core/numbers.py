@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from wacampaign.core.budget import UNKNOWN_LIMIT, MessagingLimit
 from wacampaign.core.marketing import OFF, MarketingEndpoint
 from wacampaign.core.masking import mask_phone, mask_secrets
 
@@ -114,6 +115,10 @@ class KnownNumber:
     app_id: str | None = None
     #: Where its marketing templates go.
     marketing: MarketingEndpoint = OFF
+    #: That of its portfolio.
+    limit: MessagingLimit = UNKNOWN_LIMIT
+    #: Messages a second that Meta takes from it, as it said last.
+    throughput: int | None = None
 
     @property
     def label(self) -> str:

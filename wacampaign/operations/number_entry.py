@@ -9,9 +9,11 @@ from wacampaign.core.numbers import RATE_DEFAULT, KnownNumber, Number
 from wacampaign.core.plan import Change, Plan
 from wacampaign.meta.client import CloudApi
 from wacampaign.meta.refusal import NoSuchObject
+from wacampaign.operations.messaging_limits import owner_of
 from wacampaign.operations.template_sync import SyncPlan, plan_sync
 from wacampaign.problems import Refused
 from wacampaign.settings import Settings
+from wacampaign.store.budgets import Budgets
 from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Store
 from wacampaign.store.templates import Templates
@@ -34,6 +36,8 @@ class NumberEntry:
     sync: SyncPlan | None = None
     #: Whether the account may use the marketing endpoint, in Meta's word; None: not asked.
     onboarding: str | None = None
+    #: Id and name of the business that owns the account, as far as the token may see it.
+    owner: tuple[str, str] | None = None
     #: What is kept in the database; None: what is there stays.
     token: str | None = field(default=None, repr=False)
 
@@ -52,10 +56,13 @@ class NumberEntry:
                 f"{described.verified_name or 'without a name'}: {described.status}, quality "
                 f"{described.quality_rating}, throughput {described.throughput or 'unknown'}"
             )
+            if described.messaging_limit:
+                notes.append(f"messaging limit of its portfolio: {described.messaging_limit}")
             limit = described.most_per_second
             if limit is not None and rate > limit:
                 notes.append(
-                    f"NOTE: Meta takes at most {limit:,} a second from it, not {rate:,.0f}"
+                    f"NOTE: Meta takes at most {limit:,} a second from it, not {rate:,.0f}: "
+                    f"{limit:,} is used"
                 )
         if sync is not None:
             taken_over, gone = len(sync.new) + len(sync.changed), len(sync.gone)
@@ -117,7 +124,8 @@ async def read_from_meta(
         sync = await plan_sync(store, api, entry.waba_id, number_id)
         asked = entry.known is not None and entry.known.marketing.mode != "off"
         onboarding = await api.onboarding(entry.waba_id) if asked else None
-    return replace(entry, described=described, sync=sync, onboarding=onboarding)
+        owner = await owner_of(api, entry.waba_id)
+    return replace(entry, described=described, sync=sync, onboarding=onboarding, owner=owner)
 
 
 async def enter_number(store: Store, entry: NumberEntry, actor: str) -> tuple[KnownNumber, bool]:
@@ -148,6 +156,9 @@ async def enter_number(store: Store, entry: NumberEntry, actor: str) -> tuple[Kn
         await Templates(store).put(number.id, entry.sync.read, actor)
     if entry.onboarding is not None:
         await Numbers(store).set(number.id, actor, onboarding=entry.onboarding)
+    if described is not None:
+        await Budgets(store).told(number.id, described, entry.owner)
+        number = next(n for n in await Numbers(store).all() if n.id == number_id)
     return number, added
 
 

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
+from wacampaign.cli.number_limit import set_limit
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, ShowNumbers, StoreFlag, Yes
 from wacampaign.cli.output import at_terminal, print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.screens.tables import print_table
 from wacampaign.cli.session import read_settings, with_store
+from wacampaign.core.budget import rate_above
 from wacampaign.core.cells import solid
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import RATE_DEFAULT, KnownNumber
@@ -128,26 +130,61 @@ def set_(
             show_default=False,
         ),
     ] = None,
+    messaging_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--messaging-limit",
+            metavar="N|meta|none",
+            help="People that the number's portfolio may write to in 24 hours; meta: as Meta says.",
+            show_default=False,
+        ),
+    ] = None,
+    portfolio: Annotated[
+        str | None,
+        typer.Option(
+            "--portfolio",
+            metavar="NAME",
+            help='What numbers that share a limit have in common ("": as Meta says).',
+            show_default=False,
+        ),
+    ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
-    """Set through which endpoint a number's marketing templates go (by itself: /messages).
+    """Set a number's marketing endpoint (by itself: /messages), or its portfolio's limit.
 
     The endpoint is chosen by the template's category as it was synced last. Meta is asked whether
-    the account is onboarded; templates sync and number add ask again.
+    the account is onboarded; templates sync and number add ask again. The messaging limit is that
+    of all numbers of the portfolio; a word of yours beats Meta's.
 
-    Example: wacampaign number set 200000000000001 --marketing-endpoint auto
+    Example: wacampaign number set 200000000000001 --messaging-limit 2000
     """
-    if marketing_endpoint is None and product_policy is None:
+    of_endpoint = marketing_endpoint is not None or product_policy is not None
+    of_limit = messaging_limit is not None or portfolio is not None
+    if not of_endpoint and not of_limit:
         raise Usage(
-            "there is nothing to set: give --marketing-endpoint or --product-policy",
-            f"wacampaign number set {phone_number_id} --marketing-endpoint auto",
+            "there is nothing to set: give --marketing-endpoint, --product-policy,"
+            " --messaging-limit or --portfolio",
+            f"wacampaign number set {phone_number_id} --messaging-limit 2000",
         )
-    policy = "" if product_policy == "NONE" else product_policy
+    if of_endpoint and of_limit:
+        raise Usage(
+            "the endpoint and the messaging limit are set one after the other",
+            f"wacampaign number set {phone_number_id} --marketing-endpoint auto    (first)",
+        )
     settings = read_settings(env_file, store)
+    if of_limit:
+        set_limit(
+            *(settings, phone_number_id, messaging_limit, portfolio),
+            yes=yes,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+        return
+    policy = "" if product_policy == "NONE" else product_policy
     planned = with_store(
         settings, number_settings.look, settings, phone_number_id, marketing_endpoint, policy
     )
@@ -178,6 +215,7 @@ def list_(
     """List the sending numbers: rate now and configured, quality, templates, token.
 
     A number that Meta throttled is slower for a while; then its rate now is below the configured.
+    The messaging limit is that of its portfolio: people in 24 hours, as Meta says or as it was set.
 
     Example: wacampaign number list
     """
@@ -194,7 +232,7 @@ def list_(
     print_table(
         (
             *("phone_number_id", "name", "number", "rate/s", "templates", "token", "active"),
-            *("quality", "marketing"),
+            *("quality", "marketing", "messaging limit"),
         ),
         [
             (
@@ -207,11 +245,15 @@ def list_(
                 "yes" if number.is_active else "no",
                 number.quality,
                 number.marketing.in_words,
+                _limit(number),
             )
             for number in numbers
         ],
         right=("rate/s", "templates"),
     )
+    for number in numbers:
+        if note := rate_above(number.rate_configured, number.throughput):
+            say(f"{number.shown}: {note}")
 
 
 def _complete(
@@ -269,6 +311,13 @@ def _rate(number: KnownNumber) -> str:
     return configured if now == configured else f"{now} of {configured}"
 
 
+def _limit(number: KnownNumber) -> str:
+    limit = number.limit
+    if limit.people is None or limit.numbers == 1:
+        return limit.in_words
+    return f"{limit.in_words}, {limit.numbers} numbers"
+
+
 def _as_json(number: KnownNumber, show: bool) -> dict[str, Any]:
     return {
         "id": number.id,
@@ -283,4 +332,6 @@ def _as_json(number: KnownNumber, show: bool) -> dict[str, Any]:
         "token_in_database": number.has_token,
         "active": number.is_active,
         "marketing_endpoint": asdict(number.marketing),
+        "throughput_per_second": number.throughput,
+        "messaging_limit": asdict(number.limit),
     }

@@ -5,13 +5,14 @@
 --   portfolio: which numbers share a limit. All of one account do, as an account has one owner. A
 --     person's name for it goes first, then the business that Meta names as the owner, else the account
 --     stands alone; numbers whose account nobody knows are one.
+--   name: as it is shown; named: a person's name for it, if there is one
 --   people: the limit, in people a day; null: none, or none known
 --   source: who said so: `person` or `meta`; null: nobody
 --   tier: Meta's word, told_at: when it was told last
 create or replace function public.wacampaign_portfolios()
 returns table (
-    number uuid, bucket text, portfolio text, name text, people int, source text, tier text,
-    told_at timestamptz)
+    number uuid, bucket text, portfolio text, name text, named text, people int, source text,
+    tier text, told_at timestamptz)
 language sql stable
 set search_path = public, extensions, pg_temp as $$
     with own as materialized (
@@ -53,7 +54,7 @@ set search_path = public, extensions, pg_temp as $$
         left join keyed k on k.key = s.key and k.told_at > s.newest - interval '1 hour'
         group by 1, 2, 3
     )
-    select k.id, k.bucket, k.key, k.shown,
+    select k.id, k.bucket, k.key, k.shown, k.called,
            case when t.set_people is not null then nullif(t.set_people, 0) else t.people end,
            case when t.set_people is not null then 'person'
                 when t.newest is not null then 'meta' end,

@@ -104,6 +104,8 @@ begin
         places := greatest(0, p_most - used);
         frees_at := v_kept.frees_at;
         if v_kept.counted_at > v_now - c_good_for
+            -- Who has no place left is told when there is one.
+            and (places > 0 or frees_at is not null)
             and (places >= p_wanted
                  or v_now < v_kept.counted_at + c_share * v_kept.took
                  or (v_since = 0 and v_now < v_kept.counted_at + c_again

@@ -1,17 +1,27 @@
 -- What is known of the messaging limits of numbers: Meta's word, and a person's.
 
--- What a person has set for a number's portfolio, and what follows from it and from Meta's word.
---   set: people a day; 0: no limit; null: as Meta says
+-- The limit of each number's portfolio, by the number's id.
+--   numbers: phone numbers that share it
+create or replace function public.wacampaign_messaging_limits()
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp set jit = off as $$
+    with known as materialized (
+        select * from public.wacampaign_portfolios()
+    )
+    select coalesce(jsonb_object_agg(p.number, jsonb_build_object(
+        'key', p.portfolio, 'portfolio', p.name, 'named', p.named, 'people', p.people, 'source', p.source,
+        'tier', p.tier, 'told_at', public.wacampaign_utc(p.told_at),
+        'numbers', n.phones)), '{}'::jsonb)
+    from known p
+    join (select portfolio, count(distinct bucket) as phones from known group by 1) as n
+        on n.portfolio = p.portfolio
+$$;
+
+-- That of one number; null: there is no such number.
 create or replace function public.wacampaign_messaging_limit(p_number_id uuid)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
-    select jsonb_build_object(
-        'portfolio', p.name, 'people', p.people, 'source', p.source, 'tier', p.tier,
-        'told_at', public.wacampaign_utc(p.told_at),
-        'numbers', (select count(distinct o.bucket) from public.wacampaign_portfolios() as o
-                    where o.portfolio = p.portfolio))
-    from public.wacampaign_portfolios() as p
-    where p.number = p_number_id
+    select public.wacampaign_messaging_limits() -> p_number_id::text
 $$;
 
 -- Meta answered what a number may send. Null fields: it did not say, and what was known stays.

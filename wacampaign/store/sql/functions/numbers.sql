@@ -41,6 +41,9 @@ $$;
 create or replace function public.wacampaign_numbers()
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
+    with limits as materialized (
+        select public.wacampaign_messaging_limits() as known
+    )
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', n.id, 'number', n.number, 'display_name', n.display_name,
         'phone_number_id', public.wacampaign_solid(n.phone_number_id),
@@ -48,6 +51,9 @@ set search_path = public, extensions, pg_temp set jit = off as $$
         'verified_name', n.verified_name, 'quality_rating', n.quality_rating, 'tier', n.tier,
         'max_send_rate_per_sec', n.max_send_rate_per_sec,
         'marketing', public.wacampaign_marketing(n.id),
+        'limit', l.known -> n.id::text,
+        'throughput', (select s.throughput_mps from public.wacampaign_number_settings s
+                       where s.number_id = n.id),
         'app_id', nullif(public.wacampaign_solid(n.app_id), ''),
         'rate', round(public.wacampaign_number_rate(n.id, n.phone_number_id, clock_timestamp()), 1),
         'is_active', n.is_active, 'has_token', coalesce(public.wacampaign_solid(n.access_token), '') <> '',
@@ -55,6 +61,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                       where t.whatsapp_number_id = n.id and t.is_active)
     ) order by n.display_name, n.number), '[]'::jsonb)
     from public.whatsapp_numbers n
+    cross join limits l
 $$;
 
 -- The access tokens that are kept with these numbers.
