@@ -23,12 +23,13 @@ from wacampaign.core.numbers import Number
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.preflight.row_checks import rules_of
 from wacampaign.core.webhook.received import ReceivedBody
-from wacampaign.core.webhook.updates import StatusUpdate
+from wacampaign.core.webhook.updates import News, StatusUpdate
 from wacampaign.store.budgets import Budgets
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.evidence import CampaignEvidence
 from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.functions import functions
+from wacampaign.store.news import NewsStore
 from wacampaign.store.numbers import Numbers
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.preflight_facts import PreflightFacts
@@ -318,7 +319,9 @@ async def whole_protocol(store: Store) -> None:
     told = Number(messaging_limit="TIER_2K", throughput="STANDARD")
     assert await Budgets(store).told(number, told, ("1", "Acme"))
     assert (await Budgets(store).set(number, "test", people=9, portfolio="acme"))[0]
-    await store.call("set_messaging_limit", number_ids=[number], limit=10, source="a webhook")
+    paused = {"message_template_name": "hello_2", "message_template_language": "en"}
+    news = News("message_template_status_update", "2000000001", None, paused | {"event": "PAUSED"})
+    assert (await NewsStore(store).take([news]))["taken"] == 1
     assert len(await store.call("templates", number_id=number)) == 2
     statuses = Statuses(store)
     assert (await statuses.take([StatusUpdate("wamid.1", "read")], "receiver"))["joined"] == 1
