@@ -40,6 +40,7 @@ def test_defaults() -> None:
     assert settings.api_url == "https://graph.facebook.com"
     assert settings.api_version == "v25.0"
     assert settings.in_doubt_minutes == 10
+    assert (settings.optout_words, settings.rest_hours) == ((), 24)
     assert settings.home.is_absolute()
     assert settings.home.name == "wacampaign"
     assert settings.env_file is None
@@ -157,6 +158,8 @@ def test_good_values_are_read() -> None:
         WACAMPAIGN_TEST_PHONE="+44 7700 900123",
         WACAMPAIGN_ALERT_URLS="slack://a/b/c, https://example.com/hook,",
         WACAMPAIGN_IN_DOUBT_MINUTES="0.5",
+        WACAMPAIGN_OPTOUT_WORDS=" basta, रोकें ,",
+        WACAMPAIGN_REST_HOURS="36",
         SUPABASE_URL="http://127.0.0.1:54321/rest/v1/",
         SUPABASE_SERVICE_KEY=f" {jwt('service_role')}\n",
     )
@@ -164,6 +167,7 @@ def test_good_values_are_read() -> None:
     assert settings.test_phone == "447700900123"
     assert settings.alert_urls == ("slack://a/b/c", "https://example.com/hook")
     assert settings.in_doubt_minutes == 0.5
+    assert (settings.optout_words, settings.rest_hours) == (("basta", "रोकें"), 36)
     assert settings.supabase_url == "http://127.0.0.1:54321"
     assert settings.supabase_key == jwt("service_role")
 

@@ -13,6 +13,7 @@ from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES
 from wacampaign.core.engine.claim_size import AHEAD_MS
 from wacampaign.core.engine.deadlines import DEAD_SECONDS, LEASE_SECONDS
 from wacampaign.core.numbers import RATE_DEFAULT
+from wacampaign.core.optouts import REST_HOURS
 from wacampaign.settings import STATUS_WAIT_SECONDS
 from wacampaign.store.failed_rows import FAILED_PAGE, RETRY_STEP
 from wacampaign.store.repairs import REPAIR_DEAD_SECONDS
@@ -24,6 +25,7 @@ DOCS = PACKAGE.parent / "docs"
 DEFINED = {
     "lease_seconds": "core/engine/deadlines.py",
     "in_doubt_minutes": "core/campaign/in_doubt.py",
+    "rest_hours": "core/optouts.py",
     "rate_default": "core/numbers.py",
     "ahead_ms": "core/engine/claim_size.py",
     "idle_poll_seconds": "store/transport.py",
@@ -39,6 +41,9 @@ SPELT: list[tuple[Path, str, str, float]] = [
     (DOCS, "**/*.md", r"A lease of\s+(\d+) s", LEASE_SECONDS),
     (PACKAGE, SQL, r"p_in_doubt_minutes double precision default (\d+)", IN_DOUBT_MINUTES),
     (DOCS, "reference/settings.md", r"IN_DOUBT_MINUTES.*\| `(\d+)` \|", IN_DOUBT_MINUTES),
+    (PACKAGE, SQL, r"p_rest_hours double precision default (\d+)", REST_HOURS),
+    (DOCS, "reference/settings.md", r"REST_HOURS.*\| `(\d+)` \|", REST_HOURS),
+    (PACKAGE.parent, ".env.example", r"REST_HOURS=(\d+)", REST_HOURS),
     (PACKAGE.parent, ".env.example", r"IN_DOUBT_MINUTES=(\d+)", IN_DOUBT_MINUTES),
     (DOCS, "reference/settings.md", r"STATUS_WAIT_SECONDS.*\| `(\d+)` \|", STATUS_WAIT_SECONDS),
     (PACKAGE.parent, ".env.example", r"STATUS_WAIT_SECONDS=(\d+)", STATUS_WAIT_SECONDS),

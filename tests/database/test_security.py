@@ -20,17 +20,20 @@ from tests.database.protocol import BY_HAND, PROTOCOL
 from tests.servers import NODE_MODULES, migrate, tcp_address
 from wacampaign.core.engine.ports import KnownOutcome, Settlement
 from wacampaign.core.numbers import Number
+from wacampaign.core.optout_words import OptOutWords
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.preflight.row_checks import rules_of
 from wacampaign.core.webhook.received import ReceivedBody
-from wacampaign.core.webhook.updates import News, StatusUpdate
+from wacampaign.core.webhook.updates import InboundMessage, News, Preference, StatusUpdate
 from wacampaign.store.budgets import Budgets
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.evidence import CampaignEvidence
 from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.functions import functions
+from wacampaign.store.inbound import Inbound
 from wacampaign.store.news import NewsStore
 from wacampaign.store.numbers import Numbers
+from wacampaign.store.optouts import OptOuts
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.repairs import Repairs, Targets
@@ -101,6 +104,7 @@ def test_no_outsider_runs_what_runs_as_its_owner(guarded: Connection) -> None:
         ("wacampaign_guard_deleted", True, False),
         ("wacampaign_guard_inserted", True, False),
         ("wacampaign_guard_told", True, False),
+        ("wacampaign_log_message", True, False),
         ("wacampaign_schedule_over", True, False),
         ("wacampaign_status_logged", True, False),
     ]
@@ -309,6 +313,7 @@ async def whole_protocol(store: Store) -> None:
         campaign, str(uuid4()), "test", accepted=True, reason="why", detail={}
     )
     await look_before_start(store, number)
+    await replies_and_opt_outs(store, campaign)
     await languages(store, number)
     await webhooks(store)
     await repair_and_undo(store, number)
@@ -348,6 +353,24 @@ async def webhooks(store: Store) -> None:
     await bodies.goodbye(me)
     state = await bodies.state()
     assert (state["waiting"], state["with_faults"], state["receiver_alive"]) == (0, 1, False)
+
+
+async def replies_and_opt_outs(store: Store, campaign: str) -> None:
+    """A person writes and opts out, another is entered; both are read."""
+    inbound, optouts = Inbound(store), OptOuts(store)
+    told = InboundMessage("wamid.in", "text", at=1, phone="447700900001", text="STOP")
+    assert (await inbound.take([told], OptOutWords()))["wishes"] == 1
+    assert not (await inbound.take_logged(OptOutWords()))["left"]
+    assert await inbound.conversations() == await inbound.conversations(campaign_id=campaign) == []
+    assert await inbound.after(await inbound.newest()) == []
+    wish = Preference("stop", "marketing_messages", at=2, phone="447700900001")
+    assert (await optouts.take([wish]))["new"] == 1
+    people = ["447700900001", "447700900002"]
+    answer = await optouts.enter("stop", people, [None, None], cause="person", actor="test")
+    assert answer["changed"] == 1
+    assert len(await optouts.of(people)) == len(await optouts.newest()) == 2
+    assert len(await optouts.page()) == (await optouts.counts())["out"] == 2
+    assert await optouts.left_out(campaign) == {"opted_out": 0, "resting": 0}
 
 
 async def languages(store: Store, number: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -169,6 +170,13 @@ def incoming(run: Run, phone: str, number: UUID, when: str) -> None:
     )
 
 
+def replies_taken(run: Run) -> None:
+    (waiting,) = run.sql.execute("select wacampaign_logged_messages_waiting()").fetchone() or ({},)
+    run.sql.execute(
+        "select wacampaign_take_logged_messages(%s, '{}', null)", (json.dumps(waiting["messages"]),)
+    )
+
+
 def test_delivered_read_and_replied_as_the_backend_counts_them(run: Run) -> None:
     wamids = run.send(20)
     log(run, wamids, "sent")
@@ -176,10 +184,12 @@ def test_delivered_read_and_replied_as_the_backend_counts_them(run: Run) -> None
     # Read without delivered: it was delivered all the same.
     log(run, wamids[5:12], "read")
     log(run, wamids[15:], "failed")
-    for phone in ("1", "1", "2"):
-        incoming(run, phone, run.number, "1 s")
+    one, two = run.sql.execute("select phone from send_queue where status = 'sent' limit 2")
+    for (phone,) in (one, one, two):
+        incoming(run, phone, run.number, "0 s")
     incoming(run, "3", run.number, "-1 day")
-    incoming(run, "4", uuid4(), "1 s")
+    incoming(run, "4", uuid4(), "0 s")
+    replies_taken(run)
     run.ten_seconds_pass()
     before = run.changes
     run.beat()
@@ -197,8 +207,9 @@ def test_delivered_read_and_replied_as_the_backend_counts_them(run: Run) -> None
 
 def test_none_is_more_than_was_sent(run: Run) -> None:
     log(run, [f"somebody else's {i}" for i in range(9)], "read")
-    for phone in "123456":
-        incoming(run, phone, run.number, "1 s")
+    run.sql.execute(
+        "insert into wacampaign_reply_counts (campaign_id, replied) values (%s, 6)", (run.campaign,)
+    )
     log(run, run.send(9), "read")
     # Their rows go, their messages do not.
     run.sql.execute(

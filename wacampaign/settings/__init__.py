@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES
 from wacampaign.core.cells import cell
 from wacampaign.core.masking import hide_secrets, mask_phone
+from wacampaign.core.optouts import REST_HOURS
 from wacampaign.database_address import read_database_address
 from wacampaign.problems import Misconfigured
 from wacampaign.settings.values import (
@@ -24,6 +25,7 @@ from wacampaign.settings.values import (
     key_kind,
     read_database_url,
     read_home,
+    read_hours,
     read_http_url,
     read_minutes,
     read_phone,
@@ -35,6 +37,7 @@ from wacampaign.settings.values import (
     read_supabase_url,
     read_urls,
     read_version,
+    read_words,
     shown_database_url,
     shown_urls,
 )
@@ -75,6 +78,10 @@ class Settings:
     in_doubt_minutes: float = IN_DOUBT_MINUTES
     #: Seconds that the first messages of a run wait for their statuses; 0: they do not.
     status_wait_seconds: float = STATUS_WAIT_SECONDS
+    #: Whole messages that mean stop; empty: the usual ones (core/optout_words.py).
+    optout_words: tuple[str, ...] = ()
+    #: Hours without marketing for a person of whom Meta says that it was enough (131049).
+    rest_hours: float = REST_HOURS
     #: The `.env` that was read, or None.
     env_file: Path | None = None
     #: Field name → "flag", "environment" or ".env", for those that were set.
@@ -245,4 +252,6 @@ _KNOWN: Final[Mapping[str, _Known]] = {
     "status_wait_seconds": _Known(
         ("WACAMPAIGN_STATUS_WAIT_SECONDS",), read_seconds, lambda seconds: f"{seconds:g}"
     ),
+    "optout_words": _Known(("WACAMPAIGN_OPTOUT_WORDS",), read_words, ", ".join),
+    "rest_hours": _Known(("WACAMPAIGN_REST_HOURS",), read_hours, lambda hours: f"{hours:g}"),
 }

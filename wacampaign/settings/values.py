@@ -20,6 +20,10 @@ from wacampaign.store_name import StoreName
 IN_DOUBT_MINUTES_MAX: Final = 7 * 24 * 60.0
 #: Seconds. Meta fetches a link within about a minute; more keeps a campaign waiting for nothing.
 STATUS_WAIT_MAX: Final = 120.0
+#: Hours. Meta's cap lasts a day, and trying sooner prolongs it (whatsapp-cloud-api, 1.5); more
+#: than a month is a mistyped unit.
+REST_HOURS_MIN: Final = 24.0
+REST_HOURS_MAX: Final = 31 * 24.0
 VERSION: Final = re.compile(r"v\d{1,3}\.\d{1,2}")
 
 
@@ -154,6 +158,26 @@ def read_seconds(text: str) -> float:
     if not 0 <= seconds <= STATUS_WAIT_MAX:  # also false for nan
         raise ValueError(f"must be seconds, from 0 (no wait) to {STATUS_WAIT_MAX:.0f}")
     return seconds
+
+
+def read_hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not REST_HOURS_MIN <= hours <= REST_HOURS_MAX:  # also false for nan
+        raise ValueError(f"must be hours, {REST_HOURS_MIN:.0f} to {REST_HOURS_MAX:.0f}")
+    return hours
+
+
+def read_words(text: str) -> tuple[str, ...]:
+    # Imported here: its lists take some milliseconds.
+    from wacampaign.core.optout_words import normal
+
+    words = tuple(filter(None, map(cell, text.split(","))))
+    if not words or not all(map(normal, words)):
+        raise ValueError("must be words with commas between them, such as STOP,UNSUBSCRIBE")
+    return words
 
 
 def read_home(text: str) -> Path:

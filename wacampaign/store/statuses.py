@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from wacampaign.core.optouts import REST_HOURS
 from wacampaign.core.undelivered import hold_rules
 from wacampaign.core.webhook.updates import StatusUpdate
-from wacampaign.store.store import Capability
+from wacampaign.store.store import Capability, Store
 
 #: Statuses a call: some tens of milliseconds of locks, and a REST body below 2 MB.
 STATUSES_A_CALL: Final = 1_000
@@ -30,6 +31,10 @@ class Logged:
 class Statuses(Capability):
     """What became of accepted messages. Every call may be repeated."""
 
+    def __init__(self, store: Store, *, rest_hours: float = REST_HOURS) -> None:
+        super().__init__(store)
+        self._rules = _rules(rest_hours)
+
     async def take(self, statuses: Sequence[StatusUpdate], source: str) -> dict[str, int]:
         """Takes statuses from `receiver`, `backend` or `person`.
 
@@ -42,14 +47,14 @@ class Statuses(Capability):
                 "take_statuses",
                 statuses=json.dumps([_row(one) for one in statuses[start:][:STATUSES_A_CALL]]),
                 source=source,
-                rules=_rules(),
+                rules=self._rules,
             )
             counts = {key: n + int(answer.get(key) or 0) for key, n in counts.items()}
         return counts
 
     async def take_logged(self, limit: int = STATUSES_A_CALL) -> Logged:
         """Takes at most `limit` of what others have stored, and looks for rows of what has none."""
-        answer = await self._store.call("take_logged", limit=limit, rules=_rules())
+        answer = await self._store.call("take_logged", limit=limit, rules=self._rules)
         return Logged(
             int(answer["taken"]),
             bool(answer["left"]),
@@ -59,8 +64,8 @@ class Statuses(Capability):
 
 
 @cache
-def _rules() -> str:
-    return json.dumps(hold_rules())
+def _rules(rest_hours: float) -> str:
+    return json.dumps({**hold_rules(), "rest_hours": rest_hours})
 
 
 def _row(status: StatusUpdate) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from wacampaign.core.engine.ports import (
     SettleAnswer,
     Settlement,
 )
+from wacampaign.core.optouts import REST_HOURS
 from wacampaign.core.reading import read
 from wacampaign.store.store import Store
 
@@ -35,6 +36,7 @@ class WorkQueue:
         *,
         in_doubt_minutes: float = IN_DOUBT_MINUTES,
         status_wait_seconds: float = 0.0,
+        rest_hours: float = REST_HOURS,
     ) -> None:
         self.idle_poll_seconds = store.transport.idle_poll_seconds
         self._store = store
@@ -43,6 +45,7 @@ class WorkQueue:
         self._ramp = (
             {"status_wait_ms": round(status_wait_seconds * 1000)} if status_wait_seconds else {}
         )
+        self._rest_hours = rest_hours
         #: The database's clock as the claims found it.
         self._clock = DatabaseClock()
 
@@ -148,6 +151,8 @@ class WorkQueue:
             reasons=[one.reason for one in batch],
             # Rarely any; a schema from before knows none.
             **({"held": [int(v.held_back) for v in verdicts]} if any_held else {}),
+            # An earlier schema knows no hours.
+            **({} if self._rest_hours == REST_HOURS else {"rest_hours": self._rest_hours}),
         )
         return SettleAnswer(
             settled=int(answer["settled"]),

@@ -5,6 +5,7 @@ from typing import Final
 
 from wacampaign.core.engine.ports import EventLog
 from wacampaign.operations.arrivals import take_arrivals
+from wacampaign.settings import Settings
 from wacampaign.store.store import Store
 
 #: Seconds between two looks while a campaign runs: a bad medium costs a second's messages.
@@ -17,13 +18,13 @@ IDLE_SECONDS: Final = 5.0
 TURN_SECONDS: Final = 2.0
 
 
-async def hear(store: Store, log: EventLog) -> None:
+async def hear(store: Store, settings: Settings, log: EventLog) -> None:
     """Takes what arrives, until cancelled."""
     silent = False
     while True:
         pause = LOOK_SECONDS
         try:
-            logged = await take_arrivals(store, TURN_SECONDS)
+            logged = await take_arrivals(store, settings, TURN_SECONDS)
         except Exception as error:
             # Whatever it was: sending goes on, and the next look comes.
             if not silent:

@@ -94,7 +94,7 @@ class Worker:
                 "beat": heartbeat.run(),
                 "recover": recover_while_working(home, store, self._id, self._log),
                 "limits": NumberLimits(store, self._settings, self._log).run(),
-                "hear": hear(store, self._log),
+                "hear": hear(store, self._settings, self._log),
             }
             # With --until-idle a worker does the work that there is, and begins nothing new.
             if not self._until_idle:
@@ -115,6 +115,7 @@ class Worker:
                         store,
                         in_doubt_minutes=self._settings.in_doubt_minutes,
                         status_wait_seconds=self._settings.status_wait_seconds,
+                        rest_hours=self._settings.rest_hours,
                     ),
                     sender,
                     journal,

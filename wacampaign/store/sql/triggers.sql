@@ -121,6 +121,18 @@ execute function public.wacampaign_status_logged()$says$);
 end
 $$;
 
+do $$
+begin
+    perform public.wacampaign_keep_trigger($says$
+create or replace trigger wacampaign_message_logged
+after insert on public.messages
+for each row
+-- Outgoing ones are ours or the backend's own, and cost nothing.
+when (new.direction = 'incoming')
+execute function public.wacampaign_log_message()$says$);
+end
+$$;
+
 -- After the triggers, whether they were new or not: a run that was cut between the two, or a
 -- restore that skipped them, leaves counts that this puts right.
 select public.wacampaign_recount();

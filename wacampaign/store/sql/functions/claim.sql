@@ -47,9 +47,15 @@ declare
     v_most int[];
     v_tids tid[];
     v_places int[];
+    v_left_tids tid[];
+    v_left_why text[];
+    v_more bool;
     v_all_tids tid[] := '{}';
     v_all_leases timestamptz[] := '{}';
     v_all_campaigns uuid[] := '{}';
+    -- Rows of people who want no marketing, and why they fail.
+    v_all_left_tids tid[] := '{}';
+    v_all_left_why text[] := '{}';
     v_used text[] := '{}';
     v_starts timestamptz[] := '{}';
     v_left int := least(greatest(p_limit, 0), 5000);
@@ -185,9 +191,15 @@ begin
             from unnest(v_lane_keys, v_lane_campaigns, v_lane_numbers, v_lane_templates, v_lane_rooms)
                 with ordinality as u (key, campaign, number, template, room, place)
             where u.key = v_bucket.key;
-            select r.tids, r.places into v_tids, v_places
-            from public.wacampaign_pick_rows(
+            select r.tids, r.places, r.left_tids, r.left_why, r.more
+            into v_tids, v_places, v_left_tids, v_left_why, v_more
+            from public.wacampaign_pick_wanted_rows(
                 v_campaigns, v_ids, v_names, v_most, v_n, v_bucket.turn) as r;
+            v_all_left_tids := v_all_left_tids || v_left_tids;
+            v_all_left_why := v_all_left_why || v_left_why;
+            if v_more then
+                v_next := v_now;
+            end if;
 
             v_n := cardinality(v_tids);
             if v_n > 0 then
@@ -230,12 +242,26 @@ begin
             values (p_claim_id, p_worker_id, v_now,
                     v_now + make_interval(secs => p_lease_seconds + p_ahead_ms / 1000.0),
                     v_all_campaigns);
+        end if;
+        if cardinality(v_all_left_tids) > 0 then
+            perform public.wacampaign_tell_left_out(p_worker_id, v_all_left_tids, v_all_left_why);
+        end if;
+        if cardinality(v_all_tids || v_all_left_tids) > 0 then
             -- One statement for all numbers: it takes the counters' locks in the order of all others.
             update public.send_queue q
-            set status = 'processing', claim_id = p_claim_id, worker_id = p_worker_id,
-                claimed_at = v_now, updated_at = v_now, in_doubt_since = null, in_doubt_cause = null,
-                lease_until = t.lease
-            from unnest(v_all_tids, v_all_leases) as t (tid, lease)
+            set status = case when t.why is null then 'processing' else 'failed' end,
+                claim_id = case when t.why is null then p_claim_id end,
+                worker_id = case when t.why is null then p_worker_id end,
+                claimed_at = case when t.why is null then v_now end,
+                updated_at = v_now, in_doubt_since = null, in_doubt_cause = null,
+                lease_until = t.lease, error_code = case when t.why is null then q.error_code end,
+                error_message = coalesce(t.why, q.error_message),
+                next_retry_at = case when t.why is null then q.next_retry_at end,
+                revision = case when t.why is null then q.revision
+                                else coalesce(q.revision, 0) + 1 end
+            from unnest(v_all_tids || v_all_left_tids, v_all_leases,
+                        array_fill(null::text, array[cardinality(v_all_tids)]) || v_all_left_why)
+                as t (tid, lease, why)
             where q.ctid = t.tid;
             if clock_timestamp() > any (v_starts) then
                 perform public.wacampaign_move_late_slots(

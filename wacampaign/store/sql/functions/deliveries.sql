@@ -28,7 +28,8 @@ $$;
 --   p_statuses: [{"wamid", "status", "at" (epoch seconds), "number" (id of whatsapp_numbers) or
 --     "phone_number_id", "phone", "user_id", "callback", "code", "title", "details", "said"}, …]
 --   p_source: receiver | backend | person | worker
---   p_rules: what failures hold, by code (core/undelivered.py)
+--   p_rules: what failures hold, by code (core/undelivered.py); rest_hours: how long people rest of whom
+--     Meta says that they had enough marketing (without it 24)
 -- `new`: message ids never heard of before; `joined`: those whose row is known; `cleared`: rows in doubt
 -- that are settled by these.
 create or replace function public.wacampaign_statuses_taken(
@@ -132,6 +133,7 @@ begin
 
     perform public.wacampaign_heard_of(p_source, v_wamids);
     v_joined := public.wacampaign_join_deliveries(v_wamids, v_before, p_rules);
+    perform public.wacampaign_heed_deliveries(v_wamids, p_source, p_rules);
     return jsonb_build_object(
         'taken', cardinality(v_wamids), 'new', v_new, 'joined', v_joined -> 'joined',
         'cleared', v_cleared, 'held', v_joined -> 'held');

@@ -74,8 +74,7 @@ begin
                   select k.whatsapp_number_id from public.campaigns k where k.id = p_campaign_id)),
         'delivered', v_delivered, 'read', v_read, 'undelivered', v_undelivered, 'held', v_held,
         'silent', v_sent - v_delivered - v_undelivered - v_held,
-        'replied', coalesce((select d.replied from public.wacampaign_delivery d
-                             where d.campaign_id = p_campaign_id), 0),
+        'replied', public.wacampaign_replied_of(p_campaign_id),
         'errors', v_errors,
         'contradicted', v_contradicted,
         'waiting', (select count(*) from (

@@ -1,7 +1,7 @@
 -- Who replied: shown_totals.sql shows it in campaigns.
 
--- Counts one campaign's replies: distinct phones that wrote to one of its numbers after its first
--- message. Returns the campaign if it is counted.
+-- Brings what is shown of one campaign's replies to what is known of them (inbound.sql). Returns the
+-- campaign, if its turn has come.
 drop function if exists public.wacampaign_count_delivery(int);
 create or replace function public.wacampaign_count_replies()
 returns uuid language plpgsql
@@ -10,7 +10,6 @@ set enable_bitmapscan = off set plan_cache_mode = force_custom_plan as $$
 declare
     v_now constant timestamptz := clock_timestamp();
     v_campaign uuid;
-    v_replied bigint;
 begin
     -- Campaigns that run, and those that ended within three days, ever more rarely: a hundredth of
     -- the time since.
@@ -41,16 +40,8 @@ begin
         return null;
     end if;
 
-    select count(distinct m.user_phone) into v_replied
-    from public.wacampaign_runs r
-    join (select distinct c.whatsapp_number_id from public.wacampaign_counts c
-          where c.campaign_id = v_campaign) as n on true
-    join public.messages m
-        on m.whatsapp_number_id = n.whatsapp_number_id and m.direction = 'incoming'
-        and m.created_at >= r.first_sent_at
-    where r.campaign_id = v_campaign;
     update public.wacampaign_delivery
-    set replied = v_replied, counted_at = v_now
+    set replied = public.wacampaign_replied_of(v_campaign), counted_at = v_now
     where campaign_id = v_campaign;
     return v_campaign;
 end

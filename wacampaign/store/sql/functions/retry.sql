@@ -1,6 +1,7 @@
 -- Makes failed rows of one code ready again: those after p_after that were never accepted, at most
 -- 5,000. A campaign that was completed runs again, if any row was made ready; a paused one stays
--- paused. `last` is where the next call goes on; null: there is no more.
+-- paused. Rows of people who opted out of the marketing that they are, or rest from it, stay failed
+-- (`left_out`). `last` is where the next call goes on; null: there is no more.
 -- PT409: the campaign was cancelled.
 create or replace function public.wacampaign_retry_failed(
     p_campaign_id uuid, p_code int, p_after uuid, p_limit int, p_actor text)
@@ -13,6 +14,9 @@ declare
     -- The lock first: what settles a row, and what completes the campaign, takes it too.
     v_was constant text := (public.wacampaign_campaign(p_campaign_id)).status;
     v_ids uuid[];
+    v_last uuid;
+    v_page int;
+    v_left_out int := 0;
     v_n int := 0;
     v_reopened bool := false;
 begin
@@ -33,6 +37,11 @@ begin
         limit v_limit
         for update
     ) as t;
+
+    v_page := coalesce(cardinality(v_ids), 0);
+    v_last := v_ids[v_page];
+    v_ids := public.wacampaign_wanted_rows(v_ids);
+    v_left_out := v_page - coalesce(cardinality(v_ids), 0);
 
     if v_ids is not null then
         update public.send_queue
@@ -58,7 +67,8 @@ begin
 
     return jsonb_build_object(
         'rows', v_n,
-        'last', case when v_n = v_limit then v_ids[v_n] end,
+        'left_out', v_left_out,
+        'last', case when v_page = v_limit then v_last end,
         'reopened', v_reopened,
         'status', case when v_reopened then 'running' else v_was end);
 end

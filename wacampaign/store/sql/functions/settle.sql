@@ -2,16 +2,18 @@
 --   p_outcomes: sent | failed | retry | wait | in_doubt (core/outcomes.py)
 --   p_slow, p_hold_cumulative: 0 or 1 (arrays of booleans do not survive every REST server)
 --   p_wait_ms: base of the wait; a retry doubles it each time, both get jitter
+--   p_rest_hours: how long people rest whom Meta wants to have a rest (131049)
 --   p_hold_*: what to stop when so many such answers have come on the row's number and template
 --   p_held: 1: Meta accepted the message, and keeps it back until it has judged the template
 -- Returns settled, repeated (was settled by the same claim before) and the ids of lost rows: their
 -- claim is no longer the holder, so nothing was written.
 drop function if exists public.wacampaign_settle(uuid, uuid[], uuid[], text[], text[], int[], text[], int[], int[], int[], text[], int[], int[], int[], text[]);
+drop function if exists public.wacampaign_settle(uuid, uuid[], uuid[], text[], text[], int[], text[], int[], int[], int[], text[], int[], int[], int[], text[], int[]);
 create or replace function public.wacampaign_settle(
     p_worker_id uuid, p_ids uuid[], p_claim_ids uuid[], p_outcomes text[], p_wamids text[],
     p_codes int[], p_texts text[], p_wait_ms int[], p_max_retries int[], p_slow int[],
     p_hold_scopes text[], p_hold_after int[], p_hold_cumulative int[], p_hold_seconds int[],
-    p_reasons text[], p_held int[] default null)
+    p_reasons text[], p_held int[] default null, p_rest_hours double precision default 24)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off
 -- By row id, one index lookup each, is the only plan wanted. A plan kept from earlier calls walked
@@ -167,6 +169,9 @@ begin
         where o.held = 1 and o.wamid is not null and o.id = any (v_done);
     end if;
     perform public.wacampaign_show_totals(v_campaigns, c_show_seconds);
+    if p_codes && array[131049, 131050] then
+        perform public.wacampaign_heed_answers(v_done, p_ids, p_codes, p_rest_hours);
+    end if;
 
     -- Faults that may stop more than their row. One hold for each thing they concern.
     v_faults := array_to_string(p_hold_scopes, '') <> '';
@@ -246,6 +251,6 @@ exception
             p_worker_id, p_ids, p_claim_ids, p_outcomes,
             public.wacampaign_free_ids(p_ids, p_wamids),
             p_codes, p_texts, p_wait_ms, p_max_retries, p_slow, p_hold_scopes, p_hold_after,
-            p_hold_cumulative, p_hold_seconds, p_reasons, p_held);
+            p_hold_cumulative, p_hold_seconds, p_reasons, p_held, p_rest_hours);
 end
 $$;
