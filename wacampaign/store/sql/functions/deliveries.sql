@@ -40,43 +40,47 @@ set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force
 declare
     v_now constant timestamptz := clock_timestamp();
     v_wamids text[];
+    v_failed text[];
+    v_callbacks jsonb;
     v_before jsonb;
     v_new int;
     v_cleared int;
     v_joined jsonb;
 begin
     perform public.wacampaign_lock_deliveries();
-    select array_agg(distinct s ->> 'wamid') into v_wamids
-    from jsonb_array_elements(p_statuses) as s
-    where coalesce(s ->> 'wamid', '') <> '' and length(s ->> 'wamid') <= 512;
+    select array_agg(distinct s.wamid), coalesce(array_agg(distinct s.wamid) filter (
+               where s.status = 'failed'), '{}'),
+           jsonb_object_agg(s.wamid, s.callback) filter (
+               -- Nearly all messages are known to be some row's.
+               where s.callback is not null and not exists (
+                   select 1 from public.send_queue q where q.whatsapp_message_id = s.wamid))
+    into v_wamids, v_failed, v_callbacks
+    from jsonb_to_recordset(p_statuses) as s (wamid text, status text, callback text)
+    where s.wamid <> '' and length(s.wamid) <= 512 and s.status <> '';
     if v_wamids is null then
         return jsonb_build_object('taken', 0, 'new', 0, 'joined', 0, 'cleared', 0);
     end if;
     perform public.wacampaign_lock_campaigns_of(
-        array(select s ->> 'wamid' from jsonb_array_elements(p_statuses) as s
-              where s ->> 'status' = 'failed'),
-        array(select distinct s ->> 'callback' from jsonb_array_elements(p_statuses) as s
-              where s ->> 'callback' is not null));
+        v_failed, array(select e.value from jsonb_each_text(v_callbacks) as e));
     -- What the statuses themselves say of rows in doubt comes first: then their messages have a row.
-    v_cleared := public.wacampaign_clear_doubts(
-        (select jsonb_object_agg(s ->> 'wamid', s ->> 'callback')
-         from jsonb_array_elements(p_statuses) as s
-         where s ->> 'callback' is not null and s ->> 'wamid' = any (v_wamids)));
+    v_cleared := public.wacampaign_clear_doubts(v_callbacks);
     v_before := public.wacampaign_delivery_states(v_wamids);
 
     with told as materialized (
-        select s ->> 'wamid' as wamid, s ->> 'status' as status,
-               public.wacampaign_event_time((s ->> 'at')::numeric, v_now) as at,
-               coalesce((s ->> 'number')::uuid, (
-                   select w.id from public.whatsapp_numbers w
-                   where public.wacampaign_bucket_key(w.id, w.phone_number_id) = s ->> 'phone_number_id'
-                   order by w.is_active is not false desc, w.id limit 1)) as number,
-               nullif(s ->> 'phone', '') as phone, nullif(s ->> 'user_id', '') as user_id,
-               nullif(s ->> 'callback', '') as callback, (s ->> 'code')::int as code,
-               s ->> 'title' as title, s ->> 'details' as details,
-               coalesce(nullif(s -> 'said', 'null'), '{}'::jsonb) as said, t.place
-        from jsonb_array_elements(p_statuses) with ordinality as t (s, place)
-        where s ->> 'wamid' = any (v_wamids) and coalesce(s ->> 'status', '') <> ''
+        select s.wamid, s.status, public.wacampaign_event_time(s.at, v_now) as at,
+               coalesce(s.number, w.id) as number, nullif(s.phone, '') as phone,
+               nullif(s.user_id, '') as user_id, nullif(s.callback, '') as callback, s.code, s.title,
+               s.details, coalesce(nullif(s.said, 'null'), '{}'::jsonb) as said,
+               row_number() over () as place
+        from jsonb_to_recordset(p_statuses) as s (
+            wamid text, status text, at numeric, number uuid, phone_number_id text, phone text,
+            user_id text, callback text, code int, title text, details text, said jsonb)
+        left join (
+            select distinct on (1) public.wacampaign_bucket_key(n.id, n.phone_number_id) as key, n.id
+            from public.whatsapp_numbers n
+            order by 1, n.is_active is not false desc, n.id
+        ) as w on w.key = s.phone_number_id
+        where s.wamid <> '' and length(s.wamid) <= 512 and s.status <> ''
     ), message as materialized (
         select wamid, min(at) filter (where status = 'held') as held_at,
                min(at) filter (where status = 'sent') as sent_at,
