@@ -89,6 +89,12 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{failed} --no-probe --report {hostile}/x.md", 2),
         ("{running}", 0),
     ],
+    "report": [
+        ("{failed} --out {folder}/report.html", 0),
+        ("{completed} --out {folder}/report.md --compare {failed} --json", 0),
+        ("{running} --out {hostile}/x.pdf", 2),
+        ("{hostile} --out {folder}/report.md", 5),
+    ],
     "explain": [("135000", 0), ("135000 --json", 0), ("{hostile}", 2)],
     "audit": [("", 0), ("--json", 0), ("{failed}", 0)],
     "number add": [
@@ -133,6 +139,7 @@ def lines(stage: Stage, folder: Path, *, of_each: int | None = None) -> list[tup
         "{nobody}": NOBODY,
         "{nowhere}": f"{NOWHERE}/video.mp4",
         "{csv}": str(folder / f"list{HOSTILE.replace('/', '')}.csv"),
+        "{folder}": str(folder),
         "{out}": str(folder / f"failed{HOSTILE}.csv"),
     }
 

@@ -26,6 +26,7 @@ from wacampaign.core.preflight.row_checks import rules_of
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.core.webhook.updates import InboundMessage, News, Preference, StatusUpdate
 from wacampaign.store.budgets import Budgets
+from wacampaign.store.campaign_report import CampaignReports
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.evidence import CampaignEvidence
 from wacampaign.store.failed_rows import FailedRows
@@ -309,6 +310,10 @@ async def whole_protocol(store: Store) -> None:
     assert await evidence.failed_rows(campaign, 135000) == []
     assert len(await evidence.sent_rows(campaign)) > 0
     assert (await evidence.history(campaign, "2026-01-01", "2026-01-02")).events
+    report = CampaignReports(store)
+    assert (await report.facts(campaign)).templates[0].counts["sent"] > 0
+    assert sum(one.sent for one in await report.times(campaign)) > 0
+    assert await report.prices(campaign) == ()
     assert await SentTests(store).write_probe_down(
         campaign, str(uuid4()), "test", accepted=True, reason="why", detail={}
     )
@@ -331,7 +336,7 @@ async def whole_protocol(store: Store) -> None:
     statuses = Statuses(store)
     assert (await statuses.take([StatusUpdate("wamid.1", "read")], "receiver"))["joined"] == 1
     assert not (await statuses.take_logged()).left
-    assert (await store.call("delivery_of", campaign_id=campaign))["read"] == 1
+    assert (await report.facts(campaign)).delivery["read"] == 1
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)
 

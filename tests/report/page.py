@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-_VOID = frozenset(("meta", "br", "hr", "img", "link", "input"))
+_VOID = frozenset(("meta", "br", "hr", "img", "link", "input", "wbr"))
 
 
 class Page(HTMLParser):
@@ -41,6 +41,8 @@ class Page(HTMLParser):
             self.codes.append("")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "wbr":  # a place to break a long word: neither text nor structure
+            return
         self.tags.add(tag)
         self.elements += 1
         self.attributes += [(name, value or "") for name, value in attrs]

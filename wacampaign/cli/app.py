@@ -33,6 +33,7 @@ class _Wacampaign(Program):
         Listed("monitor", _LOOK, "monitor:monitor"),
         Listed("queue-stats", _LOOK, "queue_stats:queue_stats"),
         Listed("failures", _LOOK, "failures:failures"),
+        Listed("report", _LOOK, "report:report"),
         Listed("investigate-135000", _LOOK, "investigate:investigate"),
         Listed("explain", _LOOK, "explain:explain"),
         Listed("audit", _LOOK, "audit:audit"),

@@ -1,8 +1,9 @@
-"""The incident report: what an investigation found, as one Markdown or HTML file.
+"""Reports as one Markdown or HTML file: of an incident, and of a campaign for its client.
 
-`content` puts it into words once, `markdown` and `html` write the same words down.
+`content` and `campaign_content` put them into words once, `markdown` and `html` write the same
+words down.
 """
 
-from wacampaign.report.writing import report_form, write_report
+from wacampaign.report.writing import report_form, write_campaign_report, write_report
 
-__all__ = ["report_form", "write_report"]
+__all__ = ["report_form", "write_campaign_report", "write_report"]

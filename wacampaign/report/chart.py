@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from wacampaign.report.axis import AXIS_HEIGHT, axis_times, svg_text
 from wacampaign.report.document import Chart
 from wacampaign.report.pace import Stretch
 from wacampaign.report.wording import duration, stamp
 
-#: Pixels: the whole picture, the space above for the topmost count, the axis with its times below.
+#: Pixels: the whole picture, the space above for the topmost count, the axis.
 _HEIGHT: Final = 240
 _TOP: Final = 18
-_BOTTOM: Final = 40
-_AXIS: Final = _HEIGHT - _BOTTOM
+_AXIS: Final = _HEIGHT - AXIS_HEIGHT
 _PLOT: Final = _AXIS - _TOP
 #: Pixels of the picture that only says that there is nothing.
 _EMPTY_HEIGHT: Final = 40
@@ -29,10 +29,6 @@ _FILLED: Final = 0.84
 _PAUSE_BARS: Final = 4.0
 #: With fewer bars, the bars do not become wider.
 _BARS_LEAST: Final = 12.0
-#: Times under the axis; four fit side by side at 320 px.
-_TIMES: Final = 4
-#: Percent of the width within which a text keeps to the edge.
-_EDGE: Final = 12.0
 #: Classes of the style, from the axis upwards, and their words.
 KINDS: Final = (("failed", "failed"), ("in_doubt", "in doubt"), ("sent", "sent"))
 
@@ -49,7 +45,7 @@ def svg(chart: Chart) -> str:
     if chart.bars:
         parts += _drawn(chart.bars)
     else:
-        parts.append(_text("0", _EMPTY_HEIGHT // 2, chart.description, "start"))
+        parts.append(svg_text("0", _EMPTY_HEIGHT // 2, chart.description, "start"))
     return "\n".join((*parts, "</svg>"))
 
 
@@ -68,8 +64,9 @@ def _drawn(bars: Sequence[Stretch]) -> list[str]:
         x += width * unit
     parts.append(f'<line class="axis" x1="0" x2="100%" y1="{_AXIS}" y2="{_AXIS}"/>')
     # After the bars, which would hide them.
-    parts += (_text("0", round(y) - 4, f"{level:,}", "start") for level, y in levels)
-    return parts + _times(bars, starts, unit)
+    parts += (svg_text("0", round(y) - 4, f"{level:,}", "start") for level, y in levels)
+    begins = [(s, bar.begin) for s, bar in zip(starts, bars, strict=True) if not bar.pause]
+    return [*parts, *axis_times(begins, unit, _AXIS)]
 
 
 def _bar(bar: Stretch, x: float, unit: float, top: int) -> str:
@@ -93,40 +90,8 @@ def _pause(bar: Stretch, x: float, width: float) -> str:
     return (
         f"<g><title>{stamp(bar.begin)} UTC: {duration(bar.seconds)} without outcomes</title>"
         f'<rect class="pause" x="{x:.3f}%" y="{_TOP}" width="{width:.3f}%" height="{_PLOT}"/>'
-        f"{_text(f'{x + width / 2:.3f}%', _TOP + _PLOT // 2, '…', 'middle')}</g>"
+        f"{svg_text(f'{x + width / 2:.3f}%', _TOP + _PLOT // 2, '…', 'middle')}</g>"
     )
-
-
-def _times(bars: Sequence[Stretch], starts: Sequence[float], unit: float) -> list[str]:
-    """Times of some bars, evenly apart; a day is said once, under the first bar that shows it."""
-    parts: list[str] = []
-    last_day = ""
-    free_from = 0.0
-    for bar, start in zip(bars, starts, strict=True):
-        if bar.pause or start < free_from:
-            continue
-        x = start + unit / 2
-        # Near the edges a text in the middle would be cut off.
-        place, anchor = f"{x:.3f}%", "middle"
-        if x < _EDGE:
-            place, anchor = "0", "start"
-        elif x > 100 - _EDGE:
-            place, anchor = "100%", "end"
-        parts.append(
-            f'<line class="axis" x1="{x:.3f}%" x2="{x:.3f}%" y1="{_AXIS}" y2="{_AXIS + 5}"/>'
-        )
-        clock = f"{bar.begin:%H:%M:%S}".removesuffix(":00")
-        parts.append(_text(place, _HEIGHT - 22, clock, anchor))
-        day = f"{bar.begin.day} {bar.begin:%b}"
-        if day != last_day:
-            parts.append(_text(place, _HEIGHT - 6, day, anchor))
-        last_day = day
-        free_from = start + 100 / _TIMES
-    return parts
-
-
-def _text(x: str, y: int, text: str, anchor: str) -> str:
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _round_up(count: int) -> int:

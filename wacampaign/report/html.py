@@ -1,5 +1,6 @@
 """The report as one HTML file: no scripts, nothing loaded from anywhere, for phone and printer."""
 
+import re
 from collections.abc import Iterable
 from html import escape
 from importlib import resources
@@ -7,18 +8,24 @@ from typing import Final
 
 from wacampaign.report.chart import KINDS, svg
 from wacampaign.report.document import (
+    NO_BREAK,
     Block,
     Chart,
     CodeBlock,
     Document,
+    Figures,
     Heading,
     Items,
+    Message,
     Paragraph,
+    Parts,
     Piece,
     Section,
     Table,
+    TimeChart,
     words,
 )
+from wacampaign.report.time_chart import time_chart_svg
 from wacampaign.report.wording import duration, stamp
 
 #: Whatever slips through: a browser runs and loads nothing.
@@ -28,6 +35,11 @@ _POLICY: Final = (
 
 #: Columns, with numbers among them, that a phone can show side by side.
 _NARROW: Final = 3
+
+#: Longer words may be broken after so many characters, and no others: at a width that holds whole
+#: words, a table's columns are then as wide as these.
+_WORD_CHARS: Final = 24
+_LONG_WORD: Final = re.compile(rf"\S{{{_WORD_CHARS}}}(?=\S)")
 
 
 def html(document: Document) -> str:
@@ -52,7 +64,7 @@ def html(document: Document) -> str:
             f"<style>\n{style}</style>",
             "</head>",
             "<body>",
-            f"<header><h1>{title}</h1>",
+            f"<header><h1>{_text(document.title)}</h1>",
             f"<p>{_line(document.subtitle)}</p></header>",
             f'<nav aria-label="Contents"><ul>{contents}</ul></nav>',
             f"<main>\n{''.join(map(_section, document.sections))}</main>",
@@ -75,21 +87,34 @@ def _block(block: Block) -> str:
         case Items():
             return f"<ul>{''.join(f'<li>{_line(item)}</li>' for item in block.items)}</ul>"
         case Heading():
-            return f"<h3>{escape(block.text)}</h3>"
+            return f"<h3>{_text(block.text)}</h3>"
         case CodeBlock():
             return f'<pre tabindex="0"><code>{escape(block.text)}</code></pre>'
         case Table():
             return _table(block)
         case Chart():
             return _chart(block)
+        case Figures():
+            return _figures(block)
+        case Parts():
+            return _parts(block)
+        case Message():
+            return _message(block)
+        case TimeChart():
+            return _time_chart(block)
 
 
 def _line(pieces: Iterable[Piece]) -> str:
     return "".join(map(_piece, pieces))
 
 
+def _text(text: str) -> str:
+    """`text` escaped, with places to break in words that no line could hold."""
+    return "<wbr>".join(map(escape, _LONG_WORD.sub(r"\g<0>\0", text).split("\0")))
+
+
 def _piece(piece: Piece) -> str:
-    text = escape(piece.text)
+    text = _text(piece.text)
     if piece.code and text:
         text = f"<code>{text}</code>"
     if piece.strong and text:
@@ -148,3 +173,67 @@ def _numbers(chart: Chart) -> Table:
         rows.append(words(stamp(stretch.begin), *counts))
     head = words("Time (UTC)", "Sent", "Failed", "In doubt")
     return Table(head, tuple(rows), frozenset((1, 2, 3)))
+
+
+def _figures(block: Figures) -> str:
+    tiles = "".join(
+        f"<div><dt>{_text(one.label)}</dt><dd>{_text(one.value)}</dd>"
+        + (f'<dd class="note">{_text(one.note)}</dd>' if one.note else "")
+        + "</div>"
+        for one in block.figures
+    )
+    return f'<dl class="figures">{tiles}</dl>'
+
+
+def _parts(block: Parts) -> str:
+    """One bar of the whole, and its parts as a table, which says the same."""
+    bar: list[str] = []
+    rows: list[str] = []
+    begin = 0
+    for part in block.parts:
+        x, width = (f"{100 * n / block.total:.3f}%" for n in (begin, part.count))
+        bar.append(f'<rect class="{part.kind.id}" x="{x}" y="0" width="{width}" height="28"/>')
+        begin += part.count
+        rows.append(
+            f'<tr><th scope="row"><span class="key {part.kind.id}"></span>'
+            f'{_text(part.kind.label)}</th><td class="number">{part.count:,}</td>'
+            f'<td class="number">{_text(part.share)}</td></tr>'
+        )
+    body = "\n".join(rows)
+    return (
+        '<figure class="outcomes"><svg class="whole" aria-hidden="true" width="100%" height="28"'
+        f' xmlns="http://www.w3.org/2000/svg">{"".join(bar)}</svg>\n'
+        '<table><thead><tr><th scope="col">Outcome</th>'
+        f'<th scope="col" class="number">{_text(block.unit)}</th>'
+        f'<th scope="col" class="number">Share</th></tr></thead>\n<tbody>\n{body}\n</tbody>'
+        f'<tfoot><tr><th scope="row">All</th><td class="number">{block.total:,}</td>'
+        f'<td class="number">100{NO_BREAK}%</td></tr></tfoot></table></figure>'
+    )
+
+
+def _message(block: Message) -> str:
+    parts = [f'<p class="head">{_text(block.header)}</p>'] if block.header else []
+    if block.lines:
+        parts.append(f"<p>{'<br>'.join(map(_text, block.lines))}</p>")
+    if block.footer:
+        parts.append(f'<p class="foot">{_text(block.footer)}</p>')
+    parts += (f'<p class="button">{_text(button)}</p>' for button in block.buttons)
+    return f'<div class="bubble">{"".join(parts)}</div>'
+
+
+def _time_chart(chart: TimeChart) -> str:
+    """The picture, its description, and the same as a table to open."""
+    head = words("Time", *(kind.label for kind in chart.kinds))
+    rows = (
+        words(stamp(span.begin)[:-3], *(f"{count:,}" for count in span.counts))
+        for span in chart.rows
+    )
+    table = Table(head, tuple(rows), frozenset(range(1, len(head))))
+    return "\n".join(
+        (
+            f"<h3>{_text(chart.title)}</h3>",
+            f'<figure class="outcomes">{time_chart_svg(chart)}',
+            f"<figcaption>{_text(chart.description)}</figcaption>",
+            f"<details><summary>As a table</summary>{_table(table)}</details></figure>",
+        )
+    )

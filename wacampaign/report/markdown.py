@@ -1,19 +1,25 @@
 """The report as Markdown (CommonMark with tables), readable as plain text too."""
 
 import re
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from wacampaign.report.document import (
+    NO_BREAK,
     Block,
     Chart,
     CodeBlock,
     Document,
+    Figures,
     Heading,
     Items,
+    Message,
     Paragraph,
+    Parts,
     Piece,
     Table,
+    TimeChart,
 )
 from wacampaign.report.pace import Stretch
 from wacampaign.report.wording import duration, stamp
@@ -27,24 +33,31 @@ _BACKTICKS: Final = re.compile(r"`+")
 #: Characters of the longest bar; the table then fits 100 columns.
 _BAR_CHARS: Final = 24
 _SENT, _FAILED, _IN_DOUBT = "▒", "█", "░"
+#: For each kind of the client's report, and of the parts of its recipients.
+_SIGNS: Final = ("░", "▒", "█", "×")
+#: Characters of a bar beside a table that has to fit 80 columns.
+_NARROW_BAR_CHARS: Final = 16
 _CHART_HEAD: Final = ("Time (UTC)", "Sent", "Failed", "In doubt", "")
 
 
-def markdown(document: Document) -> str:
-    """The whole file, ending in a newline. No value can leave its place or become HTML."""
-    parts = [f"# {_escaped(document.title)}", _line(document.subtitle)]
+def markdown(document: Document, width: int | None = None) -> str:
+    """The whole file, ending in a newline. No value can leave its place or become HTML.
+
+    `width`: columns after which a paragraph goes on in the next line; None: it is one line.
+    """
+    parts = [f"# {_escaped(document.title)}", _line(document.subtitle, width)]
     for section in document.sections:
         parts.append(f"## {_escaped(section.title)}")
-        parts += map(_block, section.blocks)
+        parts += (_block(block, width) for block in section.blocks)
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, width: int | None) -> str:
     match block:
         case Paragraph():
-            return _line(block.pieces)
+            return _line(block.pieces, width)
         case Items():
-            return "\n".join(f"- {_line(item)}" for item in block.items)
+            return "\n".join(_item(item, width) for item in block.items)
         case Heading():
             return f"### {_escaped(block.text)}"
         case CodeBlock():
@@ -54,13 +67,33 @@ def _block(block: Block) -> str:
             return _table(map(_cell, block.head), rows, block.numbers)
         case Chart():
             return _chart(block)
+        case Figures():
+            return "\n".join(_figures(block))
+        case Parts():
+            return _parts(block)
+        case Message():
+            return "\n".join(_message(block))
+        case TimeChart():
+            return _time_chart(block, width)
 
 
-def _line(pieces: Iterable[Piece]) -> str:
+def _line(pieces: Iterable[Piece], width: int | None = None) -> str:
     """Pieces where a block may begin."""
     text = "".join(map(_piece, pieces)).strip()
+    if width is None:
+        return _begun(text)
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(_begun, lines))
+
+
+def _item(pieces: Iterable[Piece], width: int | None) -> str:
+    return "- " + _line(pieces, width and width - 2).replace("\n", "\n  ")
+
+
+def _begun(line: str) -> str:
+    """What would be a list, a heading or a rule at a line's beginning is text."""
     return _LINE_START.sub(
-        lambda m: f"\\{m['sign']}" if m["sign"] else f"{m['number']}\\{m['dot']}", text
+        lambda m: f"\\{m['sign']}" if m["sign"] else f"{m['number']}\\{m['dot']}", line
     )
 
 
@@ -83,6 +116,8 @@ def _cell(piece: Piece) -> str:
 
 def _escaped(text: str) -> str:
     """`text` so that it reads as itself: no markup, no HTML, no entity."""
+    # Read as it is, too: by people who look for "90.7 %".
+    text = text.replace(NO_BREAK, " ")
     marked = _SPECIAL.sub(lambda match: f"\\{match[0]}", text)
     return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -137,3 +172,67 @@ def _chart_row(stretch: Stretch, most: int) -> Sequence[str]:
         for sign, count in zip((_SENT, _FAILED, _IN_DOUBT), counts, strict=True)
     )
     return begin, *(f"{count:,}" for count in counts), bar
+
+
+def _figures(block: Figures) -> Iterator[str]:
+    for one in block.figures:
+        note = f" ({_escaped(one.note)})" if one.note else ""
+        yield f"- {_escaped(one.label)}: **{_escaped(one.value)}**{note}"
+
+
+def _parts(block: Parts) -> str:
+    rows = [
+        (
+            _escaped(part.kind.label),
+            f"{part.count:,}",
+            _escaped(part.share),
+            _bar(part.count, block.total, _SIGNS[2]),
+        )
+        for part in block.parts
+    ]
+    rows.append(("All", f"{block.total:,}", "100 %", ""))
+    return _table(("Outcome", _escaped(block.unit), "Share", ""), rows, frozenset((1, 2)))
+
+
+def _message(block: Message) -> Iterator[str]:
+    """A quotation; a line of it is a line."""
+    groups = ([block.header or ""], block.lines, [block.footer or ""])
+    begun = False
+    for group in groups:
+        if not any(group):
+            continue
+        if begun:
+            yield ">"
+        begun = True
+        for line in group:
+            yield f"> {_begun(_escaped(line))}  " if line else ">"
+    if block.buttons:
+        if begun:
+            yield ">"
+        yield from (f"> \\[{_escaped(button)}\\]  " for button in block.buttons)
+
+
+def _time_chart(chart: TimeChart, width: int | None) -> str:
+    signs = _SIGNS[: len(chart.kinds)]
+    most = max(sum(span.counts) for span in chart.rows)
+    legend = ", ".join(
+        f"{sign} {kind.label.lower()}" for sign, kind in zip(signs, chart.kinds, strict=True)
+    )
+    what, _, _ = chart.description.partition(".")
+    about = f"{what}. One line is {duration(chart.rows[0].seconds)}: {legend}."
+    rows = (
+        (
+            stamp(span.begin)[:-3],
+            *(f"{count:,}" for count in span.counts),
+            "".join(_bar(n, most, sign) for n, sign in zip(span.counts, signs, strict=True)),
+        )
+        for span in chart.rows
+    )
+    head = ("Time", *(_escaped(kind.label) for kind in chart.kinds), "")
+    table = _table(head, rows, frozenset(range(1, len(chart.kinds) + 1)))
+    return "\n\n".join((f"### {_escaped(chart.title)}", _line((Piece(about),), width), table))
+
+
+def _bar(count: int, whole: int, sign: str) -> str:
+    """At least one sign of what is there at all."""
+    return sign * (max(1, round(_NARROW_BAR_CHARS * count / whole)) if count else 0)

@@ -1,0 +1,87 @@
+"""The database's part of the report for a client."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from wacampaign.core.campaign.client_report import Bin, Priced
+from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.reading import read
+from wacampaign.store.store import Capability
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSender:
+    """A number that a campaign was sent from, nothing masked."""
+
+    name: str | None
+    number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFacts:
+    """One template of a campaign."""
+
+    name: str
+    counts: Mapping[str, int]
+    delivery: Mapping[str, Any]
+    #: Of some rows.
+    payloads: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """What is kept of one campaign; see `campaign_report.sql`."""
+
+    began_at: str | None
+    last_sent_at: str | None
+    unusable: int
+    #: The `delivery` of `queue-stats`.
+    delivery: Mapping[str, Any]
+    #: Code and rows.
+    refused: tuple[tuple[int, int], ...]
+    senders: tuple[CampaignSender, ...]
+    templates: tuple[TemplateFacts, ...]
+    before: CampaignName | None
+
+
+#: Widths of the stretches in which times are told: from so many seconds on, so many seconds.
+_WIDTHS: Final = ((172_800, 3600), (21_600, 600), (0, 60))
+#: What the database is asked for → field of a `Bin`.
+_TIMES: Final = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "failed": "undelivered",
+}
+
+
+class CampaignReports(Capability):
+    """Reads what a report tells. Raises what `Store.call` raises."""
+
+    async def facts(self, campaign_id: str) -> ReportFacts:
+        """What is kept of the campaign. Raises `NoSuchCampaign`."""
+        answer = await self._store.call("report_facts", campaign_id=campaign_id)
+        refused = tuple((code, n) for code, n in answer["refused"])
+        return read(ReportFacts, answer, refused=refused)
+
+    async def times(self, campaign_id: str) -> tuple[Bin, ...]:
+        """When things happened, oldest first."""
+        bins: dict[datetime, dict[str, int]] = {}
+        for what, field in _TIMES.items():
+            answer = await self._store.call("report_times", campaign_id=campaign_id, what=what)
+            for age, n in answer["bins"]:
+                at = datetime.fromisoformat(answer["from"]) + timedelta(seconds=age)
+                one = bins.setdefault(at, {"seconds": _width(age)})
+                one[field] = one.get(field, 0) + n
+        return tuple(Bin(at.isoformat(), **bins[at]) for at in sorted(bins))
+
+    async def prices(self, campaign_id: str) -> tuple[Priced, ...]:
+        """What WhatsApp said of the bill, the commonest first."""
+        answer = await self._store.call("report_prices", campaign_id=campaign_id)
+        return tuple(read(Priced, one) for one in answer["prices"])
+
+
+def _width(age: int) -> int:
+    return next(width for begin, width in _WIDTHS if age >= begin)
