@@ -18,6 +18,7 @@ from wacampaign.core.engine.ports import HttpAnswer
 from wacampaign.meta.client import CloudApi
 from wacampaign.meta.refusal import NoSuchObject
 from wacampaign.meta.send import MessageSender
+from wacampaign.meta.subscriptions import SubscriptionApi
 from wacampaign.problems import AccessRefused, Problem
 
 from .fault_server import FaultServer, serving
@@ -95,6 +96,22 @@ def test_numbers() -> None:
             assert [number.id async for number in client.numbers(WABA)] == [NUMBER]
 
     with replaying("numbers"):
+        asyncio.run(work())
+
+
+def test_subscribed_apps() -> None:
+    async def work() -> None:
+        async with SubscriptionApi(BASE_URL, "v25.0", TOKEN) as client:
+            ours, other = await client.subscribed(WABA)
+            await client.subscribe(WABA, "https://example.com/", "v")
+        assert (ours.app_id, ours.override) == (
+            "500000000000005",
+            "https://example.com/api/webhooks",
+        )
+        assert ours.in_words == "Example app (500000000000005), to https://example.com/api/webhooks"
+        assert (other.override, other.goes_to) == (None, "the app's own address")
+
+    with replaying("subscribed_apps"):
         asyncio.run(work())
 
 

@@ -132,6 +132,14 @@ class CloudApi:
             raise Problem("Meta answered without a health status.", _CHECK_API)
         return health_of(health)
 
+    async def app_id(self) -> str:
+        """The app that the token belongs to."""
+        answer = await self._get(self._under("app"), "the app of the token")
+        app_id = answer.get("id")
+        if not isinstance(app_id, str) or not app_id.isdecimal():
+            raise Problem("Meta does not say which app the token belongs to.")
+        return app_id
+
     async def media(self, media_id: str, phone_number_id: str | None = None) -> MediaObject | None:
         """The object behind a media id; None: unknown, or not of `phone_number_id`."""
         url = self._url(media_id)
@@ -210,6 +218,10 @@ class CloudApi:
             raise Problem("Meta's ids consist of digits.", "wacampaign number list")
         path = f"{self._root.path}/{object_id}" + (f"/{edge}" if edge else "")
         return self._root.copy_with(path=path)
+
+    def _under(self, path: str) -> httpx.URL:
+        """An address whose path is no id: `app`, or an upload's session with its signature."""
+        return httpx.URL(f"{self._root}/{path}")
 
     async def _get(self, url: httpx.URL, what: str) -> dict[str, Any]:
         return await self._ask(lambda: self._http.get(url), what)

@@ -48,14 +48,6 @@ _BY_ITSELF: Final = "compare the template with Meta's rules in WhatsApp Manager"
 class TemplateApi(CloudApi):
     """The Cloud API of one token, where templates are created. Raises what `CloudApi` raises."""
 
-    async def app_id(self) -> str:
-        """The app that the token belongs to: samples are uploaded to it."""
-        answer = await self._get(self._under("app"), "the app of the token")
-        app_id = answer.get("id")
-        if not isinstance(app_id, str) or not app_id.isdecimal():
-            raise Problem("Meta does not say which app the token belongs to.")
-        return app_id
-
     async def raw_template(self, template_id: str, fields: str) -> dict[str, Any]:
         """A template as Meta tells it, with these fields beside the usual ones."""
         return await self._object(template_id, f"{TEMPLATE_FIELDS},{fields}", "the template")
@@ -126,10 +118,6 @@ class TemplateApi(CloudApi):
             attempts=1,
             problem_of=_creation_problem,
         )
-
-    def _under(self, path: str) -> httpx.URL:
-        """An address whose path is no id: `app`, or a session with its signature."""
-        return httpx.URL(f"{self._root}/{path}")
 
 
 def _creation_problem(refusal: Refusal, what: str) -> Problem:

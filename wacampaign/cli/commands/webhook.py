@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from wacampaign.cli.loading import LazyGroup
+from wacampaign.cli.loading import LazyGroup, Listed
 from wacampaign.cli.options import EnvFile, ShowNumbers, StoreFlag
 from wacampaign.cli.session import run_quickly
 from wacampaign.logs import set_up_logs
@@ -24,8 +24,7 @@ _LEVELS: Final = {
 
 
 class _Webhook(LazyGroup):
-    #: Further commands: `Listed("subscribe", …)`.
-    listed = ()
+    listed = (Listed("subscribe", "Commands", "webhook_subscribe:subscribe"),)
 
 
 COMMAND_CLASS = _Webhook
