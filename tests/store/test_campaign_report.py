@@ -212,3 +212,36 @@ def test_a_phone_is_nowhere(open_test_store: OpenStore, sql: Connection) -> None
     assert "Asha" not in str(report)
     for n in range(6):
         assert phone(n) not in str(report)
+
+
+def test_who_opted_out_is_told_apart_from_who_was_refused(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> ClientReport:
+        campaign = await add_campaign(store, await add_number(store), 6, name="c")
+        sent(sql, campaign, 2)
+        reasons = (
+            "opted out of marketing on 2025-11-01, by the word STOP: not sent",
+            "Meta asked for a rest from marketing until 2025-11-11 09:00 UTC: not sent",
+            "not sent: var1 is empty",
+        )
+        for reason in reasons:
+            as_found(
+                sql,
+                "update send_queue set status = 'failed', error_message = %s where id ="
+                " (select id from send_queue where campaign_id = %s and status = 'ready' limit 1)",
+                (reason, campaign),
+            )
+        for n, cause in enumerate(("word", "button", "code")):
+            sql.execute(
+                "insert into wacampaign_optouts (person, phone, since, cause, campaign_id,"
+                " ended_at) values (%s, %s, now(), %s, %s, %s)",
+                (phone(n), phone(n), cause, campaign, None if n else "2025-11-12"),
+            )
+        return await gather_report(store, SETTINGS, "c")
+
+    report = run(open_test_store, scenario)
+    assert report.campaign.fates == Fates(silent=2, left_out=2, refused=1, waiting=1)
+    assert report.templates[0].fates == report.campaign.fates
+    assert [reason.count for reason in report.campaign.reasons] == [1]
+    assert report.campaign.opted_out == 1

@@ -62,7 +62,10 @@ async def gather_report(
         before=before,
         before_is_named=beside is not None,
         templates=tuple(
-            TemplateFates(template.name, fates_of(template.counts, template.delivery))
+            TemplateFates(
+                template.name,
+                fates_of(template.counts, template.delivery, template.left_out),
+            )
             for template in facts.templates
         ),
         messages=await _messages(store, named, facts.templates),
@@ -80,7 +83,7 @@ def _reported(state: Campaign, facts: ReportFacts) -> ReportedCampaign:
     }
     said = facts.delivery
     lag = said.get("lag") or {}
-    fates = fates_of(counts, said)
+    fates = fates_of(counts, said, facts.left_out)
     return ReportedCampaign(
         id=state.id,
         name=state.name,
@@ -89,13 +92,16 @@ def _reported(state: Campaign, facts: ReportFacts) -> ReportedCampaign:
         began_at=facts.began_at,
         last_sent_at=facts.last_sent_at,
         is_heard=said["known"],
+        opted_out=facts.opted_out,
         replied=min(said["replied"], fates.sent),
         unusable=facts.unusable,
         contradicted=said.get("contradicted") or 0,
         half_within_s=lag.get("p50_seconds"),
         most_within_s=lag.get("p95_seconds"),
         reasons=reasons(
-            facts.refused, ((error["code"] or 0, error["count"]) for error in said["errors"])
+            facts.refused,
+            ((0, -fates.left_out),),
+            ((error["code"] or 0, error["count"]) for error in said["errors"]),
         ),
         senders=tuple(map(_sender, facts.senders)),
     )

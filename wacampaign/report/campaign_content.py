@@ -134,10 +134,9 @@ def _figures(campaign: ReportedCampaign) -> Iterator[Figure]:
             yield Figure(label, f"{count:,}", percent(count, fates.recipients))
         else:
             yield Figure(label, NOTHING, "not known")
-    if campaign.opted_out is not None:
-        yield Figure(
-            "Opted out", f"{campaign.opted_out:,}", percent(campaign.opted_out, fates.recipients)
-        )
+    yield Figure(
+        "Opted out since", f"{campaign.opted_out:,}", percent(campaign.opted_out, fates.recipients)
+    )
 
 
 def _notes(campaign: ReportedCampaign) -> Iterator[str]:

@@ -20,7 +20,7 @@ FATES: Final = {
     "silent": Series("silent", "Sent, nothing heard since"),
     "undelivered": Series("undelivered", "Sent, not delivered"),
     "refused": Series("refused", "Not sent: refused"),
-    "left_out": Series("left_out", "Not sent: wants no marketing"),
+    "left_out": Series("left_out", "Not sent: opted out, or rests"),
     "in_doubt": Series("in_doubt", "Not known whether it was sent"),
     "waiting": Series("waiting", "Not sent yet"),
 }
@@ -42,6 +42,11 @@ DEFINITIONS: Final = (
     ),
     ("Replied", "people who wrote back to the number after the campaign's message"),
     ("Not delivered", "accepted first, and then WhatsApp told that it could not deliver it"),
+    (
+        "Opted out, or rests",
+        "the person has asked for no more marketing, or WhatsApp for a pause of it: nothing was "
+        "sent. The figure at the top counts those who asked when they had got this campaign",
+    ),
     ("Refused", "WhatsApp did not accept the message, or it did not fit its template"),
 )
 

@@ -26,6 +26,8 @@ class TemplateFacts:
     name: str
     counts: Mapping[str, int]
     delivery: Mapping[str, Any]
+    #: Failed rows of people who opted out, or rest.
+    left_out: int
     #: Of some rows.
     payloads: Sequence[Any]
 
@@ -39,7 +41,11 @@ class ReportFacts:
     unusable: int
     #: The `delivery` of `queue-stats`.
     delivery: Mapping[str, Any]
-    #: Code and rows.
+    #: Failed rows of people who opted out, or rest.
+    left_out: int
+    #: People who asked for no more messages when they had got this campaign's.
+    opted_out: int
+    #: Code and rows; 0: without one, those that were left out among them.
     refused: tuple[tuple[int, int], ...]
     senders: tuple[CampaignSender, ...]
     templates: tuple[TemplateFacts, ...]

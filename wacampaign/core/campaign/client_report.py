@@ -28,7 +28,7 @@ class Fates:
     silent: int = 0
     #: Not sent: WhatsApp refused them, or they were given up.
     refused: int = 0
-    #: Not sent, as the recipient wants no such messages.
+    #: Not sent, as the recipient has opted out of marketing, or rests from it.
     left_out: int = 0
     #: Whether it was sent is not known.
     in_doubt: int = 0
@@ -86,8 +86,8 @@ class ReportedCampaign:
     is_heard: bool = False
     #: People who answered.
     replied: int = 0
-    #: People who have since asked for no more messages; None: that is not kept.
-    opted_out: int | None = None
+    #: People who asked for no more messages when they had got this one.
+    opted_out: int = 0
     #: Entries of the list that were no phone numbers: no recipients.
     unusable: int = 0
     #: Delivered messages of which WhatsApp said as well that they failed.

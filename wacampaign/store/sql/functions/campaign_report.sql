@@ -29,12 +29,26 @@ begin
             from public.wacampaign_delivery_counts d
             where d.campaign_id = p_campaign_id and d.n > 0
             group by 1, 2
+        ), left_out as materialized (
+            -- As wacampaign_why_left_out says it.
+            select q.template_name, count(*) as n
+            from public.send_queue q
+            where q.campaign_id = p_campaign_id and q.status = 'failed'
+              and exists (select 1 from count c where c.status = 'failed' and c.error_code = 0)
+              and (q.error_message like 'opted out of marketing on %'
+                   or q.error_message like 'Meta asked for a rest from marketing until %')
+            group by 1
         )
         select jsonb_build_object(
             'began_at', public.wacampaign_utc(v_first),
             'last_sent_at', public.wacampaign_utc(v_last),
             'unusable', greatest(coalesce(v_campaign.invalid_contacts_count, 0), 0),
             'delivery', public.wacampaign_delivery_of(p_campaign_id),
+            'left_out', (select coalesce(sum(l.n), 0) from left_out l),
+            -- A code of Meta's says that they had opted out before.
+            'opted_out', (select count(*) from public.wacampaign_optouts o
+                          where o.campaign_id = p_campaign_id and o.ended_at is null
+                            and o.cause <> 'code'),
             'refused', (
                 select coalesce(jsonb_agg(jsonb_build_array(e.error_code, e.n)), '[]'::jsonb)
                 from (select c.error_code, sum(c.n) as n from count c
@@ -51,6 +65,8 @@ begin
                     'counts', jsonb_build_object(
                         'waiting', t.waiting, 'sent', t.sent, 'failed', t.failed,
                         'in_doubt', 0),
+                    'left_out', coalesce((select l.n from left_out l
+                                          where l.template_name = t.template_name), 0),
                     'delivery', (
                         select jsonb_build_object(
                             'delivered', coalesce(sum(f.n) filter (
