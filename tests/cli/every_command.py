@@ -96,7 +96,14 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{hostile} --out {folder}/report.md", 5),
     ],
     "explain": [("135000", 0), ("135000 --json", 0), ("{hostile}", 2)],
-    "audit": [("", 0), ("--json", 0), ("{failed}", 0)],
+    "results": [
+        ("{failed} --json", 0),
+        ("{failed} --csv - --show-numbers", 0),
+        ("{failed} --csv {out} --state refused", 6),
+        ("{failed} --csv - --state {hostile}", 2),
+        ("{hostile} --csv -", 5),
+    ],
+    "audit": [("", 0), ("--json", 0), ("{failed}", 0), ("{running} --show-numbers", 0)],
     "number add": [
         ("{number} --waba {waba} --offline --yes", 0),
         ("{number} --waba {waba} --offline --dry-run --json", 0),

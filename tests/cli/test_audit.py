@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.campaigns import as_found
+from tests.campaigns import as_found, phone
 from tests.cli.conftest import Seeded, Wacampaign
 
 pytestmark = pytest.mark.usefixtures("seeded")
@@ -130,3 +130,91 @@ def test_what_other_programs_did_is_told_with_who_and_when(
     assert (one["lost"], one["deleted"], one["ok"]) == (8, 8, False)
     stats = wacampaign("queue-stats").stdout
     assert "! 8 rows (sent) deleted: postgres, whatsapp-cron, last at " in stats
+
+
+def doubt(sql: psycopg.Connection[Any], n: int) -> None:
+    """So many rows came to be in doubt, one after the other."""
+    sql.execute(
+        "update send_queue q set status = 'processing', claim_id = gen_random_uuid(),"
+        " claimed_at = '2026-11-20 10:00+00', in_doubt_since = '2026-11-20 10:00+00'::timestamptz"
+        " + t.place * interval '1 second', in_doubt_cause = 'no_answer',"
+        " error_message = 'timed out for 447700900123'"
+        " from (select id, row_number() over (order by id) as place from send_queue"
+        " order by id limit %s) as t where q.id = t.id",
+        (n,),
+    )
+
+
+def test_rows_in_doubt_are_told_with_what_is_known(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    doubt(sql, 2)
+    sql.execute(
+        "insert into wacampaign_deliveries (wamid, whatsapp_number_id, phone, person, state,"
+        " sent_at, last_at) values ('wamid.x', %s, %s, %s, 'delivered', now(),"
+        " '2026-11-20 10:00:30+00')",
+        (seeded.number_id, phone(1), phone(1)),
+    )
+    done = wacampaign("audit", "market_1")
+    assert done.exit_code == 0, done.stderr
+    shown = [line for line in done.stdout.splitlines() if line.startswith("    +999***")]
+    assert len(shown) == 2
+    assert shown[0].endswith("  hello  since 2026-11-20 10:00 UTC  timed out for +44***0123")
+    told = "messages to this recipient that no row owns: delivered 2026-11-20 10:00 UTC"
+    assert f"{shown[1]}\n      {told}" in done.stdout
+    (one,) = json.loads(wacampaign("audit", "market_1", "--json").stdout)["campaigns"]
+    assert [row["cause"] for row in one["doubts"]] == ["no_answer", "no_answer"]
+    assert one["doubts"][1]["statuses"] == [{"state": "delivered", "at": "2026-11-20T10:00:30Z"}]
+    assert phone(0) not in json.dumps(one)
+
+
+def test_a_person_says_who_got_the_message(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubt(sql, 3)
+    monkeypatch.setattr("wacampaign.cli.commands.audit.at_terminal", lambda: True)
+    # Not asked where numbers are masked: nobody knows who is meant.
+    done = wacampaign("audit", "market_1", input="y\n")
+    assert "get the message?" not in done.stderr
+    assert "with --show-numbers you are asked" in done.stderr
+    done = wacampaign("audit", "market_1", "--show-numbers", input="y\nn\n\n")
+    assert done.exit_code == 0, done.stderr
+    assert f"did {phone(0)} get the message?" in done.stderr
+    assert done.stderr.count("get the message?") == 3
+    rows = sql.execute(
+        "select status, in_doubt_cause, claim_id is not null, sent_at from send_queue"
+        " order by id limit 2"
+    ).fetchall()
+    assert rows[0][:3] == ("sent", "assumed_sent", True)
+    assert rows[0][3].isoformat() == "2026-11-20T10:00:00+00:00"
+    assert rows[1][0] == "processing"
+    event = sql.execute(
+        "select row_count, reason from wacampaign_events where kind = 'doubt_assumed_sent'"
+    ).fetchall()
+    assert event == [(1, "a person says that the recipient got the message")]
+    again = wacampaign("audit", "market_1", "--show-numbers", input="\n")
+    assert again.stderr.count("get the message?") == 2
+    assert "1 of the accepted are assumed, as a person decided" in again.stdout
+
+
+def test_what_statuses_prove(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
+    for state, n in (("delivered", 12), ("undelivered", 2), ("sent", 1), ("contradicted", 1)):
+        sql.execute(
+            "insert into wacampaign_delivery_counts values (%s, %s, 'hello', %s, 0, %s)",
+            (seeded.campaign_id, seeded.number_id, state, n),
+        )
+    assert "statuses:" not in wacampaign("audit", "market_1").stdout
+    sql.execute(
+        "insert into wacampaign_hearing (number_id, first_status_at) values (%s, now())",
+        (seeded.number_id,),
+    )
+    done = wacampaign("audit", "market_1")
+    assert (
+        "statuses: Meta confirms 15 of 20 accepted; 12 were delivered, 2 failed afterwards;"
+        " 1 told as failed and as delivered, too: counted as delivered, as they arrived"
+    ) in done.stdout
+    (one,) = json.loads(wacampaign("audit", "market_1", "--json").stdout)["campaigns"]
+    assert (one["delivery"]["delivered"], one["delivery"]["silent"]) == (12, 6)

@@ -12,7 +12,7 @@ from wacampaign.core.campaign.state import read_stats
 #: In the order in which the database gives them.
 NUMBER: dict[str, Any] = {
     "rate": 80.0, "is_active": True, "display_name": "Demo", "quality_rating": "GREEN",
-    "configured_rate": 80, "phone_number_id": "200000000000001",
+    "configured_rate": 80, "throughput": None, "phone_number_id": "200000000000001",
 }  # fmt: skip
 HOLD: dict[str, Any] = {
     "code": 131053, "scope": "template", "until": None, "reason": "media", "template": "demo",
@@ -39,7 +39,7 @@ def test_keys_and_their_order() -> None:
         "oldest_ready_seconds", "rate_per_second", "eta_seconds", "errors",
         "delivery", "templates", "number", "holds", "never_enqueued", "deleted", "guarded",
         "others", "next_retry_at", "retry_far_away", "start_time", "end_time",
-        "scheduled_start_time", "live_workers", "attention", "findings",
+        "scheduled_start_time", "live_workers", "budget", "attention", "findings",
     ]  # fmt: skip
     assert list(campaign["number"].items()) == list(NUMBER.items())
     assert [list(hold.items()) for hold in campaign["holds"]] == [list(HOLD.items())]

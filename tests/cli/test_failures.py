@@ -13,6 +13,7 @@ import pytest
 from tests.campaigns import phone
 from tests.cli.conftest import Seeded, Wacampaign
 from tests.store.test_failures import events, fail, status_of
+from tests.store.test_results import accept, deliver
 from wacampaign.operations import failed_rows
 from wacampaign.store.failed_rows import FailedRows
 
@@ -112,6 +113,75 @@ def test_csv_has_every_failed_row(wacampaign: Wacampaign, failed: str, tmp_path:
     assert all(line["time"].endswith("Z") for line in lines)
     # No spreadsheet runs what an answer said.
     assert lines[6]["text"] == "'=1+1"
+
+
+@pytest.fixture
+def undelivered(failed: str, sql: Connection) -> str:
+    """And 3 that were accepted and failed afterwards: two with 131049, one with 130429."""
+    ids = [
+        row[0]
+        for row in sql.execute(
+            "select id::text from send_queue where campaign_id = %s and status = 'ready'"
+            " order by id limit 3",
+            (failed,),
+        )
+    ]
+    accept(sql, ids)
+    for place, (code, n) in enumerate(((131049, 2), (131049, 2), (130429, 1))):
+        deliver(
+            sql, ids[place], "undelivered", code=code, title="told", details=f"of {phone(9)}",
+            failed_at="2026-11-20 10:00:05+00",
+        )  # fmt: skip
+        sql.execute(
+            "insert into wacampaign_delivery_counts (campaign_id, whatsapp_number_id,"
+            " template_name, state, code, n) select campaign_id, whatsapp_number_id,"
+            " template_name, 'undelivered', %s, %s from send_queue where id = %s"
+            " on conflict (campaign_id, whatsapp_number_id, template_name, state, code)"
+            " do update set n = excluded.n",
+            (code, n, ids[place]),
+        )
+    return failed
+
+
+def test_refused_and_undelivered_are_two_kinds(
+    wacampaign: Wacampaign, undelivered: str, tmp_path: Path
+) -> None:
+    done = wacampaign("failures", "market_1")
+    assert done.exit_code == 0, done.stderr
+    short = undelivered[:8]
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"market_1 ({short}) running: 12 rows failed, 3 undelivered"
+    again = f"wacampaign results {short} --state undelivered --show-numbers --csv FILE"
+    start = lines.index("  undelivered: accepted, then failed; 3 rows that stay sent")
+    assert lines[start + 2 : start + 5] == [
+        "  131049 Not delivered to maintain healthy engagement: 2 rows undelivered (recipient)",
+        "    for example: of +999***0009",
+        "    you: do not send marketing to this recipient for 24 hours: sooner makes it worse",
+    ]
+    assert lines[-3] == f"    {again}"
+    assert not any("retry-failed" in line and "130429" in line for line in lines)
+    file = tmp_path / "f.csv"
+    assert wacampaign("failures", "market_1", "--csv", str(file)).exit_code == 0
+    rows = read(file)
+    assert [row["kind"] for row in rows].count("undelivered") == 4  # one says so in its row
+    last = rows[-3:]
+    assert [row["code"] for row in last] == ["131049", "131049", "130429"]
+    assert last[0]["accepted_at"] == "2026-11-20T10:00:00Z"
+    assert last[0]["wamid"].startswith("wamid.")
+    assert last[0]["what"].startswith("do not send marketing")
+    (error,) = json.loads(wacampaign("failures", "market_1", "--code", "131049", "--json").stdout)[
+        "undelivered_errors"
+    ]
+    assert (error["count"], error["title"]) == (2, "Not delivered to maintain healthy engagement")
+
+
+def test_none_is_retried_that_was_accepted(
+    wacampaign: Wacampaign, undelivered: str, sql: Connection
+) -> None:
+    done = wacampaign("retry-failed", undelivered, "--code", "131049", "--yes")
+    assert "nothing was changed" in done.stdout
+    left = sql.execute("select count(*) from send_queue where status = 'sent'").fetchone()
+    assert left == (3,)
 
 
 def test_csv_in_pages_with_whole_numbers(

@@ -241,7 +241,9 @@ def test_what_became_of_the_accepted_is_told_apart_from_them() -> None:
 
 def test_what_nobody_told_is_not_called_delivered() -> None:
     text = "\n".join(shown(known=False))
-    assert "  delivery unknown: no status was ever received for its number" in text
+    assert (
+        "  delivery unknown: no status was ever received for its number; wacampaign webhook" in text
+    )
     assert "delivered " not in text
 
 

@@ -38,6 +38,8 @@ from wacampaign.store.optouts import OptOuts
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.repairs import Repairs, Targets
+from wacampaign.store.results import Results
+from wacampaign.store.rows_in_doubt import RowsInDoubt
 from wacampaign.store.sent_tests import SentTests
 from wacampaign.store.statuses import Statuses
 from wacampaign.store.store import Store
@@ -337,6 +339,14 @@ async def whole_protocol(store: Store) -> None:
     assert (await statuses.take([StatusUpdate("wamid.1", "read")], "receiver"))["joined"] == 1
     assert not (await statuses.take_logged()).left
     assert (await report.facts(campaign)).delivery["read"] == 1
+    assert (await store.call("delivery_shown", campaign_id=campaign))["read"] == 1
+    results, doubts = Results(store), RowsInDoubt(store)
+    assert await results.page(campaign)
+    assert await results.variables(campaign)
+    assert await results.undelivered(campaign) == []
+    assert await results.undelivered_page(campaign, 131049) == []
+    assert await doubts.known(campaign, 1) == []
+    assert not await doubts.confirm(str(uuid4()), None, "test")
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)
 

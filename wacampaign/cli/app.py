@@ -34,6 +34,7 @@ class _Wacampaign(Program):
         Listed("queue-stats", _LOOK, "queue_stats:queue_stats"),
         Listed("failures", _LOOK, "failures:failures"),
         Listed("report", _LOOK, "report:report"),
+        Listed("results", _LOOK, "results:results"),
         Listed("investigate-135000", _LOOK, "investigate:investigate"),
         Listed("explain", _LOOK, "explain:explain"),
         Listed("audit", _LOOK, "audit:audit"),

@@ -66,6 +66,11 @@ def tell_text(text: str) -> None:
     print(text)
 
 
+def tell_data(lines: str) -> None:
+    """Lines for programs, on stdout, each with its end."""
+    sys.stdout.write(lines)
+
+
 def say(line: str) -> None:
     """A message for people, beside the data: on stderr, on one line."""
     print(one_line(line), file=sys.stderr, flush=True)

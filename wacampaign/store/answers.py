@@ -28,6 +28,7 @@ _LISTS: Final = frozenset(
     | {"optouts_newest", "optouts_of", "optouts_page", "recent", "repair_lanes"}
     | {"readiness_others", "repairs_of", "repeated_by", "sending", "stuck_rows"}
     | {"template_changes", "template_uses", "templates", "templates_of", "tokens"}
+    | {"doubts_known", "results", "undelivered", "undelivered_rows"}
 )
 #: Functions that answer null for what does not exist.
 _MAY_BE_NULL: Final = frozenset({"evidence_campaigns", "repair_finish", "repair_undo_survey"})

@@ -107,6 +107,7 @@ class Campaigns(Capability):
         # In parts: each stays below the 8 s of REST at a million rows.
         for part in ("audit_messages", "audit_recipients"):
             answer.update(await self._store.call(part, campaign_id=campaign_id))
+        answer["delivery"] = await self._store.call("delivery_shown", campaign_id=campaign_id)
         answer["duplicates"] = answer["twice_by_row"] + answer["unowned"]
         answer["ok"] = answer["ok"] and not answer["unowned"]
         return answer

@@ -21,7 +21,8 @@ def failures(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write every failed row into this new file: phone, template, code, text, time.",
+            help="Write every failed row into this new file: phone, template, code, text, time,"
+            " kind, what to do.",
             show_default=False,
         ),
     ] = None,
@@ -32,8 +33,10 @@ def failures(
 ) -> None:
     """Show which rows failed, why, and what to do about it.
 
-    Code by code with Meta's title, one row's text, and the command that acts on it. With --code:
-    five rows of it, too. Phones are masked, in the file as well, unless --show-numbers is given.
+    Two kinds: refused ones, which Meta did not accept, and undelivered ones, which it accepted and
+    then failed. Code by code with Meta's title, one row's text, and the command that acts on it.
+    With --code: five rows of it, too. Phones are masked, in the file as well, unless --show-numbers
+    is given.
 
     Example: wacampaign failures Bajaj_market_2
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from wacampaign.cli.output import tell
 from wacampaign.cli.plan import show_next
-from wacampaign.core.campaign.failed_rows import NO_CODE
+from wacampaign.core.campaign.failed_rows import NO_CODE, written_again
 from wacampaign.core.campaign.next_step import after_failures
 from wacampaign.core.words import local_time, rows
 from wacampaign.operations.failed_rows import FailureReport
@@ -18,6 +18,7 @@ def failures_json(report: FailureReport, csv: Path | None) -> dict[str, Any]:
     return {
         "campaign": asdict(report.campaign),
         "failed": report.rows,
+        "undelivered": report.undelivered_rows,
         "errors": [
             {
                 "code": failure.code,
@@ -34,7 +35,18 @@ def failures_json(report: FailureReport, csv: Path | None) -> dict[str, Any]:
             }
             for failure in report.failures
         ],
-        "samples": [asdict(row) for row in report.samples],
+        "undelivered_errors": [
+            {
+                "code": one.code,
+                "title": one.title,
+                "count": one.count,
+                "scope": str(one.entry.scope),
+                "next_step": one.next_step,
+                "text": one.text,
+            }
+            for one in report.undelivered
+        ],
+        "samples": [{**asdict(row), "kind": row.kind} for row in report.samples],
         "csv": None if csv is None else {"file": str(csv), "rows": report.written},
     }
 
@@ -42,11 +54,13 @@ def failures_json(report: FailureReport, csv: Path | None) -> dict[str, Any]:
 def show_failures(report: FailureReport) -> None:
     """Code by code: count, handling, one text, and what to do; then rows, then the next command."""
     campaign = report.campaign
-    if not report.failures:
+    if not report.failures and not report.undelivered:
         which = "" if report.code is None else f" with code {report.code}"
         tell(f"{campaign}: no row has failed{which}")
     else:
-        tell(f"{campaign} {campaign.status}: {rows(report.rows)} failed")
+        told = [f"{rows(report.rows)} failed"] if report.failures else []
+        told += [f"{report.undelivered_rows:,} undelivered"] if report.undelivered else []
+        tell(f"{campaign} {campaign.status}: {', '.join(told)}")
     for failure in report.failures:
         entry = failure.entry
         tell()
@@ -62,15 +76,34 @@ def show_failures(report: FailureReport) -> None:
         if failure.code != NO_CODE:
             tell(f"    the worker {entry.worker_action}")
         tell(f"    you: {failure.next_step}")
+    _show_undelivered(report)
     if report.samples:
         tell()
         tell("  the first rows:")
     for row in report.samples:
         at = local_time(row.at) if row.at else "-"
         tell(f"    {row.phone}  {row.template}  {at}  {row.text or '-'}")
-    if report.failures:
+    if report.failures or report.undelivered:
         tell()
     show_next(after_failures(campaign.short_id, campaign.status, report.failures, report.code))
+
+
+def _show_undelivered(report: FailureReport) -> None:
+    """What was accepted and failed afterwards, code by code."""
+    if not report.undelivered:
+        return
+    tell()
+    tell(f"  undelivered: accepted, then failed; {rows(report.undelivered_rows)} that stay sent")
+    for one in report.undelivered:
+        tell()
+        label = one.title if one.code == NO_CODE else f"{one.code} {one.title}"
+        tell(f"  {label}: {rows(one.count)} undelivered ({one.entry.scope})")
+        if one.text:
+            tell(f"    for example: {one.text}")
+        tell(f"    you: {one.next_step}")
+    tell()
+    tell("  no machine sends undelivered ones again, retry-failed neither; for a new campaign:")
+    tell(f"    {written_again(report.campaign.short_id)}")
 
 
 def show_none_retried(survey: RetrySurvey) -> None:

@@ -77,7 +77,7 @@ def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
 def _delivery_lines(delivery: Delivery, width: int) -> Iterator[Line]:
     """What became of the accepted ones, which `width` columns hold."""
     if not delivery.known:
-        yield _line(f"  delivery {UNKNOWN}", "dim")
+        yield _line(f"  delivery {UNKNOWN}; wacampaign webhook receives them", "dim")
         return
     yield _line(f"  delivery of the {delivery.accepted:,} accepted")
     notes = dict(MEANINGS)

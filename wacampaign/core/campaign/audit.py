@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from wacampaign.core.campaign import in_doubt
+from wacampaign.core.campaign.delivery import Delivery, contradiction
+from wacampaign.core.campaign.doubts import Doubt
 from wacampaign.core.campaign.name import Named
 from wacampaign.core.campaign.other_writers import ForeignWrite, deleted, kept_back
 from wacampaign.core.words import rows
@@ -69,12 +71,31 @@ class Audit(Named):
     total_failed_shown: int
     #: Whether the shown totals should be right by now; not in the JSON.
     totals_due: bool
+    #: What statuses tell of the accepted ones.
+    delivery: Delivery
+    #: The oldest rows in doubt, at most `DOUBTS_SHOWN`.
+    doubts: tuple[Doubt, ...]
 
     @property
     def totals_differ(self) -> bool:
         """Whether the campaign shows other totals than its rows have."""
         shown = self.total_sent_shown, self.total_failed_shown
         return self.rows > 0 and self.totals_due and shown != (self.accepted, self.failed)
+
+    @property
+    def proved(self) -> str | None:
+        """What Meta's statuses prove of the accepted ones; None where there can be none."""
+        delivery = self.delivery
+        if not delivery.accepted or not delivery.known:
+            return None
+        told = delivery.accepted - delivery.silent + delivery.passed_on
+        sentence = (
+            f"statuses: Meta confirms {told:,} of {delivery.accepted:,} accepted;"
+            f" {delivery.delivered:,} were delivered, {delivery.undelivered:,} failed afterwards"
+        )
+        if delivery.contradicted:
+            sentence += f"; {contradiction(delivery.contradicted)}"
+        return sentence
 
     def findings(self) -> list[str]:
         """What is wrong, then what deserves attention, one sentence each."""

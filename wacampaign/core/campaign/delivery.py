@@ -127,4 +127,4 @@ def read_delivery(given: Mapping[str, Any] | None, sent: int) -> Delivery:
     if given is None:
         return Delivery(False, 0, 0, 0, 0, silent=sent, replied=0)
     errors = tuple(error_count(error) for error in given["errors"])
-    return read(Delivery, given, errors=errors)
+    return read(Delivery, given, errors=errors, lag=read(Lag, given["lag"] or {}))

@@ -18,6 +18,6 @@ class ErrorCount:
 
 def error_count(given: Mapping[str, Any]) -> ErrorCount:
     """One of the database's `errors`; its title is taken where our table has none."""
-    code = int(given["code"])
-    told = None if known(code) is not None else given.get("title")
-    return ErrorCount(code, told or lookup(code, 400).title, int(given["count"]))
+    code = int(given["code"] or 0)  # 0: Meta gave none
+    told = None if code and known(code) is not None else given.get("title")
+    return ErrorCount(code, told or lookup(code or None, 400).title, int(given["count"]))

@@ -1,4 +1,8 @@
-"""Failed rows as they may be shown: by code with what the error table says, and one by one."""
+"""What failed, as it may be shown: by code with what the error table says, and one by one.
+
+Two kinds are told apart: refused rows, which Meta did not accept, and undelivered ones, which it
+accepted and then failed.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from wacampaign.core.campaign.error_counts import error_count
 from wacampaign.core.errors import ErrorEntry, lookup
 from wacampaign.core.masking import mask_phone, mask_secrets, mask_tokens
 from wacampaign.core.recipient_forms import PHONE_CODES, recipient_forms
 
 #: Rows whose text names no code of Meta's.
 NO_CODE: Final = 0
+
+
+def written_again(short_id: str) -> str:
+    """What makes a list of the undelivered ones, for a new campaign."""
+    return f"wacampaign results {short_id} --state undelivered --show-numbers --csv FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +68,80 @@ class Failure:
         )
 
     @property
+    def title(self) -> str:
+        """What the error is called."""
+        return self.entry.title
+
+    @property
     def never_accepted(self) -> int:
         """Rows that may be tried again."""
         return self.count - self.accepted
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """The messages of one code that were accepted and failed afterwards."""
+
+    code: int
+    count: int
+    #: Meta's own where the error table has none.
+    title: str
+    entry: ErrorEntry
+    #: The entry's, with the campaign's short id in its commands.
+    next_step: str
+    #: What Meta said of one of them, masked.
+    text: str | None
+
+    @classmethod
+    def of(
+        cls, answer: Mapping[str, Any], short_id: str, *, show_numbers: bool = False
+    ) -> Undelivered:
+        """From one element of the database's `undelivered`; `short_id` goes into commands."""
+        error = error_count(answer)
+        entry = lookup(error.code or None, 400)
+        return cls(
+            error.code,
+            error.count,
+            error.title,
+            entry,
+            # What is tried again is what was refused.
+            entry.next_step.replace(
+                f"wacampaign retry-failed CAMPAIGN --code {error.code}", written_again(short_id)
+            ).replace("CAMPAIGN", short_id),
+            _masked(answer["text"], show_numbers),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FailedRow:
-    """One failed row."""
+    """One failed row, or one message that failed after it was accepted."""
 
     phone: str
     template: str | None
     text: str | None
-    #: ISO 8601, UTC.
+    #: When it failed, and when it had been accepted. ISO 8601, UTC.
     at: str | None
+    accepted_at: str | None
+    #: None: it was never accepted.
+    wamid: str | None
+
+    @property
+    def kind(self) -> str:
+        """`refused` or `undelivered`."""
+        return "refused" if self.wamid is None else "undelivered"
 
     @classmethod
     def of(cls, row: Mapping[str, Any], *, show_numbers: bool = False) -> FailedRow:
-        """From one row of the database's `failed_rows`; phones masked unless `show_numbers`."""
+        """From one row of the database's `failed_rows` or `undelivered_rows`; phones masked unless
+        `show_numbers`."""
         phone = row["phone"] or ""
         return cls(
             phone if show_numbers else mask_phone(phone),
             row["template"],
             _masked(row["text"], show_numbers),
             row["at"],
+            row["accepted_at"],
+            row["wamid"],
         )
 
 

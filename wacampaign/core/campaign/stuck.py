@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
+from wacampaign.core.campaign.doubts import CAUSES
 from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES, note
 from wacampaign.core.campaign.state import BEING_WRITTEN
 from wacampaign.core.campaign.stuck_facts import CampaignAtRest, StuckFacts
@@ -59,12 +60,6 @@ class StuckCampaign:
 
 #: Seconds from which a campaign whose contacts are still being written was left by its `create`.
 WRITING_TAKES_SECONDS: Final = 3600
-
-_CAUSES: Final = {
-    "no_answer": "the request went out and no answer came",
-    "worker_lost": "their worker was lost while it sent them",
-    "no_claim": "another program took them and said nothing more",
-}
 
 
 def examine(
@@ -290,7 +285,7 @@ class _Case:
             return
         self._add(Kind.IN_DOUBT)
         for cause, count in sorted((self._nobodys.in_doubt or {}).items()):
-            why = _CAUSES.get(cause, cause)
+            why = CAUSES.get(cause, cause)
             self._stuck.evidence.append(f"{rows(count)} in doubt: {why}")
         cancelled = self._campaign.status == "failed"
         if self._choice == "resend" and not cancelled:

@@ -54,7 +54,8 @@ returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', r.id, 'phone', r.phone, 'template', r.template_name, 'text', r.error_message,
-        'at', public.wacampaign_utc(r.updated_at), 'accepted', r.whatsapp_message_id is not null
+        'at', public.wacampaign_utc(r.updated_at), 'accepted', r.whatsapp_message_id is not null,
+        'accepted_at', public.wacampaign_utc(r.sent_at), 'wamid', r.whatsapp_message_id
     ) order by r.id), '[]'::jsonb)
     from public.wacampaign_failed_page(p_campaign_id, p_code, p_after, p_limit) as r
 $$;

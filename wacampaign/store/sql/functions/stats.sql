@@ -61,6 +61,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                           group by 1) as e),
                 'budget', case when k.status in ('scheduled', 'running', 'paused')
                           then public.wacampaign_budget_of(k.id) end,
+                'delivery', public.wacampaign_delivery_shown(k.id),
                 'never_enqueued', case when k.status in ('running', 'completed')
                                   then public.wacampaign_missing(k.id) else 0 end,
                 'deleted', public.wacampaign_deleted(k.id),
@@ -117,4 +118,22 @@ set search_path = public, extensions, pg_temp set jit = off as $$
             ) order by w.started_at desc), '[]'::jsonb)
             from public.wacampaign_workers w
             where w.stopped_at is null and w.last_beat_at > clock_timestamp() - interval '1 hour'))
+$$;
+
+-- What became of a campaign's accepted messages, and of the silent ones which Meta has passed on and which
+-- are late: accepted ten minutes ago or earlier (wacampaign/core/campaign/delivery.py), and nobody told
+-- anything of them. Those are counted as if none of the latest had a status, so they are that many at
+-- least.
+create or replace function public.wacampaign_delivery_shown(p_campaign_id uuid)
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp set jit = off as $$
+    select d.delivery || jsonb_build_object(
+        'passed_on', p.n,
+        'late', greatest(0, (d.delivery ->> 'silent')::bigint - p.n - (
+            select coalesce(sum(a.sent), 0) from public.wacampaign_pace a
+            where a.campaign_id = p_campaign_id and a.at > clock_timestamp() - interval '10 minutes')))
+    from (select public.wacampaign_delivery_of(p_campaign_id) as delivery offset 0) as d
+    cross join (
+        select coalesce(sum(c.n), 0)::bigint as n from public.wacampaign_delivery_counts c
+        where c.campaign_id = p_campaign_id and c.state = 'sent') as p
 $$;

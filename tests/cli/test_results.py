@@ -1,0 +1,146 @@
+"""`results`: one row a recipient, in a file, on stdout, as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.campaigns import phone
+from tests.cli.conftest import Seeded, Wacampaign
+from tests.store.test_results import accept, deliver, row_ids
+from wacampaign.core.campaign.recipient import COLUMNS, STATES, recipient, variables_in_order
+from wacampaign.store.results import Results
+
+Connection = psycopg.Connection[Any]
+
+
+def read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+@pytest.fixture
+def sent(seeded: Seeded, sql: Connection) -> list[str]:
+    """20 rows: one delivered, one undelivered, one silent, one whose error runs as a formula."""
+    ids = row_ids(sql, seeded.campaign_id)
+    accept(sql, ids[:3])
+    deliver(sql, ids[0], "delivered", delivered_at="2026-11-20 10:00:02+00")
+    deliver(
+        sql, ids[1], "undelivered", failed_at="2026-11-20 10:00:05+00", code=131049,
+        title="told", details=f"not to {phone(1)}",
+    )  # fmt: skip
+    sql.execute(
+        "update send_queue set status = 'failed', error_code = 131026, error_message = '=1+1',"
+        " payload = %s where id = %s",
+        (json.dumps({"var1": f"call {phone(7)}", "phone": "@x"}), ids[3]),
+    )
+    return ids
+
+
+def test_a_file_with_everything(
+    wacampaign: Wacampaign, sent: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Results.page, "__kwdefaults__", {"after": None, "limit": 3})
+    file = tmp_path / "r.csv"
+    done = wacampaign("results", "market_1", "--csv", str(file))
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == ""
+    assert f"written: {file}, 20 recipients; phones are masked" in done.stderr
+    assert "  undelivered            1" in done.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    text = file.read_text("utf-8-sig")
+    rows = read(text)
+    assert list(rows[0]) == [*COLUMNS, "phone (value)", "var1"]
+    assert [row["state"] for row in rows[:5]] == [
+        "delivered", "undelivered", "silent", "refused", "waiting",
+    ]  # fmt: skip
+    assert rows[0]["delivered_at"] == "2026-11-20T10:00:02Z"
+    assert rows[0]["wamid"] == f"wamid.{sent[0]}"
+    assert rows[0]["var1"] == "person 0"
+    assert rows[1]["title"] == "Not delivered to maintain healthy engagement"
+    assert rows[3]["details"] == "'=1+1"
+    assert rows[3]["phone (value)"] == "'@x"
+    assert all("***" in row["phone"] for row in rows)
+    assert not any(phone(n) in text for n in range(20))
+    again = wacampaign("results", "market_1", "--csv", str(file))
+    assert again.exit_code == 6
+    assert "r-2.csv" in again.stderr
+
+
+@pytest.mark.usefixtures("sent")
+def test_whole_numbers_and_one_state(wacampaign: Wacampaign) -> None:
+    done = wacampaign(
+        "results", "market_1", "--csv", "-", "--state", "undelivered", "--show-numbers"
+    )
+    assert done.exit_code == 0, done.stderr
+    (row,) = read(done.stdout)
+    assert (row["phone"], row["details"]) == (phone(1), f"not to {phone(1)}")
+    assert "\r" not in done.stdout
+    wrong = wacampaign("results", "market_1", "--csv", "-", "--state", "lost")
+    assert wrong.exit_code == 2
+    assert "undelivered" in wrong.stderr
+
+
+@pytest.mark.usefixtures("sent")
+def test_json_is_a_line_a_recipient_or_tells_of_the_file(
+    wacampaign: Wacampaign, tmp_path: Path
+) -> None:
+    done = wacampaign("results", "market_1", "--json")
+    assert done.exit_code == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(rows) == 20
+    assert list(rows[0]) == ["schema_version", *COLUMNS, "values"]
+    assert rows[0]["values"] == {"var1": "person 0"}
+    assert rows[0]["read_at"] is None
+    file = tmp_path / "r.csv"
+    answer = json.loads(wacampaign("results", "market_1", "--csv", str(file), "--json").stdout)
+    assert (answer["recipients"], answer["file"]) == (20, str(file))
+    assert list(answer["states"]) == list(STATES)
+    assert answer["states"]["silent"] == 1
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("arguments", [(), ("--csv", "-", "--json")])
+def test_it_is_told_where_to(wacampaign: Wacampaign, arguments: tuple[str, ...]) -> None:
+    done = wacampaign("results", "market_1", *arguments)
+    assert done.exit_code == 2
+    assert "--csv FILE" in done.stderr
+
+
+def test_variables_stand_as_they_fill_a_template() -> None:
+    assert variables_in_order({"var10", "var9", "var1", "name", "a1b2", "a1b10"}) == [
+        "a1b2", "a1b10", "name", "var1", "var9", "var10",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "values", [None, [], "text", 3, {"a": None, "b": [1], "c": True, "d": "x"}]
+)
+def test_what_another_program_wrote_as_values(values: Any) -> None:
+    shown = recipient({"state": "waiting", "values": values}, show_numbers=False)
+    wanted = {"a": "", "b": "[1]", "c": "true", "d": "x"} if isinstance(values, dict) else {}
+    assert shown["values"] == wanted
+    assert shown["phone"] == ""
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_new_campaign_of_the_undelivered_ones(
+    wacampaign: Wacampaign, tmp_path: Path, sql: Connection
+) -> None:
+    """As `failures` advises."""
+    file = tmp_path / "again.csv"
+    command = f"results market_1 --state undelivered --show-numbers --csv {file}"
+    assert wacampaign(*command.split()).exit_code == 0
+    (number,) = sql.execute("select phone_number_id from whatsapp_numbers").fetchone() or ("",)
+    # A number that can be written to.
+    file.write_text(file.read_text("utf-8-sig").replace(phone(1), "447700900001"), "utf-8")
+    done = wacampaign(
+        "create", "--csv", str(file), "--number", number, "--template", "hello", "--dry-run"
+    )
+    assert done.exit_code == 0, done.stderr + done.stdout
+    assert "Hello person 1" in done.stdout
