@@ -166,7 +166,7 @@ def test_a_campaign_that_is_ready() -> None:
             {"numbers": (replace(NUMBER, rate_configured=100),)},
             "throughput",
             Check.WARN,
-            "set to 100 a second, and Meta takes 80",
+            "rate 100/s is above the number's throughput 80/s: 80/s is used",
         ),
         (
             {"status": "scheduled", "scheduled_at": "2026-11-24T04:00:00Z"},
@@ -191,7 +191,7 @@ def test_what_the_database_says(
         ({"status": "FLAGGED"}, "number", Check.FAIL, "FLAGGED"),
         ({"quality_rating": "RED"}, "quality", Check.WARN, "RED"),
         ({"throughput": ""}, "throughput", Check.SKIPPED, "nothing"),
-        ({"messaging_limit": "TIER_50"}, "messaging_limit", Check.WARN, "has 100: 2 days"),
+        ({"messaging_limit": "TIER_50"}, "messaging_limit", Check.WARN, "takes 2 days"),
         ({"messaging_limit": "TIER_NOT_SET"}, "messaging_limit", Check.SKIPPED, "does not say"),
         ({"messaging_limit": "TIER_UNLIMITED"}, "messaging_limit", Check.OK, "any number"),
         ({"health": None}, "health", Check.SKIPPED, "no health status"),

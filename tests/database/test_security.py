@@ -334,6 +334,7 @@ async def whole_protocol(store: Store) -> None:
     paused = {"message_template_name": "hello_2", "message_template_language": "en"}
     news = News("message_template_status_update", "2000000001", None, paused | {"event": "PAUSED"})
     assert (await NewsStore(store).take([news]))["taken"] == 1
+    assert await Budgets(store).of_campaign(campaign) is not None
     assert len(await store.call("templates", number_id=number)) == 2
     statuses = Statuses(store)
     assert (await statuses.take([StatusUpdate("wamid.1", "read")], "receiver"))["joined"] == 1

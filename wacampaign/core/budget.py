@@ -77,11 +77,21 @@ class Budget:
 
     @property
     def in_words(self) -> str:
-        """`2,000 of 2,000 used in 24 h`, and when the next place is free."""
-        text = f"{self.used:,} of {self.limit:,} used in {HOURS} h"
-        if self.is_used_up and self.frees_at:
-            text += f", next place at {local_clock(self.frees_at)}"
-        return text
+        """`budget of the portfolio: 2,000 of 2,000 used, next place at 14:10 IST`."""
+        text = f"budget of the portfolio: {self.used:,} of {self.limit:,} used"
+        return f"{text}, {self.next_place}" if self.is_used_up else text
+
+    @property
+    def next_place(self) -> str:
+        """`next place at 14:10 IST`; without that while nobody has counted."""
+        return f"next place at {local_clock(self.frees_at)}" if self.frees_at else "no place left"
+
+    @property
+    def of_whom(self) -> str:
+        """`people in 24 h, TIER_2K, 2 numbers`: what is counted, who says so, over how many."""
+        said = "set" if self.source == "person" else self.tier or "Meta"
+        shared = f", {self.numbers} numbers" if self.numbers > 1 else ""
+        return f"people in {HOURS} h, {said}{shared}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +100,15 @@ class Stop:
 
     #: The last recipient that is still written to, counted from the campaign's first.
     recipient: int
-    #: Seconds until then; None: nothing moves.
+    #: Seconds until then: 0 where it has stopped; None: nothing moves.
     seconds: float | None
+
+    def in_words(self, at: str) -> str:
+        """`stops at recipient 8,214 at 14:10 IST`; `at`: now, in ISO 8601."""
+        if self.seconds == 0:
+            return f"stopped at recipient {self.recipient:,}"
+        when = f" at {local_clock(at, plus_seconds=self.seconds)}" if self.seconds else ""
+        return f"stops at recipient {self.recipient:,}{when}"
 
 
 def stop_of(budget: Budget | None, taken: int, unsent: int, rate: float) -> Stop | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping
+from dataclasses import replace
 from typing import ClassVar, Final, TypeVar
 
 from wacampaign.core.masking import mask_phone
@@ -28,6 +29,7 @@ from wacampaign.operations.numbers import tokens_of
 from wacampaign.operations.preflight_media import look_at_media
 from wacampaign.problems import AccessRefused, Misconfigured, Problem
 from wacampaign.settings import Settings
+from wacampaign.store.budgets import Budgets
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.store import Store
 
@@ -56,7 +58,9 @@ async def run_preflight(
     `NoSuchCampaign`, `Unreachable`, …
     """
     ready = PreflightFacts(store)
-    facts = await ready.readiness(campaign_id)
+    facts = replace(
+        await ready.readiness(campaign_id), budget=await Budgets(store).of_campaign(campaign_id)
+    )
     tokens = await tokens_of(store, settings, facts.numbers)
     asking = asyncio.create_task(_ask_meta(settings, facts, tokens))
     try:

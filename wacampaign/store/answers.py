@@ -31,7 +31,9 @@ _LISTS: Final = frozenset(
     | {"doubts_known", "results", "undelivered", "undelivered_rows"}
 )
 #: Functions that answer null for what does not exist.
-_MAY_BE_NULL: Final = frozenset({"evidence_campaigns", "repair_finish", "repair_undo_survey"})
+_MAY_BE_NULL: Final = frozenset(
+    {"budget_of", "evidence_campaigns", "repair_finish", "repair_undo_survey"}
+)
 
 
 def deadline_of(function: str) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wacampaign.core.budget import MessagingLimit
+from wacampaign.core.budget import Budget, MessagingLimit
 from wacampaign.core.numbers import Number, tier_limit
 from wacampaign.core.reading import read
 from wacampaign.store.store import Capability
@@ -10,6 +10,11 @@ from wacampaign.store.store import Capability
 
 class Budgets(Capability):
     """The limits of portfolios, told and set by their numbers."""
+
+    async def of_campaign(self, campaign_id: str) -> Budget | None:
+        """What its portfolio has used of its limit now; None: none of its numbers has one."""
+        answer = await self._store.call("budget_of", campaign_id=campaign_id)
+        return read(Budget, answer) if answer is not None else None
 
     async def due(self, minutes: int) -> list[str]:
         """Ids of active numbers of which Meta has said nothing yet, or nothing for so many minutes.

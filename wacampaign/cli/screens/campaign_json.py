@@ -1,6 +1,7 @@
 """The campaign object of `queue-stats`, `monitor` and `investigate-135000 --json` (contract)."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wacampaign.core.campaign.findings import findings_of
@@ -15,12 +16,23 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
         shown[name] = value
         if name == "rate_per_second":
             shown["eta_seconds"] = campaign.eta_seconds
+    if campaign.budget is not None:
+        shown["budget"] |= _stop(campaign)
     shown["attention"] = attention(campaign)
     shown["findings"] = [
         {name: getattr(finding, name) for name in ("severity", "text", "command", "error_code")}
         for finding in findings_of(campaign)
     ]
     return shown
+
+
+def _stop(campaign: Campaign) -> dict[str, Any]:
+    """Where its budget stops it, and when; both None where there are places for all."""
+    stop = campaign.stop
+    at = None
+    if stop is not None and stop.seconds:
+        at = (datetime.now(UTC) + timedelta(seconds=stop.seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"stops_at_recipient": stop and stop.recipient, "stops_at": at}
 
 
 def stats_json(stats: Stats) -> dict[str, Any]:

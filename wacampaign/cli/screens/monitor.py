@@ -105,6 +105,7 @@ def _one_campaign(view: View, campaign: Campaign, width: int) -> list[_Block]:
         _Block(7, [_subject(campaign, wide=width >= WIDE)]),
         ruled(8),
         _Block(1, [_accepted(view, campaign, width), _pace(view, campaign, width)]),
+        _Block(5, _budget(campaign)),
         _Block(5, delivered := _delivered(campaign, width), short=delivered[:1]),
     ]
     if findings := _findings(view, campaign):
@@ -228,10 +229,22 @@ def _pace(view: View, campaign: Campaign, width: int) -> Text:
     return line
 
 
+def _budget(campaign: Campaign) -> list[Text]:
+    budget = campaign.budget
+    if budget is None:
+        return []
+    figures = f" BUDGET   {budget.used:,} / {budget.limit:,} {budget.of_whom}"
+    if not budget.is_used_up:
+        return [Text(figures)]
+    return [Text(f"{figures}  {budget.next_place}", style="yellow")]
+
+
 def _eta(view: View, campaign: Campaign) -> str:
     if campaign.status != "running":
         return ended(campaign)
     eta = campaign.eta_seconds
+    if campaign.stop is not None:
+        return campaign.stop.in_words(view.stats.at)
     if eta is None:
         return "ETA -"
     if eta == 0:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.delivery import Delivery
 from wacampaign.core.campaign.findings import FindingKind, findings_of
 from wacampaign.core.campaign.state import Campaign, Stats, WorkerState
@@ -30,11 +31,20 @@ def progress_line(at: str, campaign: Campaign) -> str:
         "eta": _eta(at, campaign.eta_seconds),
         "starts_at": campaign.scheduled_start_time,
         **counts.by_name(),
+        **_budget(campaign.budget),
         **_delivery(campaign.delivery),
         "oldest_ready_seconds": campaign.oldest_ready_seconds,
         "workers": campaign.live_workers,
     }
     return _line(at, "warning" if red else "info", fields)
+
+
+def _budget(budget: Budget | None) -> dict[str, Any]:
+    """What the portfolio's limit leaves; nothing where there is none."""
+    if budget is None:
+        return {}
+    shown = {"used": budget.used, "limit": budget.limit, "frees_at": budget.frees_at}
+    return {f"budget_{name}": value for name, value in shown.items()}
 
 
 def _delivery(delivery: Delivery) -> dict[str, Any]:

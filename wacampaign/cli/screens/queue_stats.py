@@ -64,6 +64,8 @@ def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
             line += _line(f"   {note}", "dim")
         yield line
     yield _line(f"  {_pace(campaign, at)}")
+    if (budget := campaign.budget) is not None:
+        yield _line(f"  {budget.in_words} ({budget.of_whom})")
     if campaign.errors:
         yield _line("  errors by code")
         code_width = max(len(str(error.code)) for error in campaign.errors)
@@ -122,6 +124,8 @@ def _pace(campaign: Campaign, at: str) -> str:
     cap = f" (limit {limit:g}/s)" if limit is not None else ""
     if campaign.counts.only_retries:
         end = "the rest waits for another try"
+    elif campaign.stop is not None:
+        end = campaign.stop.in_words(at)
     elif eta is None:
         end = "end unknown"
     elif eta == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.in_doubt import note
 from wacampaign.core.campaign.state import Counts
 from wacampaign.core.words import local_clock, rows
@@ -19,6 +20,8 @@ class CompletionVerdict:
     never_enqueued: int
     waits_until: str | None
     in_doubt_until: str | None
+    #: None: no limit, or nothing is ready.
+    budget: Budget | None = None
 
 
 def describe_verdict(verdict: CompletionVerdict) -> str:
@@ -35,7 +38,9 @@ def describe_verdict(verdict: CompletionVerdict) -> str:
     if counts.pending:
         left.append(f"{rows(counts.pending)} pending")
     if counts.ready:
-        left.append(f"{rows(counts.ready)} ready")
+        budget = verdict.budget
+        why = f" ({budget.in_words})" if budget is not None and budget.is_used_up else ""
+        left.append(f"{rows(counts.ready)} ready{why}")
     if counts.retry_later:
         until = f" until {local_clock(verdict.waits_until)}" if verdict.waits_until else ""
         verb = "waits" if counts.retry_later == 1 else "wait"

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Literal
 
+from wacampaign.core.budget import rate_above
 from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.delivery import LATE_MINUTES, is_unusual, share
 from wacampaign.core.campaign.other_writers import deleted, kept_back
 from wacampaign.core.campaign.state import Campaign, Hold
 from wacampaign.core.errors import Handling, lookup, without_step
-from wacampaign.core.words import duration, local_clock, local_time, rows
+from wacampaign.core.words import counted, duration, local_clock, local_time, rows
 
 Severity = Literal["red", "yellow"]
 
@@ -59,6 +60,11 @@ class FindingKind(StrEnum):
     ONLY_DOUBT_LEFT = "only_doubt_left"
     KEPT_BACK = "kept_back"
     SLOWED_DOWN = "slowed_down"
+    #: Its number is set to more than Meta takes.
+    RATE_CAPPED = "rate_capped"
+    #: Its portfolio may write to nobody new for now, or will not soon.
+    BUDGET_USED_UP = "budget_used_up"
+    BUDGET_STOPS = "budget_stops"
     ONLY_RETRIES_LEFT = "only_retries_left"
     RETRIES_FAR_AWAY = "retries_far_away"
 
@@ -69,6 +75,7 @@ _YELLOW: Final = frozenset(
     {_K.STARTS_BY_ITSELF, _K.STARTS_WITHOUT_WORKER, _K.PAUSED, _K.HELD_FOR_A_WHILE}
     | {_K.UNDELIVERED_MANY, _K.HELD_BY_META, _K.SILENT}
     | {_K.PASSING_ERROR, _K.IN_DOUBT, _K.ONLY_DOUBT_LEFT, _K.KEPT_BACK}
+    | {_K.RATE_CAPPED, _K.BUDGET_USED_UP, _K.BUDGET_STOPS}
     | {_K.SLOWED_DOWN, _K.ONLY_RETRIES_LEFT, _K.RETRIES_FAR_AWAY}
 )
 
@@ -273,6 +280,10 @@ def _pace(campaign: Campaign) -> Iterator[Finding]:
         return
     counts, number = campaign.counts, campaign.number
     limit, configured = number.rate, number.configured_rate
+    if configured and (note := rate_above(configured, number.throughput)):
+        configured = number.throughput
+        yield Finding(_K.RATE_CAPPED, note, "wacampaign number list")
+    yield from _budget(campaign)
     if limit and configured and limit < _SLOWED_BELOW * configured:
         text = f"the number is slowed down to {limit:g}/s of {configured}/s"
         yield Finding(_K.SLOWED_DOWN, text, "wait: it speeds up by itself")
@@ -289,6 +300,7 @@ def _pace(campaign: Campaign) -> Iterator[Finding]:
         and not counts.processing
         and not campaign.rate_per_second
         and not campaign.holds
+        and not (campaign.budget and campaign.budget.is_used_up)
         and number.is_active is not False
     )
     if still and (age := _age_seconds(campaign.start_time)) > STANDSTILL_SECONDS:
@@ -298,6 +310,26 @@ def _pace(campaign: Campaign) -> Iterator[Finding]:
         )
         step = "look at the worker's log, then: wacampaign db check"
         yield Finding(_K.NOTHING_SENT, text, step)
+
+
+def _budget(campaign: Campaign) -> Iterator[Finding]:
+    """That the portfolio's limit stops it, now or later."""
+    budget, stop = campaign.budget, campaign.stop
+    if budget is None or stop is None:
+        return
+    step = "wacampaign number list"
+    if budget.is_used_up:
+        text = f"{budget.in_words}; {rows(campaign.counts.unsent)} left, and it goes on by itself"
+        yield Finding(_K.BUDGET_USED_UP, text, step)
+    else:
+        beside = ""
+        if budget.others:
+            beside = f" for {counted(1 + budget.others, 'running campaign')}"
+        text = (
+            f"{stop.in_words(datetime.now(UTC).isoformat())}: the portfolio may write to"
+            f" {budget.left:,} more people today{beside}; then it goes on by itself"
+        )
+        yield Finding(_K.BUDGET_STOPS, text, step)
 
 
 def _age_seconds(start_time: str | None) -> float:

@@ -166,12 +166,17 @@ class Campaign(CampaignName):
 
     @property
     def eta_seconds(self) -> int | None:
-        """Seconds until the last row is taken at the present rate; None when nothing moves."""
+        """Seconds until the last row is taken at the present rate.
+
+        None when nothing moves, or the budget stops it before.
+        """
         if self.status != "running":
             return None
         left = self.counts.unsent
         if left == 0:
             return 0
+        if self.stop is not None:
+            return None
         if left == self.counts.retry_later and not self.counts.processing:
             return None  # they wait for their time, whatever the pace was
         return round(left / self.rate_per_second) if self.rate_per_second > 0 else None

@@ -144,6 +144,9 @@ class _Case:
 
     def _running(self) -> None:
         self._free_holds(Kind.HOLD_CAUSE_GONE)
+        budget = self._campaign.budget
+        if budget is not None and budget.is_used_up:
+            self._keep(f"{rows(self._campaign.left)} wait for places: {budget.in_words}")
         if self._facts.live_workers or self._campaign.never_enqueued:
             return
         if not self._campaign.left and not self._counts.processing:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Counts
 from wacampaign.core.reading import read
@@ -88,6 +89,8 @@ class CampaignAtRest(CampaignName):
     spam_paused_until: str | None
     #: Pairs of number and template with rows left, over which no hold stands but such as are gone.
     free_lanes: int
+    #: None: no limit, or the campaign does not run.
+    budget: Budget | None = None
 
     @property
     def accepted(self) -> int:

@@ -5,7 +5,8 @@
 - `phone_checks`: phones
 - `row_checks`: variables
 - `media_checks`: media
-- `sender_checks`: number, token, quality, throughput, messaging_limit, health, marketing_endpoint
+- `sender_checks`: number, token, quality, throughput, health, marketing_endpoint
+- `budget_checks`: messaging_limit
 
 `test_send` and `test_status` come after them, when asked for: `operations/test_message.py`.
 """
@@ -56,7 +57,7 @@ def judge(
         line
         for number in facts.numbers
         if number.id in meta
-        for line in sender_lines(number, meta[number.id], people.people)
+        for line in sender_lines(number, meta[number.id], people.people, facts.budget)
     )
     lines += standing_lines(facts)
     return Preflight(tuple(lines))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Hold
 from wacampaign.core.media.report import MediaReport
@@ -46,6 +47,8 @@ class Readiness(CampaignName):
     live_workers: int
     #: Ready rows of other running campaigns, by the number's id.
     queued_elsewhere: Mapping[str, int] = field(default_factory=dict)
+    #: What is used of the portfolio's limit; None: none, or nobody knows of one.
+    budget: Budget | None = None
 
     @property
     def unsent(self) -> int:

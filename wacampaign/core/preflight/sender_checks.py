@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+from wacampaign.core.budget import Budget, rate_above
 from wacampaign.core.marketing import ONBOARDED
 from wacampaign.core.masking import mask_secrets
-from wacampaign.core.numbers import Health, KnownNumber, Number, tier_limit
+from wacampaign.core.numbers import Health, KnownNumber, Number
+from wacampaign.core.preflight.budget_checks import limit_line
 from wacampaign.core.preflight.facts import MetaFacts, Trouble, Unanswered
 from wacampaign.core.preflight.model import Check, Line, fail, ok, skipped, warn
 
@@ -14,8 +16,10 @@ _ASK_AGAIN: Final = "run it again when Meta can be reached; the worker waits by 
 _ASKED: Final = ("quality", "throughput", "messaging_limit", "health")
 
 
-def sender_lines(facts: KnownNumber, meta: MetaFacts, people: int) -> Iterator[Line]:
-    """All of one number; `people` are the campaign's recipients."""
+def sender_lines(
+    facts: KnownNumber, meta: MetaFacts, people: int, budget: Budget | None = None
+) -> Iterator[Line]:
+    """All of one number; `people` are the campaign's recipients, `budget` what is used already."""
     name = facts.label
     if facts.phone_number_id is None:
         yield fail(
@@ -33,6 +37,8 @@ def sender_lines(facts: KnownNumber, meta: MetaFacts, people: int) -> Iterator[L
     answer = meta.number
     if isinstance(answer, Unanswered):
         yield from _unanswered(facts, answer)
+        if facts.limit.source is not None:
+            yield limit_line(facts, None, budget, people)
         return
     yield ok("token", f"Meta takes the token of {name}")
     if answer.status == "CONNECTED":
@@ -45,7 +51,7 @@ def sender_lines(facts: KnownNumber, meta: MetaFacts, people: int) -> Iterator[L
         )
     yield from _quality(name, answer)
     yield _throughput(facts, answer)
-    yield _limit(name, answer, people)
+    yield limit_line(facts, answer, budget, people)
     yield _health(name, answer.health)
     if facts.marketing.mode != "off":
         yield _endpoint(facts, meta.onboarding)
@@ -63,11 +69,16 @@ def _unanswered(facts: KnownNumber, why: Unanswered) -> Iterator[Line]:
         fix = "check PHONE_NUMBER_ID and the token's account: wacampaign number list"
         yield fail("number", f"Meta does not show {facts.label}: {text}", fix)
     else:
-        for name in ("token", "number", *_ASKED):
+        for name in ("token", "number", *_asked(facts)):
             yield skipped(name, text, _ASK_AGAIN)
         return
-    for name in _ASKED:
+    for name in _asked(facts):
         yield skipped(name, "Meta did not tell", "the line before says why")
+
+
+def _asked(facts: KnownNumber) -> Iterator[str]:
+    """What nobody knows without Meta."""
+    return (name for name in _ASKED if name != "messaging_limit" or facts.limit.source is None)
 
 
 def _quality(name: str, number: Number) -> Iterator[Line]:
@@ -90,39 +101,17 @@ def _throughput(facts: KnownNumber, number: Number) -> Line:
             f"Meta says {level} of the throughput of {facts.label}",
             "80 messages a second is what every number may send",
         )
-    if facts.rate_configured > most:
+    if (note := rate_above(facts.rate_configured, most)) is not None:
         return warn(
             "throughput",
-            f"{facts.label} is set to {facts.rate_configured:g} a second, and Meta takes {most:,} "
-            f"({number.throughput}): the rest is refused, and waits",
-            f"set max_send_rate_per_sec of the number to {most}",
+            f"{facts.label}: {note} ({number.throughput})",
+            f"nothing has to be done; wacampaign number add {facts.phone_number_id}"
+            f" --waba {facts.waba_id or 'WABA_ID'} --rate {most} sets what is used",
         )
     return ok(
         "throughput",
         f"{number.throughput}: {most:,} a second, configured {facts.rate_configured:g}",
     )
-
-
-def _limit(name: str, number: Number, people: int) -> Line:
-    tier = number.messaging_limit
-    most = tier_limit(tier)
-    if tier == "TIER_UNLIMITED":
-        return ok("messaging_limit", "the portfolio may write to any number of people")
-    if most is None:
-        return skipped(
-            "messaging_limit",
-            f"Meta does not say what the portfolio of {name} may send",
-            "see the messaging limit in WhatsApp Manager",
-        )
-    allowance = f"the portfolio may start conversations with {most:,} people in 24 h"
-    if people > most:
-        days = -(-people // most)
-        return warn(
-            "messaging_limit",
-            f"{allowance}; this campaign has {people:,}: {days} days at least",
-            "raise the limit (WhatsApp Manager says how), or send in parts",
-        )
-    return ok("messaging_limit", f"{allowance}; this campaign has {people:,}")
 
 
 def _endpoint(facts: KnownNumber, told: str | Unanswered | None) -> Line:

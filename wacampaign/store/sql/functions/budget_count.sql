@@ -63,7 +63,8 @@ $$;
 -- What a budget has left, by the last count as far as that is good enough, else counted anew.
 --   p_numbers: the portfolio's; p_most: its limit
 --   p_wanted: places that somebody wants now; more than is known to be left has them counted
---   p_wait: it is locked, and the caller may take places; else it is only looked at
+--   p_wait: it is locked, and the caller may take places; else it is only looked at, and waits for
+--     nobody
 create or replace function public.wacampaign_look_at_budget(
     p_portfolio text, p_numbers uuid[], p_most int, p_wanted int, p_wait bool,
     out places int, out used int, out frees_at timestamptz)
@@ -82,8 +83,9 @@ declare
     v_since int;
     v_kept public.wacampaign_budgets;
 begin
-    insert into public.wacampaign_budgets (portfolio) values (p_portfolio) on conflict do nothing;
     if p_wait then
+        insert into public.wacampaign_budgets (portfolio) values (p_portfolio)
+        on conflict do nothing;
         select * into v_kept from public.wacampaign_budgets b
         where b.portfolio = p_portfolio
         for update;

@@ -135,6 +135,9 @@ begin
                   and q.template_name = lane.template_name
                   and q.next_retry_at is not null
             ) as w),
+        'budget', case when v_campaign.status = 'running' and not v_done
+                            and (v_left ->> 'ready')::bigint > 0
+                  then public.wacampaign_budget_of(p_campaign_id) end,
         'in_doubt_until', case when (v_left ->> 'in_doubt')::bigint > 0
                           then least(greatest(
                               v_alone + make_interval(secs => p_in_doubt_minutes * 60),

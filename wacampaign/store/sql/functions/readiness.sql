@@ -41,6 +41,7 @@ begin
                     'waba_id', nullif(public.wacampaign_solid(w.waba_id), ''),
                     'name', coalesce(w.display_name, w.verified_name), 'number', w.number,
                     'marketing', public.wacampaign_marketing(w.id),
+                    'limit', public.wacampaign_messaging_limit(w.id),
                     'is_active', w.is_active, 'rate_configured', w.max_send_rate_per_sec,
                     'rate_now', round(public.wacampaign_number_rate(
                         w.id, w.phone_number_id, clock_timestamp()), 1),

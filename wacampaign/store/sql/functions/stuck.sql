@@ -23,6 +23,8 @@ begin
                                        -- Rows of a campaign that was sent may have been cleared away.
                                        or (s.n = 0 and k.total_sent + k.total_failed > 0)
                                   then 0 else public.wacampaign_missing(k.id) end,
+                'budget', case when k.status = 'running' and s.waiting > 0
+                          then public.wacampaign_budget_of(k.id) end,
                 'number_active', w.is_active is not false,
                 'nobodys', d.facts,
                 'alone_since', case when s.processing > 0
