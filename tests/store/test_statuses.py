@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -380,5 +381,62 @@ def test_the_ramp_waits_for_the_statuses_of_its_first_messages(
                     await Statuses(store).take([told(wamid, "sent")], "receiver")
         assert sizes == [1, 4, 45]
         assert campaign
+
+    run(open_test_store, scenario)
+
+
+def test_a_thousand_doubts_are_settled_by_statuses_in_any_order(
+    open_test_store: OpenStore, sql: Sql
+) -> None:
+    """Some before the row is in doubt, all twice, shuffled; some rows were never accepted."""
+
+    async def scenario(store: Store) -> None:
+        dice = random.Random(9)
+        number = await add_number(store, rate=2000)
+        campaign = await add_campaign(store, number, 1105)
+        me = await worker(store)
+        await past_ramp(store, me, campaign)
+        rows = await claimed(store, me, 1100)
+        assert len(rows) == 1100
+        accepted, unsent = rows[:1000], rows[1000:]
+        statuses = []
+        for row in accepted:
+            mark = callback_data(row.id, row.claim_id)
+            words = dice.choice((("sent",), ("delivered", "sent"), ("read",), ("failed",)))
+            statuses += [
+                told(f"w.{row.id}", word, BEFORE + dice.randrange(999), callback=mark, code=131026)
+                for word in words
+            ] * 2
+        dice.shuffle(statuses)
+        early, late = statuses[:300], statuses[300:]
+        answer = await Statuses(store).take(early, "receiver")
+        # Their worker lives: its answer is on its way.
+        assert answer["cleared"] == 0
+        await store.call("reap", dead=[str(me)])
+        assert in_doubt(sql, campaign) == 1100
+        for start in range(0, len(late), 400):
+            await Statuses(store).take(late[start:][:400], "receiver")
+        sql.execute(
+            "update wacampaign_deliveries set look_at = clock_timestamp() where look_at is not null"
+        )
+        await take_all(store)
+        assert in_doubt(sql, campaign) == len(unsent)
+        rest = sql.execute(
+            "select id::text, status from send_queue where in_doubt_since is not null"
+        ).fetchall()
+        assert sorted(rest) == sorted((row.id, "processing") for row in unsent)
+        told_words: dict[str, set[str]] = {}
+        for one in statuses:
+            told_words.setdefault(one.wamid, set()).add(one.status)
+        found = await delivery(store, campaign)
+        assert found["delivered"] == sum(
+            bool(w & {"delivered", "read"}) for w in told_words.values()
+        )
+        assert found["undelivered"] == sum(w == {"failed"} for w in told_words.values())
+        wamids = sql.execute(
+            "select id::text, whatsapp_message_id from send_queue where status = 'sent'"
+            " and whatsapp_message_id like 'w.%'"
+        ).fetchall()
+        assert sorted(wamids) == sorted((row.id, f"w.{row.id}") for row in accepted)
 
     run(open_test_store, scenario)

@@ -12,8 +12,8 @@ $$;
 -- Until when a lane's ramp waits for statuses of what it has sent; null: it does not.
 --   p_accepted, p_heard, p_at: its messages in this run, those with a status, when the last was accepted
 --   p_wait: longest wait; 0: none
--- Where nobody has ever heard of the number, the first message of all waits a moment: so one learns
--- whether statuses arrive.
+-- Where nobody has ever heard of the number, the first message of all waits a moment, and as long as any
+-- where a receiver of ours listens: so one learns, once, whether statuses arrive.
 create or replace function public.wacampaign_ramp_until(
     p_number_id uuid, p_accepted bigint, p_heard int, p_at timestamptz, p_wait interval,
     p_now timestamptz)
@@ -24,6 +24,7 @@ declare
     c_unheard constant interval := '2 seconds';
     v_number public.wacampaign_hearing;
     v_until timestamptz;
+    v_moment interval;
 begin
     if p_wait <= interval '0' or p_at is null
        or p_accepted not between 1 and public.wacampaign_ramp_rows()
@@ -34,10 +35,10 @@ begin
     where number_id = p_number_id;
     if v_number.last_status_at > p_now - interval '30 days' then
         v_until := p_at + p_wait;
-    elsif v_number.asked_at is null then
-        v_until := p_now + least(p_wait, c_unheard);
     else
-        v_until := v_number.asked_at + least(p_wait, c_unheard);
+        v_moment := case when public.wacampaign_receiver_alive() then p_wait
+                    else least(p_wait, c_unheard) end;
+        v_until := coalesce(v_number.asked_at, p_now) + v_moment;
     end if;
     return case when v_until > p_now then v_until end;
 end
