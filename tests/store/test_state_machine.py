@@ -28,6 +28,7 @@ EVENTS = (
     *("go_on",) * 9,
     *("trouble",) * 3,
     *("read_a_journal",) * 2,
+    *("statuses_come",) * 4,
     *("time_passes",) * 3,
     *("complete",) * 2,
     *("a_person",) * 3,

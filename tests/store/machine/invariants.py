@@ -100,6 +100,7 @@ class Invariants(WayOut):
         assert sum(counts.values()) == len(rows) == audit["rows"]
         assert counts["in_doubt"] == audit["in_doubt"] == in_doubt
         assert audit["accepted"] == sum(state.status == "sent" for state in rows)
+        self.deliveries_add_up(campaign, audit["accepted"])
         # Nothing is lost without a count.
         deleted = self.deleted_rows(campaign)
         assert len(rows) + deleted == self.enqueued[campaign]

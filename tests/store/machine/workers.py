@@ -155,7 +155,7 @@ class Workers(World):
             worker.journal.begun.add((row.id, row.claim_id))
             verdict = VERDICTS.get(answer, VERDICTS["lost"])
             if answer.startswith("accepted"):
-                wamid = self.meta_accepts(row.id)
+                wamid = self.meta_accepts(row.id, row.claim_id)
                 if answer == "accepted":
                     verdict = Verdict(Outcome.SENT, wamid=wamid)
             worker.answered(row, verdict)
@@ -165,7 +165,7 @@ class Workers(World):
         row = claim.rows.pop(next(iter(claim.rows)))
         worker.journal.begun.add((row.id, row.claim_id))
         if data.draw(st.booleans(), label="accepted"):
-            self.meta_accepts(row.id)
+            self.meta_accepts(row.id, row.claim_id)
         self.die(worker)
 
     def settle(self, worker: Worker, repeated: bool) -> None:

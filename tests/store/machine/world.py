@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.campaigns import add_number, phone
+from wacampaign.core.callback_data import callback_data
 from wacampaign.core.engine.ports import ClaimedRow, KnownOutcome, Settlement
 from wacampaign.core.outcomes import Outcome, Scope, Verdict
 from wacampaign.journal.dead_journals import DeadJournal
@@ -26,7 +27,9 @@ TABLES = (
     "send_queue, campaigns, messages, notifications, wacampaign_workers, wacampaign_claims, "
     "wacampaign_counts, wacampaign_lanes, wacampaign_runs, wacampaign_delivery, "
     "wacampaign_buckets, wacampaign_holds, wacampaign_events, wacampaign_pace, "
-    "wacampaign_repairs, wacampaign_repair_rows, wacampaign_deleted_rows"
+    "wacampaign_repairs, wacampaign_repair_rows, wacampaign_deleted_rows, message_status_logs, "
+    "wacampaign_deliveries, wacampaign_delivery_counts, wacampaign_delivery_lags, "
+    "wacampaign_logged_statuses, wacampaign_hearing"
 )
 #: As the backend's tables have them: a campaign goes with its rows, unless messages name it.
 FOREIGN_KEYS = (
@@ -108,6 +111,8 @@ class World(RuleBasedStateMachine):
         self.workers: list[Worker] = []
         self.dead: list[Worker] = []
         self.accepted: dict[str, list[str]] = {}
+        #: Message id → what its statuses bring back.
+        self.marks: dict[str, str] = {}
         #: Message ids that the database took, by row.
         self.told: dict[str, set[str]] = {}
         #: Row → messages that may be accepted, where somebody said "send it again".
@@ -245,8 +250,11 @@ class World(RuleBasedStateMachine):
         )
         self.resent[row] = len(self.accepted.get(row, [])) + in_hand + 1
 
-    def meta_accepts(self, row: str) -> str:
+    def meta_accepts(self, row: str, claim: str | None = None) -> str:
+        """`claim`: of the attempt, when it is one of ours."""
         wamid = f"wamid.{self.new_id()}"
+        if claim is not None:
+            self.marks[wamid] = callback_data(row, claim)
         self.accepted.setdefault(row, []).append(wamid)
         return wamid
 
