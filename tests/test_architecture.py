@@ -97,6 +97,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "core": "bodies, and how a loop waits",
         "home": "what the database has not got yet lies there",
         "logs": "its events",
+        "operations": "what is stored is worked on",
         "problems": "why it cannot begin",
         "settings": "what the operator chose",
         "store": "bodies are kept there",

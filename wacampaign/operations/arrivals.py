@@ -1,4 +1,4 @@
-"""What has arrived and waits to be taken: messages and statuses that the backend has stored.
+"""What has arrived and waits to be taken: webhooks, messages and statuses that the backend stored.
 
 A worker and a receiver do it again and again. A command does it before it reads, so that what it
 shows is true though nobody else is at work.
@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from wacampaign.core.optout_words import OptOutWords
+from wacampaign.operations.webhook_bodies import take_bodies, takers_of
 from wacampaign.problems import Problem
 from wacampaign.settings import Settings
 from wacampaign.store.inbound import Inbound
@@ -28,6 +29,7 @@ async def take_arrivals(
     """
     statuses = Statuses(store, rest_hours=settings.rest_hours)
     inbound, words = Inbound(store), OptOutWords(settings.optout_words)
+    takers = takers_of(store, settings)
     until = time.monotonic() + seconds
     while True:
         # People first: who wrote STOP is to be known before the next claim. Each alone: what is
@@ -35,7 +37,17 @@ async def take_arrivals(
         failed: Problem | None = None
         more = False
         try:
-            more = (await inbound.take_logged(words))["left"]
+            bodies = await take_bodies(store, takers)
+            more = bodies.left
+            if bodies.error is not None:
+                failed = Problem(
+                    f"{bodies.given_back} webhooks wait, as they cannot be taken: {bodies.error}",
+                    "wacampaign db check",
+                )
+        except Problem as problem:
+            failed = problem
+        try:
+            more = (await inbound.take_logged(words))["left"] or more
         except Problem as problem:
             failed = problem
         logged = await statuses.take_logged()

@@ -9,13 +9,20 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from wacampaign.core.engine.ports import DatabaseAway
+from wacampaign.core.optout_words import OptOutWords
 from wacampaign.core.webhook.envelope import updates_of
 from wacampaign.core.webhook.received import decoded
 from wacampaign.core.webhook.updates import Updates
 from wacampaign.problems import AccessRefused, Misconfigured
+from wacampaign.settings import Settings
+from wacampaign.store.inbound import Inbound
+from wacampaign.store.news import NewsStore
+from wacampaign.store.optouts import OptOuts
+from wacampaign.store.statuses import Statuses
 from wacampaign.store.store import Store
 from wacampaign.store.webhooks import LeasedBody, Webhooks
 
@@ -44,6 +51,16 @@ class Takers:
     preferences: Taker
     statuses: Taker
     news: Taker
+
+
+def takers_of(store: Store, settings: Settings) -> Takers:
+    """Who takes what, in the database of `store`."""
+    return Takers(
+        inbound=partial(Inbound(store).take, words=OptOutWords(settings.optout_words)),
+        preferences=OptOuts(store).take,
+        statuses=partial(Statuses(store, rest_hours=settings.rest_hours).take, source="receiver"),
+        news=NewsStore(store).take,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,12 @@ class ReceiverHealth:
         keeps = away is None or self._spool.refusal is None
         lag = state.get("lag_seconds")
         last = self.server.last_at if self.server is not None else None
+        last_at = last.isoformat() if last is not None else state.get("last_received_at")
         return keeps, {
             "schema_version": 1,
             "status": _status(keeps, away is not None, lag),
             "received": self.server.handled if self.server is not None else 0,
-            "last_received_at": last.isoformat() if last is not None else None,
+            "last_received_at": last_at,
             "database": away or "ok",
             "waiting": state.get("waiting"),
             "lag_seconds": None if lag is None else round(lag, 1),

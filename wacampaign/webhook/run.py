@@ -21,6 +21,7 @@ from wacampaign.logs import log_event
 from wacampaign.problems import Misconfigured, Problem, Usage
 from wacampaign.settings import Settings
 from wacampaign.store.opening import open_store
+from wacampaign.store.store import Store
 from wacampaign.store.webhooks import Webhooks
 from wacampaign.webhook.forwarding import Forwarding
 from wacampaign.webhook.health import ReceiverHealth
@@ -29,6 +30,7 @@ from wacampaign.webhook.refusals import Refusals
 from wacampaign.webhook.secrets import AppSecrets
 from wacampaign.webhook.server import WebhookServer
 from wacampaign.webhook.storing import Storing
+from wacampaign.webhook.working import take_what_comes
 from wacampaign.worker.process_manager import Pm2Channel
 from wacampaign.worker.watchdog import Watchdog
 
@@ -85,20 +87,24 @@ class Receiver:
         pm2 = Pm2Channel.from_environment()
         if pm2 is not None:
             pm2.watch(self._ask_to_stop)
-        # Stored at once or not at all, while beats and secrets may wait for an answer.
-        store, beside = (
-            open_store(self._settings, patience_seconds=seconds) for seconds in (0.0, 1.0)
+        # Bodies are stored at once or not at all; beats and secrets may wait for an answer; the
+        # work on what is stored must not be in the way of either.
+        store, beside, work = (
+            open_store(self._settings, patience_seconds=seconds) for seconds in (0.0, 1.0, 1.0)
         )
         watchdog = Watchdog(self._log, STALL_SECONDS)
         watchdog.start()
         try:
-            await self._serve(Webhooks(store), Webhooks(beside), pm2)
+            await self._serve(Webhooks(store), Webhooks(beside), work, pm2)
         finally:
             watchdog.stop()
             await store.close()
             await beside.close()
+            await work.close()
 
-    async def _serve(self, webhooks: Webhooks, beside: Webhooks, pm2: Pm2Channel | None) -> None:
+    async def _serve(
+        self, webhooks: Webhooks, beside: Webhooks, work: Store, pm2: Pm2Channel | None
+    ) -> None:
         home, owner = self._settings.home, str(self._id)
         secrets = AppSecrets(beside, self._settings.app_secrets, self._log)
         await self._first_secrets(secrets)
@@ -127,10 +133,11 @@ class Receiver:
             "store": storing.run(),
             "secrets": secrets.run(),
             "beat": self._beat(beside, health),
+            "work": take_what_comes(work, self._settings, storing.stored, self._log),
         }
         if forwarding is not None:
             chores["forward"] = forwarding.run()
-        tasks = [asyncio.create_task(work, name=name) for name, work in chores.items()]
+        tasks = [asyncio.create_task(chore, name=name) for name, chore in chores.items()]
         stopping = asyncio.create_task(self._stop.wait())
         self._say_started(host, port, pm2)
         try:
