@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.servers import wait_until
+from tests.servers import SECRET_KEY, wait_until
 from tests.worker.rig import Rig
 from wacampaign.core.webhook.envelope import updates_of
+from wacampaign.store.store import Store
 
 NUMBER = "875062729021816"
 ROWS = 2093
@@ -102,6 +103,62 @@ def test_a_medium_that_meta_cannot_fetch_costs_five_messages(rig: Rig, backend: 
     wait_until(
         lambda: delivery(rig, campaign)["undelivered"] == found["counts"]["sent"],
         what="all are known to have failed",
+    )
+
+
+@pytest.mark.parametrize("transport", ["postgres", "supabase"])
+def test_the_first_messages_wait_for_statuses_that_are_known_to_arrive(
+    rig: Rig, backend: Backend, transport: str, request: pytest.FixtureRequest
+) -> None:
+    over = {}
+    if transport == "supabase":
+        over = {
+            "WACAMPAIGN_STORE": "supabase",
+            "SUPABASE_URL": request.getfixturevalue("rest_url"),
+            "SUPABASE_SERVICE_KEY": SECRET_KEY,
+        }
+    control = rig.sandbox.control
+    # Meta fetches the medium some seconds after the acceptance.
+    control.webhook(backend.url, "secret", delay_ms={"failed": 2_000})
+    control.add_fault("fail_later", code=131053)
+    number = rig.number(NUMBER, rate=80)
+    backend.sql.execute("insert into wacampaign_hearing values (%s, now(), now())", [number])
+    campaign = rig.campaign(number, 500)
+    rig.start_worker(**over)
+    wait_until(lambda: rig.stats(campaign)["status"] == "paused", 40, "the campaign is paused")
+    assert len(list(control.accepted())) == 5
+
+
+def test_what_meta_holds_is_shown_and_its_drop_pauses_the_template(
+    rig: Rig, backend: Backend
+) -> None:
+    control = rig.sandbox.control
+    control.webhook(backend.url, "secret")
+    control.add_fault("hold", every=2)
+    campaign = rig.campaign(rig.number(NUMBER, rate=80), 40)
+    rig.start_worker()
+    wait_until(lambda: delivery(rig, campaign)["held"] == 20, what="half are held")
+    wait_until(lambda: delivery(rig, campaign)["read"] == 20, what="half are read")
+    assert control.end_of_held("release") == 20
+    wait_until(lambda: delivery(rig, campaign)["read"] == 40, what="all are read")
+    assert delivery(rig, campaign)["held"] == 0
+
+    more = rig.campaign(rig.ask(lambda store: number_of(store, campaign)), 400, first_phone=100)
+    wait_until(lambda: delivery(rig, more)["held"] > 0, what="some are held")
+    assert control.end_of_held("drop") > 0
+    wait_until(lambda: rig.stats(more)["status"] in ("paused", "completed"), what="it is over")
+    wait_until(lambda: delivery(rig, more)["undelivered"] > 0, what="the drops are known")
+    holds = backend.sql.execute(
+        "select scope, code from wacampaign_holds where lifted_at is null"
+    ).fetchall()
+    assert holds == [("template", 132015)]
+
+
+async def number_of(store: Store, campaign: str) -> str:
+    (found,) = (await store.call("stats", campaign_ids=[campaign]))["campaigns"]
+    numbers = await store.call_list("numbers")
+    return next(
+        n["id"] for n in numbers if n["phone_number_id"] == found["number"]["phone_number_id"]
     )
 
 

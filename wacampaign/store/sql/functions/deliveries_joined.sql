@@ -81,7 +81,8 @@ begin
         on conflict (campaign_id, step) do update set n = l.n + excluded.n
     ), lane as materialized (
         select campaign_id, whatsapp_number_id, template_name,
-               count(*) filter (where (was is null or was = 'held') and state <> 'held') as heard,
+               -- Of one that Meta keeps back nothing more is heard for an hour.
+               count(*) filter (where was is null) as heard,
                count(*) filter (where state in ('delivered', 'read')
                                 and coalesce(was, '') not in ('delivered', 'read')) as delivered,
                count(*) filter (where state = 'undelivered' and was is distinct from 'undelivered'
