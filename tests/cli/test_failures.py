@@ -175,6 +175,31 @@ def test_refused_and_undelivered_are_two_kinds(
     assert (error["count"], error["title"]) == (2, "Not delivered to maintain healthy engagement")
 
 
+def test_those_left_out_are_a_kind_of_their_own(
+    wacampaign: Wacampaign, failed: str, sql: Connection, tmp_path: Path
+) -> None:
+    why = "opted out of marketing on 2026-11-20, the word STOP: not sent"
+    fail(sql, failed, 2, text=why)
+    fail(
+        sql, failed, 1, text="Meta asked for a rest from marketing until 2026-11-21 10:00 UTC: not"
+    )
+    done = wacampaign("failures", "market_1")
+    assert ": 15 rows failed (3 of them left out)" in done.stdout
+    assert "No code of Meta's: 2 rows" in done.stdout
+    assert "for example: Request timeout after 30000 ms" in done.stdout
+    assert "  left out: 3 rows to people who opted out of marketing, or rest from it" in done.stdout
+    file = tmp_path / "f.csv"
+    wacampaign("failures", "market_1", "--code", "0", "--csv", str(file))
+    assert sorted(row["kind"] for row in read(file)) == ["left out"] * 3 + ["refused"] * 2
+    answer = json.loads(wacampaign("failures", "market_1", "--json").stdout)
+    assert (answer["failed"], answer["left_out"], answer["undelivered"]) == (15, 3, 0)
+    (_, _, *states) = (
+        json.loads(line)["state"]
+        for line in wacampaign("results", "market_1", "--json").stdout.splitlines()
+    )
+    assert states.count("left out") == 3
+
+
 def test_none_is_retried_that_was_accepted(
     wacampaign: Wacampaign, undelivered: str, sql: Connection
 ) -> None:

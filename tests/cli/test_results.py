@@ -144,3 +144,28 @@ def test_a_new_campaign_of_the_undelivered_ones(
     )
     assert done.exit_code == 0, done.stderr + done.stdout
     assert "Hello person 1" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["queue-stats", "audit", "failures", "results"])
+def test_what_the_backend_stored_is_taken_before_it_is_shown(
+    wacampaign: Wacampaign, seeded: Seeded, sql: Connection, command: str
+) -> None:
+    """With no worker and no receiver alive."""
+    (row_id,) = row_ids(sql, seeded.campaign_id)[:1]
+    accept(sql, [row_id])
+    sql.execute(
+        "insert into message_status_logs (whatsapp_number_id, user_phone, whatsapp_message_id,"
+        " status, error_code, error_message, created_at)"
+        " values (%s, %s, %s, 'failed', '131049', 'told', now())",
+        (seeded.number_id, phone(0), f"wamid.{row_id}"),
+    )
+    done = wacampaign(command, "market_1", "--json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[0])
+    match command:
+        case "results":
+            assert (found["state"], found["code"]) == ("undelivered", 131049)
+        case "failures":
+            assert found["undelivered"] == 1
+        case _:
+            assert found["campaigns"][0]["delivery"]["undelivered"] == 1

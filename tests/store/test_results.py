@@ -83,6 +83,18 @@ def test_each_row_once_with_what_became_of_it(open_test_store: OpenStore, sql: C
         sql.execute(change, ("processing", None, None, "2026-11-20 12:00+00", None, ids[6]))
         sql.execute(change, ("processing", None, None, None, None, ids[7]))
         sql.execute(change, ("ready", None, None, None, "2036-11-20 12:00+00", ids[8]))
+        for wamid, at, body in (("i1", "09:00", "first"), ("i2", "11:30", None)):
+            sql.execute(
+                "insert into wacampaign_inbound (wamid, at, person, kind, body, source)"
+                " values (%s, %s, %s, 'sticker', %s, 'receiver')",
+                (wamid, f"2026-11-20 {at}+00", phone(0), body),
+            )
+        for n, wamid in ((0, "i2"), (1, "i1")):
+            sql.execute(
+                "insert into wacampaign_replies (campaign_id, person, wamid, at)"
+                " values (%s, %s, %s, '2026-11-20 11:30+00')",
+                (campaign, phone(n), wamid),
+            )
         rows = await everything(store, campaign, 2)
         assert [row["id"] for row in rows] == ids
         assert [row["state"] for row in rows] == [
@@ -95,9 +107,12 @@ def test_each_row_once_with_what_became_of_it(open_test_store: OpenStore, sql: C
             "sent_at": "2026-11-20T10:00:01Z", "delivered_at": "2026-11-20T10:00:02Z",
             "read_at": "2026-11-20T11:00:00Z", "failed_at": "2026-11-20T10:00:01Z",
             "code": 131026, "contradicted": True, "category": "marketing", "billable": True,
+            "reply": "(sticker)", "replied_at": "2026-11-20T11:30:00Z",
             "wamid": f"wamid.{ids[0]}", "retries": 0, "values": {"var1": "person 0"},
         }  # fmt: skip
         assert (rows[1]["code"], rows[1]["details"]) == (131049, "In order to maintain")
+        assert rows[1]["reply"] == "first"
+        assert "reply" not in rows[2]
         assert (rows[5]["code"], rows[5]["error"]) == (131026, "(#131026) no WhatsApp")
         assert rows[6]["in_doubt_since"] == "2026-11-20T12:00:00Z"
 
@@ -158,6 +173,7 @@ def test_undelivered_by_code_and_in_pages(open_test_store: OpenStore, sql: Conne
         assert first[0] == {
             "wamid": f"wamid.{ids[0]}", "phone": phone(0), "template": "hello", "text": "d 0",
             "title": "t", "accepted_at": "2026-11-20T10:00:00Z", "at": "2026-11-20T10:00:05Z",
+            "left_out": False,
         }  # fmt: skip
 
     run(open_test_store, scenario)

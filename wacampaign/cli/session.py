@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from wacampaign.problems import Problem, Unreachable
 from wacampaign.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -72,3 +73,28 @@ def run_quickly(work: Coroutine[Any, Any, Answer]) -> Answer:
     except ImportError:
         return asyncio.run(work)
     return uvloop.run(work)
+
+
+def with_arrivals(
+    settings: Settings,
+    work: Callable[Concatenate[Store, Given], Awaitable[Answer]],
+    *given: Given.args,
+    **named: Given.kwargs,
+) -> Answer:
+    """As `with_store`, for commands that read: what waits to be taken is taken first, for seconds.
+
+    So what they show is true though no worker and no receiver runs.
+    """
+
+    async def up_to_date(store: Store) -> Answer:
+        from wacampaign.operations.arrivals import take_arrivals
+
+        try:
+            await take_arrivals(store, settings)
+        except Unreachable:
+            raise
+        except Problem:
+            pass  # whoever may not write, or has a damaged status there, reads all the same
+        return await work(store, *given, **named)
+
+    return with_store(settings, up_to_date)

@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from wacampaign.core.campaign.failed_rows import FailedRow, Failure, Undelivered
+from wacampaign.core.campaign.failed_rows import (
+    LEFT_OUT,
+    LEFT_OUT_STEP,
+    FailedRow,
+    Failure,
+    Undelivered,
+)
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.plan import SAMPLES_SHOWN
 from wacampaign.core.recipient_forms import PHONE_CODES
@@ -50,6 +56,11 @@ class FailureReport:
     def rows(self) -> int:
         """Failed rows."""
         return sum(failure.count for failure in self.failures)
+
+    @property
+    def left_out(self) -> int:
+        """Part of `rows`: never sent, as their recipients want or get no marketing."""
+        return sum(failure.left_out for failure in self.failures)
 
     @property
     def undelivered_rows(self) -> int:
@@ -115,7 +126,9 @@ async def _write(store: Store, report: FailureReport, file: Path, show_numbers: 
                     row = FailedRow.of(given, show_numbers=show_numbers)
                     cells = (
                         *(row.phone, row.template, str(one.code), row.text, row.at),
-                        *(row.kind, one.title, row.wamid, row.accepted_at, one.next_step),
+                        *(row.kind, LEFT_OUT if row.left_out else one.title),
+                        *(row.wamid, row.accepted_at),
+                        LEFT_OUT_STEP if row.left_out else one.next_step,
                     )
                     lines.writerow([harmless(cell or "") for cell in cells])
                 written += len(page)

@@ -8,7 +8,7 @@ import typer
 from wacampaign.cli.options import AsJson, CampaignsArgument, EnvFile, ShowNumbers, StoreFlag
 from wacampaign.cli.output import FINDING, ask, at_terminal, print_json, say, tell
 from wacampaign.cli.plan import show_next
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, with_arrivals, with_store
 from wacampaign.core.campaign.audit import Audit, audit_verdict
 from wacampaign.core.campaign.doubts import DOUBTS_SHOWN, Doubt
 from wacampaign.core.campaign.next_step import after_audit
@@ -37,7 +37,7 @@ def audit(
     Example: wacampaign audit Bajaj_market_1 --json
     """
     settings = read_settings(env_file, store)
-    audits = with_store(
+    audits = with_arrivals(
         settings, audit_campaigns, settings.home, campaigns, say, show_numbers=show_numbers
     )
     if as_json:

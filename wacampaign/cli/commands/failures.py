@@ -8,7 +8,7 @@ import typer
 from wacampaign.cli.options import AsJson, CampaignArgument, Code, EnvFile, ShowNumbers, StoreFlag
 from wacampaign.cli.output import print_json, say
 from wacampaign.cli.screens.failures import failures_json, show_failures
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, with_arrivals
 from wacampaign.core.words import rows
 from wacampaign.operations.failed_rows import report_failures
 
@@ -43,7 +43,9 @@ def failures(
     Example: wacampaign failures Bajaj_market_2 --code 131026 --csv undeliverable.csv
     """
     settings = read_settings(env_file, store)
-    report = with_store(settings, report_failures, campaign, code, csv, show_numbers=show_numbers)
+    report = with_arrivals(
+        settings, report_failures, campaign, code, csv, show_numbers=show_numbers
+    )
     if as_json:
         print_json(failures_json(report, csv))
     else:

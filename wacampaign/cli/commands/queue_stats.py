@@ -4,7 +4,7 @@ from wacampaign.cli.options import AsJson, CampaignsArgument, EnvFile, ShowNumbe
 from wacampaign.cli.output import print_json, tell_styled
 from wacampaign.cli.screens.campaign_json import stats_json
 from wacampaign.cli.screens.queue_stats import stats_lines
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, with_arrivals
 from wacampaign.operations.watch import look
 
 
@@ -26,7 +26,7 @@ def queue_stats(
     """
 
     settings = read_settings(env_file, store)
-    stats = with_store(settings, look, campaigns, show_numbers=show_numbers)
+    stats = with_arrivals(settings, look, campaigns, show_numbers=show_numbers)
     if as_json:
         print_json(stats_json(stats))
     else:

@@ -13,7 +13,7 @@ from wacampaign.cli.gate import reader_gone
 from wacampaign.cli.options import AsJson, CampaignArgument, EnvFile, ShowNumbers, StoreFlag
 from wacampaign.cli.output import print_json, say, tell_data
 from wacampaign.cli.screens.progress import progress_bar
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, with_arrivals
 from wacampaign.core.campaign.recipient import STATES
 from wacampaign.core.words import counted
 from wacampaign.operations.results import (
@@ -72,13 +72,13 @@ def results(
     settings = read_settings(env_file, store)
     wanted = RecipientsWanted(state or (), show_numbers)
     if csv is None:
-        with_store(settings, show_results, campaign, wanted, _show)
+        with_arrivals(settings, show_results, campaign, wanted, _show)
         return
     if csv == _STDOUT:
-        with_store(settings, print_results, campaign, wanted, _print)
+        with_arrivals(settings, print_results, campaign, wanted, _print)
         return
     with progress_bar("reading") as progress:
-        written = with_store(settings, write_results, campaign, wanted, csv, progress)
+        written = with_arrivals(settings, write_results, campaign, wanted, csv, progress)
     if as_json:
         print_json(_as_json(written, csv))
     masked = "" if show_numbers else "; phones are masked, --show-numbers writes them whole"

@@ -6,7 +6,7 @@ from typing import Any
 
 from wacampaign.cli.output import tell
 from wacampaign.cli.plan import show_next
-from wacampaign.core.campaign.failed_rows import NO_CODE, written_again
+from wacampaign.core.campaign.failed_rows import LEFT_OUT, LEFT_OUT_STEP, NO_CODE, written_again
 from wacampaign.core.campaign.next_step import after_failures
 from wacampaign.core.words import local_time, rows
 from wacampaign.operations.failed_rows import FailureReport
@@ -18,6 +18,7 @@ def failures_json(report: FailureReport, csv: Path | None) -> dict[str, Any]:
     return {
         "campaign": asdict(report.campaign),
         "failed": report.rows,
+        "left_out": report.left_out,
         "undelivered": report.undelivered_rows,
         "errors": [
             {
@@ -59,14 +60,18 @@ def show_failures(report: FailureReport) -> None:
         tell(f"{campaign}: no row has failed{which}")
     else:
         told = [f"{rows(report.rows)} failed"] if report.failures else []
+        if report.left_out:
+            told[0] += f" ({report.left_out:,} of them left out)"
         told += [f"{report.undelivered_rows:,} undelivered"] if report.undelivered else []
         tell(f"{campaign} {campaign.status}: {', '.join(told)}")
     for failure in report.failures:
+        if not failure.refused:
+            continue
         entry = failure.entry
         tell()
         again = "may be tried again" if entry.retryable else "not tried again by itself"
         label = entry.title if failure.code == NO_CODE else entry.heading
-        tell(f"  {label}: {rows(failure.count)}, {entry.handling} ({entry.scope}), {again}")
+        tell(f"  {label}: {rows(failure.refused)}, {entry.handling} ({entry.scope}), {again}")
         if failure.accepted:
             tell(f"    {rows(failure.accepted)} accepted first and failed later: never sent again")
         if failure.text:
@@ -76,6 +81,10 @@ def show_failures(report: FailureReport) -> None:
         if failure.code != NO_CODE:
             tell(f"    the worker {entry.worker_action}")
         tell(f"    you: {failure.next_step}")
+    if report.left_out:
+        tell()
+        tell(f"  left out: {rows(report.left_out)} to people who {LEFT_OUT}; never sent")
+        tell(f"    you: {LEFT_OUT_STEP}")
     _show_undelivered(report)
     if report.samples:
         tell()

@@ -1,7 +1,7 @@
 """What failed, as it may be shown: by code with what the error table says, and one by one.
 
-Two kinds are told apart: refused rows, which Meta did not accept, and undelivered ones, which it
-accepted and then failed.
+Three kinds are told apart: refused rows, which Meta did not accept; undelivered ones, which it
+accepted and then failed; and those left out, to people who want or get no marketing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from wacampaign.core.recipient_forms import PHONE_CODES, recipient_forms
 
 #: Rows whose text names no code of Meta's.
 NO_CODE: Final = 0
+
+
+#: What those left out are called, and what to do about them.
+LEFT_OUT: Final = "opted out of marketing, or rest from it"
+LEFT_OUT_STEP: Final = "nothing: retry-failed takes them again once that has ended"
 
 
 def written_again(short_id: str) -> str:
@@ -38,6 +43,8 @@ class Failure:
     next_step: str
     #: The text of one row, masked.
     text: str | None
+    #: Part of those without a code: never sent, as the recipient wants or gets no marketing.
+    left_out: int = 0
     #: What the rows themselves show of the cause, one sentence each.
     cause: tuple[str, ...] = ()
 
@@ -65,7 +72,13 @@ class Failure:
             entry,
             entry.next_step.replace("CAMPAIGN", short_id),
             _masked(answer["text"], show_numbers),
+            int(answer["left_out"]),
         )
+
+    @property
+    def refused(self) -> int:
+        """Rows that Meta, or whoever sent them, did not take."""
+        return self.count - self.left_out
 
     @property
     def title(self) -> str:
@@ -124,10 +137,14 @@ class FailedRow:
     accepted_at: str | None
     #: None: it was never accepted.
     wamid: str | None
+    #: Never sent, as the recipient wants or gets no marketing.
+    left_out: bool
 
     @property
     def kind(self) -> str:
-        """`refused` or `undelivered`."""
+        """`refused`, `left out` or `undelivered`."""
+        if self.left_out:
+            return "left out"
         return "refused" if self.wamid is None else "undelivered"
 
     @classmethod
@@ -142,6 +159,7 @@ class FailedRow:
             row["at"],
             row["accepted_at"],
             row["wamid"],
+            row["left_out"],
         )
 
 

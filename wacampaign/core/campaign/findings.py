@@ -21,7 +21,7 @@ STANDSTILL_SECONDS: Final = 60
 #: Errors of single recipients: in the list of errors, but nothing to act on.
 _RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
 #: Where statuses are lost on the way.
-_LOOK_FOR_STATUSES: Final = "wacampaign webhook    (does it run, and is this app subscribed?)"
+_LOOK_FOR_STATUSES: Final = "wacampaign webhook subscribe    (and does wacampaign webhook run?)"
 #: Share of the number's configured rate below which it counts as slowed down.
 _SLOWED_BELOW: Final = 0.95
 

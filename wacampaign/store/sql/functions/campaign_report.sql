@@ -30,13 +30,11 @@ begin
             where d.campaign_id = p_campaign_id and d.n > 0
             group by 1, 2
         ), left_out as materialized (
-            -- As wacampaign_why_left_out says it.
             select q.template_name, count(*) as n
             from public.send_queue q
             where q.campaign_id = p_campaign_id and q.status = 'failed'
               and exists (select 1 from count c where c.status = 'failed' and c.error_code = 0)
-              and (q.error_message like 'opted out of marketing on %'
-                   or q.error_message like 'Meta asked for a rest from marketing until %')
+              and public.wacampaign_is_left_out(q.error_message)
             group by 1
         )
         select jsonb_build_object(

@@ -32,6 +32,14 @@ set search_path = public, extensions, pg_temp as $$
             to_char(p_until at time zone 'utc', 'YYYY-MM-DD HH24:MI')) end
 $$;
 
+-- Whether a failed row's error is such a reason.
+create or replace function public.wacampaign_is_left_out(p_message text)
+returns bool language sql immutable
+set search_path = public, extensions, pg_temp as $$
+    select coalesce(p_message like 'opted out of marketing on %'
+                    or p_message like 'Meta asked for a rest from marketing until %', false)
+$$;
+
 -- As wacampaign_pick_rows, without people who opted out or rest: their rows are `left_tids`, each with
 -- its reason, for the caller to fail. `more`: rows are left that it did not get to.
 -- While nobody opted out or rests, this is one look into two indexes; else one look a row.

@@ -3,7 +3,8 @@
 -- What became of a row, in the words of the glossary. p_state is that of its message in
 -- wacampaign_deliveries; null: no status of it was ever taken.
 create or replace function public.wacampaign_result_state(
-    p_status text, p_in_doubt bool, p_next_retry_at timestamptz, p_wamid text, p_state text)
+    p_status text, p_in_doubt bool, p_next_retry_at timestamptz, p_wamid text, p_error text,
+    p_state text)
 returns text language sql immutable
 set search_path = public, extensions, pg_temp as $$
     select case
@@ -11,7 +12,8 @@ set search_path = public, extensions, pg_temp as $$
             case when p_state in ('delivered', 'read', 'undelivered', 'held') then p_state
                  when p_status = 'failed' then 'undelivered'
                  else 'silent' end
-        when p_status = 'failed' then 'refused'
+        when p_status = 'failed' then
+            case when public.wacampaign_is_left_out(p_error) then 'left out' else 'refused' end
         when p_in_doubt then 'in doubt'
         when p_status = 'processing' then 'being sent'
         when p_next_retry_at is not null then 'retry later'
@@ -22,6 +24,7 @@ $$;
 --   error: the text of a refused row; title, details: what Meta said of an undelivered message
 --   contradicted: told as failed and as delivered
 --   category, billable: as Meta priced the message
+--   reply: the recipient's last answer to this campaign; of one without text its kind
 create or replace function public.wacampaign_results(
     p_campaign_id uuid, p_after uuid default null, p_limit int default 2000)
 returns jsonb language sql stable
@@ -30,7 +33,8 @@ set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
         'id', r.id, 'phone', r.phone,
         'state', public.wacampaign_result_state(
-            r.status, r.in_doubt_since is not null, r.next_retry_at, r.whatsapp_message_id, d.state),
+            r.status, r.in_doubt_since is not null, r.next_retry_at, r.whatsapp_message_id,
+            r.error_message, d.state),
         'template', r.template_name, 'language', t.language,
         'accepted_at', public.wacampaign_utc(r.sent_at),
         'sent_at', public.wacampaign_utc(d.sent_at),
@@ -47,6 +51,7 @@ set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
         'contradicted', case when d.failed_at is not null and d.delivered_at is not null
                         then true end,
         'category', p.pricing ->> 'category', 'billable', p.pricing -> 'billable',
+        'reply', coalesce(i.body, '(' || i.kind || ')'), 'replied_at', public.wacampaign_utc(w.at),
         'wamid', r.whatsapp_message_id, 'retries', r.retry_count,
         'in_doubt_since', public.wacampaign_utc(r.in_doubt_since),
         'values', r.payload
@@ -62,6 +67,9 @@ set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     left join public.wacampaign_campaign_templates t
         on t.campaign_id = r.campaign_id and t.whatsapp_number_id = r.whatsapp_number_id
         and t.template_name = r.template_name
+    left join public.wacampaign_replies w
+        on w.campaign_id = r.campaign_id and w.person = public.wacampaign_person(r.phone)
+    left join public.wacampaign_inbound i on i.wamid = w.wamid
     cross join lateral (
         select coalesce(d.said -> 'delivered', d.said -> 'sent', d.said -> 'read', d.said -> 'failed')
             -> 'pricing' as pricing) as p

@@ -36,7 +36,7 @@ set enable_bitmapscan = off as $$
         'wamid', r.wamid, 'phone', coalesce(q.phone, r.phone),
         'template', coalesce(q.template_name, r.template_name), 'text', r.details,
         'title', r.title, 'accepted_at', public.wacampaign_utc(q.sent_at),
-        'at', public.wacampaign_utc(r.failed_at)
+        'at', public.wacampaign_utc(r.failed_at), 'left_out', false
     ) order by r.wamid), '[]'::jsonb)
     from (
         select d.* from public.wacampaign_deliveries d
