@@ -95,6 +95,22 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{running} --out {hostile}/x.pdf", 2),
         ("{hostile} --out {folder}/report.md", 5),
     ],
+    "inbox": [
+        ("", 0),
+        ("--json --show-numbers", 0),
+        ("{completed}", 0),
+        ("{hostile}", 5),
+        ("--since {hostile}", 2),
+    ],
+    "optouts list": [("", 0), ("--json", 0)],
+    "optouts add": [
+        ("+447700900005 --reason {hostile} --yes", 0),
+        ("+447700900006 --dry-run", 0),
+        ("{hostile} --yes", 2),
+    ],
+    "optouts remove": [("+447700900007 --dry-run", 0), ("{hostile} --yes", 2)],
+    "optouts import": [("--csv {csv} --dry-run", 0), ("--csv {hostile} --yes", 2)],
+    "optouts export": [("--csv {folder}/optouts.csv", 0), ("--csv {hostile}/x.csv", 2)],
     "explain": [("135000", 0), ("135000 --json", 0), ("{hostile}", 2)],
     "results": [
         ("{failed} --json", 0),
@@ -145,8 +161,8 @@ def lines(stage: Stage, folder: Path, *, of_each: int | None = None) -> list[tup
         "{hostile}": HOSTILE,
         "{nobody}": NOBODY,
         "{nowhere}": f"{NOWHERE}/video.mp4",
-        "{csv}": str(folder / f"list{HOSTILE.replace('/', '')}.csv"),
         "{folder}": str(folder),
+        "{csv}": str(folder / f"list{HOSTILE.replace('/', '')}.csv"),
         "{out}": str(folder / f"failed{HOSTILE}.csv"),
     }
 
@@ -201,6 +217,18 @@ def _make_hostile(sql: psycopg.Connection[Any], ids: list[str]) -> None:
         "update send_queue set status = 'processing', in_doubt_since = now(), error_message = %s"
         " where id in (select id from send_queue where campaign_id = %s limit 2)",
         (HOSTILE, paused),
+    )
+    # A person who wrote, and one who said stop.
+    sql.execute(
+        "insert into wacampaign_inbound (wamid, at, person, phone, name, kind, body, source,"
+        " campaign_id) values (%s, now(), '447700900008', '447700900008', %s, 'text', %s, 'x', %s)",
+        (HOSTILE, HOSTILE, HOSTILE, completed),
+    )
+    sql.execute("select wacampaign_keep_conversations(array[%s], '{}', '{}')", (HOSTILE,))
+    sql.execute(
+        "insert into wacampaign_optouts (person, phone, since, cause, evidence)"
+        " values ('447700900008', '447700900008', now(), %s, %s)",
+        (HOSTILE, HOSTILE),
     )
     sql.execute(
         "update whatsapp_numbers set display_name = %s, verified_name = %s, quality_rating = %s",

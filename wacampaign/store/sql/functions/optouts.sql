@@ -141,21 +141,25 @@ $$;
 
 -- What a person or a list says: `stop` for those who are not out, `start` for those who are; the
 -- others stay as they are. In steps of at most 5,000.
---   p_ats: since when, each; null: now. p_evidence: of each
+--   p_phones: digits, or business-scoped ids; p_ats: since when, each; null: now; p_evidence: of each
+-- `out`: who of those that changed is out now, as a later wish of the person's own is stronger.
 create or replace function public.wacampaign_set_optouts(
     p_wish text, p_phones text[], p_ats timestamptz[], p_evidence text[], p_cause text, p_actor text)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
     v_told jsonb;
+    v_changed int;
 begin
     select coalesce(jsonb_agg(jsonb_build_object(
         'reference', concat_ws(':', p_cause, p_wish, t.person, extract(epoch from t.at)),
         'wish', p_wish, 'at', t.at, 'cause', p_cause, 'evidence', t.evidence,
-        'phone', t.phone, 'person', t.person)), '[]'::jsonb)
+        'phone', t.phone, 'user_id', t.user_id, 'person', t.person)), '[]'::jsonb)
     into v_told
     from (
-        select distinct on (k.person) k.person, u.phone, u.evidence,
+        select distinct on (k.person) k.person, u.evidence,
+               case when u.phone ~ '^[0-9]+$' then u.phone end as phone,
+               case when u.phone !~ '^[0-9]+$' then u.phone end as user_id,
                coalesce(u.at, clock_timestamp()) as at
         from unnest(p_phones, p_ats, p_evidence) as u (phone, at, evidence)
         cross join lateral (select coalesce(i.person, public.wacampaign_person(u.phone)) as person
@@ -165,9 +169,9 @@ begin
     ) as t
     left join public.wacampaign_optouts o on o.person = t.person and o.ended_at is null
     where (o.person is null) = (p_wish = 'stop');
+    v_changed := public.wacampaign_wish(v_told, p_actor);
     return jsonb_build_object(
-        'changed', public.wacampaign_wish(v_told, p_actor),
-        -- A later wish of the person's own is stronger.
+        'changed', v_changed,
         'out', (select count(*) from jsonb_array_elements(v_told) as t (value)
                 join public.wacampaign_optouts o
                     on o.person = t.value ->> 'person' and o.ended_at is null));
