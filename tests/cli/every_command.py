@@ -58,6 +58,12 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("--forward http://127.0.0.1:8789/x", 2),
         ("--env-file {hostile}", 78),
     ],
+    "webhook subscribe": [
+        ("--dry-run", 69),
+        ("--dry-run --json", 69),
+        ("--url {hostile}", 2),
+        ("--waba {hostile}", 2),
+    ],
     "preflight": [("{running}", 3), ("{running} --json", 3), ("{hostile}", 5)],
     "start": [
         ("{paused}", 6),

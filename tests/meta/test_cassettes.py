@@ -78,6 +78,7 @@ def test_number() -> None:
             number = await client.number(NUMBER)
         assert (number.status, number.throughput) == ("CONNECTED", "STANDARD")
         assert (number.account_mode, number.messaging_limit) == ("LIVE", "TIER_2K")
+        assert number.most_per_second == 80
         assert number.display_phone_number == "+44 7700 900123"
         assert "900123" not in repr(number)
         assert number.health is not None
@@ -93,7 +94,9 @@ def test_number() -> None:
 def test_numbers() -> None:
     async def work() -> None:
         async with api() as client:
-            assert [number.id async for number in client.numbers(WABA)] == [NUMBER]
+            (number,) = [number async for number in client.numbers(WABA)]
+        # In use in the WhatsApp Business app as well: 20 a second, whatever the level.
+        assert (number.id, number.throughput, number.most_per_second) == (NUMBER, "STANDARD", 20)
 
     with replaying("numbers"):
         asyncio.run(work())

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.campaigns import add_campaign, add_number, run, worker
@@ -331,5 +331,48 @@ def test_odd_words_are_no_matter(open_test_store: OpenStore, word: str) -> None:
     async def scenario(store: Store) -> None:
         await add_number(store)
         assert (await take(store, template(PAST, word, word)))["taken"] <= 1
+
+    run(open_test_store, scenario)
+
+
+FIELDS = st.sampled_from(
+    """message_template_status_update message_template_quality_update account_update messages
+    template_category_update phone_number_quality_update account_alerts account_review_update
+    message_template_components_update business_capability_update""".split()  # noqa: SIM905
+)
+WORDS: st.SearchStrategy[Any] = st.sampled_from(
+    """PAUSED APPROVED ACCOUNT_RESTRICTION RESTRICTED_BIZ_INITIATED_MESSAGING hello en TIER_2K
+    DISABLED_UPDATE DISABLE REINSTATE REJECTED THROUGHPUT_UPGRADE 447700900000 9999999999 '"\\
+    """.split()  # noqa: SIM905
+) | st.sampled_from(["\U0001f600" * 512, 9_999_999_999, -1, 2**40, None])
+KEYS = st.sampled_from(
+    """event reason message_template_name message_template_language new_category new_quality_score
+    display_phone_number max_daily_conversations_per_business decision restriction_type expiration
+    waba_ban_state code alert_type""".split()  # noqa: SIM905
+)
+PLAIN = st.dictionaries(KEYS, WORDS, max_size=8)
+VALUES = st.builds(
+    lambda value, *more: value
+    | dict(zip(("restriction_info", "ban_info", "errors", "alert_info"), more, strict=True)),
+    PLAIN, st.lists(PLAIN, max_size=2), PLAIN, st.lists(PLAIN, max_size=2), PLAIN,
+)  # fmt: skip
+
+
+@settings(
+    max_examples=25,
+    phases=[Phase.explicit, Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(st.tuples(FIELDS, st.none() | st.sampled_from([PAST, 9_999_999_999]), VALUES)))
+def test_whatever_comes_is_taken(
+    open_test_store: OpenStore, given_news: list[tuple[str, int | None, Any]]
+) -> None:
+    async def scenario(store: Store) -> None:
+        waba = next(_accounts)
+        await add_number(store, waba_id=str(waba))
+        for account in (str(waba), "\U0001f600" * 512):
+            answer = await take(store, *(News(f, account, at, v) for f, at, v in given_news))
+            assert answer["ignored"] <= len(given_news)
 
     run(open_test_store, scenario)

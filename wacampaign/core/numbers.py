@@ -12,6 +12,8 @@ RATE_DEFAULT: Final = 60
 
 #: Messages a second by throughput level (Meta, throughput).
 _THROUGHPUT: Final = {"STANDARD": 80, "HIGH": 1000}
+#: Of a number that is in the WhatsApp Business app, too, whatever its level (same page).
+_IN_APP_TOO: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,20 @@ class Number:
     throughput: str = ""
     #: Unique users in 24 h for the whole portfolio: `TIER_250` … `TIER_UNLIMITED`.
     messaging_limit: str = ""
+    #: It is in the WhatsApp Business app, too ("coexistence").
+    in_app_too: bool = False
     health: Health | None = None
 
     @property
     def most_per_second(self) -> int | None:
         """Messages a second that Meta takes from it; None: an unknown level."""
-        return _THROUGHPUT.get(self.throughput)
+        return _IN_APP_TOO if self.in_app_too else _THROUGHPUT.get(self.throughput)
+
+    @property
+    def throughput_in_words(self) -> str:
+        """The level as Meta names it, and what else decides; empty where it names none."""
+        too = ", in the WhatsApp Business app too" if self.in_app_too else ""
+        return f"{self.throughput}{too}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,13 @@ _NUMBER_TEXTS: Final = (
 
 #: `fields=` for a number.
 NUMBER_FIELDS: Final = ",".join(
-    (*_NUMBER_TEXTS, "throughput", "health_status", "whatsapp_business_manager_messaging_limit")
+    (
+        *_NUMBER_TEXTS,
+        *("throughput", "health_status", "whatsapp_business_manager_messaging_limit"),
+        # Both together say that it is in the WhatsApp Business app, too (Meta's page on onboarding
+        # that app's users).
+        *("platform_type", "is_on_biz_app"),
+    )
 )
 
 
@@ -66,6 +72,7 @@ def number_of(raw: Mapping[str, Any]) -> Number:
         **{name: _text(raw, name) for name in _NUMBER_TEXTS},
         throughput=_text(throughput, "level") if isinstance(throughput, Mapping) else "",
         messaging_limit=_text(raw, "whatsapp_business_manager_messaging_limit"),
+        in_app_too=raw.get("is_on_biz_app") is True and raw.get("platform_type") == "CLOUD_API",
         health=health_of(health) if isinstance(health, Mapping) else None,
     )
 

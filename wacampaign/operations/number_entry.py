@@ -54,7 +54,8 @@ class NumberEntry:
         else:
             notes.append(
                 f"{described.verified_name or 'without a name'}: {described.status}, quality "
-                f"{described.quality_rating}, throughput {described.throughput or 'unknown'}"
+                f"{described.quality_rating}, throughput "
+                f"{described.throughput_in_words or 'unknown'}"
             )
             if described.messaging_limit:
                 notes.append(f"messaging limit of its portfolio: {described.messaging_limit}")

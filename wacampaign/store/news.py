@@ -1,15 +1,21 @@
 """What Meta decided about templates, numbers and accounts, taken over into the database."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from wacampaign.core.numbers import tier_limit
 from wacampaign.core.webhook.decision import Decision
 from wacampaign.core.webhook.decisions import decisions_of
 from wacampaign.core.webhook.updates import News
 from wacampaign.store.store import Capability
+
+#: Bytes of a key: an index takes 2,704. Meta's own have some 100; whatever is longer is hashed.
+_KEY_MOST: Final = 1_000
+#: More than there are: a limit above it is none.
+_PEOPLE_MOST: Final = 2**31 - 1
 
 
 class NewsStore(Capability):
@@ -31,4 +37,9 @@ class NewsStore(Capability):
 
 def _as_json(decision: Decision) -> dict[str, Any]:
     people = tier_limit(decision.word or "") if decision.kind == "messaging_limit" else None
-    return asdict(decision) | {"people": people}
+    if people is not None and people > _PEOPLE_MOST:
+        people = None
+    about = decision.about.encode()
+    if len(about) > _KEY_MOST:
+        about = hashlib.sha256(about).hexdigest().encode()
+    return asdict(decision) | {"people": people, "about": about.decode()}

@@ -104,13 +104,13 @@ def _throughput(facts: KnownNumber, number: Number) -> Line:
     if (note := rate_above(facts.rate_configured, most)) is not None:
         return warn(
             "throughput",
-            f"{facts.label}: {note} ({number.throughput})",
+            f"{facts.label}: {note} ({number.throughput_in_words})",
             f"nothing has to be done; wacampaign number add {facts.phone_number_id}"
             f" --waba {facts.waba_id or 'WABA_ID'} --rate {most} sets what is used",
         )
     return ok(
         "throughput",
-        f"{number.throughput}: {most:,} a second, configured {facts.rate_configured:g}",
+        f"{number.throughput_in_words}: {most:,} a second, configured {facts.rate_configured:g}",
     )
 
 

@@ -225,7 +225,8 @@ begin
     end if;
     perform public.wacampaign_hold(
         'account', null, v_numbers[1], null, (p_one ->> 'code')::int, p_one ->> 'text',
-        ceil(extract(epoch from v_until - clock_timestamp()))::int, null);
+        -- No more than the type takes: whatever Meta names, 68 years are for ever.
+        least(ceil(extract(epoch from v_until - clock_timestamp())), 2147483647)::int, null);
     return (
         select coalesce(array_agg(h.id), '{}') from public.wacampaign_holds h
         where h.created_at >= v_before and h.lifted_at is null and h.scope = 'account'
