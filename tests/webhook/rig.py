@@ -120,7 +120,7 @@ class ReceiverRig:
         self, *arguments: str, file_bytes: int | None = None, wait: bool = True, **environment: str
     ) -> Process:
         """`file_bytes`: no file of the process may grow beyond that (RLIMIT_FSIZE)."""
-        log = self.home.parent / f"receiver-{len(self.processes)}.log"
+        log = self.home.parent / f"receiver-{self.port}-{len(self.processes)}.log"
         self.logs.append(log)
         words = ["webhook", "--port", str(self.port), *arguments]
         env = self.environment(**environment)

@@ -37,7 +37,7 @@ _TRIES_MAX: Final = 5
 #: Seconds between two lines about a backend that does not take anything.
 _TELL_SECONDS: Final = 60.0
 #: Seconds between two looks for what dead receivers left.
-ADOPT_SECONDS: Final = 30.0
+ADOPT_SECONDS: Final = 5.0
 
 
 class Forwarding:
@@ -145,7 +145,7 @@ class Forwarding:
     async def _pass(self, session: aiohttp.ClientSession, body: ReceivedBody) -> None:
         """Returns when the backend has taken it, or was given it often enough."""
         pause = FIRST_PAUSE_SECONDS
-        tries = 0
+        tries = refused = 0
         parts = self._parts(body) if len(body.body) > EXPRESS_BYTES else [(body.body, None)]
         while parts:
             data, signature = parts[0]
@@ -160,13 +160,25 @@ class Forwarding:
                 continue
             tries += status in _ABOUT_THE_BODY
             self._note_failure(error)
-            if tries >= _TRIES_MAX:
-                self.passed_over += 1
-                self._tell("forward_refused", "error", error, passed_over=self.passed_over)
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        self.passed += 1
+            if tries < _TRIES_MAX:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                continue
+            del parts[0]
+            refused += 1
+            tries, pause = 0, FIRST_PAUSE_SECONDS
+        if not refused:
+            self.passed += 1
+            return
+        self.passed_over += 1
+        self._log(
+            "forward_refused",
+            level="error",
+            error=self._last_error,
+            body=body.id,
+            bytes=len(body.body),
+            parts=refused,
+        )
 
     def _parts(self, body: ReceivedBody) -> list[tuple[bytes, str | None]]:
         """The body in parts with their signatures; whole, with its own, without its secret."""

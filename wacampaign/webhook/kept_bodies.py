@@ -50,6 +50,11 @@ class KeptBodies:
         return self._refused_at + AGAIN_SECONDS < asyncio.get_running_loop().time()
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to read: no body, and no log of a dead process to remove."""
+        return not self._dead and self.waiting == 0
+
+    @property
     def waiting(self) -> int:
         """Bodies that are written or being written, and not taken over."""
         return self._own.waiting + len(self._group) + self._left[0]

@@ -29,7 +29,7 @@ CALL_BYTES: Final = 4_000_000
 FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 2.0
 #: Seconds between two looks for what dead receivers left.
-ADOPT_SECONDS: Final = 30.0
+ADOPT_SECONDS: Final = 5.0
 
 
 class NotKept(Exception):  # noqa: N818 - an answer, not a bug
@@ -86,7 +86,7 @@ class Storing:
     async def _adopt(self) -> None:
         while True:
             await self._spool.adopt()
-            if self._spool.waiting:
+            if not self._spool.empty:
                 self._behind.set()
             await asyncio.sleep(ADOPT_SECONDS)
 
@@ -169,7 +169,7 @@ class Storing:
                     self.stored.set()
                 elif self.away is not None:
                     await self._webhooks.keep([])  # whether it is there again
-                elif self._spool.waiting:
+                elif not self._spool.empty:
                     await asyncio.sleep(SHORTEST_SECONDS)  # that is being written
             except (OSError, Problem) as error:
                 if self.away is None:
@@ -179,7 +179,7 @@ class Storing:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             pause = FIRST_PAUSE_SECONDS
-            if self._spool.waiting == 0:
+            if self._spool.empty:
                 self._behind.clear()
                 if self.away is not None:
                     self._log("database_back")
