@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.servers import wait_until
-from tests.store.outages import Proxy, postgres_proxy
+from tests.servers import SECRET_KEY, wait_until
+from tests.store.outages import Proxy, postgres_proxy, rest_proxy
 from tests.webhook.rig import ReceiverRig, status_body
 
 
@@ -64,6 +65,39 @@ def test_while_the_database_is_away_bodies_go_into_a_file(
     wait_until(lambda: rig.health()["status"] == "ok", 30, "it is well again")
     assert "event=database_away" in rig.log_of(process)
     assert "event=database_back" in rig.log_of(process)
+
+
+def test_a_database_that_is_slow_makes_no_answer_slow(rig: ReceiverRig) -> None:
+    """Its table is locked: each call hangs, and the file takes over."""
+    rig.start()
+    assert rig.post(bodies_of(1, "before")[0]) == 200
+    bodies = bodies_of(50)
+    with psycopg.connect(rig.database) as other:
+        other.execute("lock table wacampaign_webhooks in access exclusive mode")
+        assert post_all(rig, bodies) == bodies
+        assert rig.health()["spool"]["bodies"] == 50
+    rig.wait_stored(51)
+    assert sorted(rig.stored()) == sorted(bodies_of(1, "before") + bodies)
+
+
+def test_over_rest(rest_url: str, database: str, tmp_path: Path) -> None:
+    rig = ReceiverRig(database, tmp_path / "home")
+    with rest_proxy(rest_url) as (url, way):
+        environment = rig.environment
+        rig.environment = lambda **more: environment(  # type: ignore[method-assign]
+            WACAMPAIGN_STORE="supabase", SUPABASE_URL=url, SUPABASE_SERVICE_KEY=SECRET_KEY, **more
+        )
+        try:
+            rig.start()
+            before, meanwhile = bodies_of(5, "A"), [*bodies_of(5, "B"), b"\xff\0"]
+            assert post_all(rig, before) == before
+            way.set("refused")
+            assert post_all(rig, meanwhile) == meanwhile
+            way.set("open")
+            rig.wait_stored(11)
+            assert sorted(rig.stored()) == sorted(before + meanwhile)
+        finally:
+            rig.close()
 
 
 def test_without_the_database_from_the_start(rig: ReceiverRig, away: Proxy) -> None:

@@ -29,8 +29,8 @@ from wacampaign.store.webhooks import LeasedBody, Webhooks
 #: Bodies, and characters of all of them, that are worked on at a time: some thousand updates.
 LEASE_BODIES: Final = 200
 LEASE_CHARS: Final = 2_000_000
-#: Seconds for which nobody else gets them, the first time.
-LEASE_SECONDS: Final = 15.0
+#: Seconds for which nobody else gets them, the first time; longer each time after.
+WORK_SECONDS: Final = 15.0
 #: An update that is refused while no other of its kind went well may not be the one that is wrong:
 #: its body is tried so often before that counts as its fault.
 TRIES: Final = 3
@@ -97,7 +97,7 @@ class _Kind:
 async def take_bodies(store: Store, takers: Takers) -> TakenBodies:
     """One step. Raises `DatabaseAway`, and then all of it is done again later."""
     webhooks = Webhooks(store)
-    bodies = await webhooks.lease(LEASE_BODIES, LEASE_CHARS, LEASE_SECONDS)
+    bodies = await webhooks.lease(LEASE_BODIES, LEASE_CHARS, WORK_SECONDS)
     if not bodies:
         return TakenBodies()
     # Beside the event loop: whoever receives has answers to give.
@@ -134,7 +134,7 @@ async def take_bodies(store: Store, takers: Takers) -> TakenBodies:
     if done:
         await webhooks.taken(done, kept)
     if back:
-        await webhooks.give_back(sorted(back), LEASE_SECONDS)
+        await webhooks.give_back(sorted(back), WORK_SECONDS)
     return TakenBodies(
         bodies=len(done),
         updates=sum(map(_count, read)),
