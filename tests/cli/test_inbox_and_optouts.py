@@ -203,3 +203,47 @@ def test_a_list_without_country_codes_is_refused(wacampaign: Wacampaign, tmp_pat
     assert done.exit_code != 0
     done = wacampaign("optouts", "import", "--csv", str(file), "--default-region", "IN", "--yes")
     assert "entered: 20 numbers" in done.stdout
+
+
+def test_preflight_and_retry_say_who_is_left_out(
+    wacampaign: Wacampaign, sql: SQL, seeded: Seeded
+) -> None:
+    rows = sql.execute(
+        "select phone from send_queue where campaign_id = %s order by phone", (seeded.campaign_id,)
+    )
+    phones = [phone for (phone,) in rows]
+    wacampaign("optouts", "add", *(f"+{phone}" for phone in phones[:3]), "--yes")
+    sql.execute(
+        "insert into wacampaign_rests values (%s, now() + interval '1 hour', now(), 131049)",
+        (phones[3],),
+    )
+    found = {
+        (line["id"], line["verdict"], line["text"])
+        for line in json.loads(wacampaign("preflight", "market_1", "--json").stdout)["lines"]
+        if line["id"] == "opt_outs"
+    }
+    assert found == {
+        (
+            "opt_outs",
+            "warn",
+            "3 of 20 rows are for people who opted out of marketing: they will be left out",
+        ),
+        (
+            "opt_outs",
+            "warn",
+            "1 of 20 rows are for people who rest from marketing for a day, as Meta asked"
+            " (131049): they will be left out",
+        ),
+    }
+    sql.execute("update send_queue set status = 'failed', error_message = 'x'")
+    plan = wacampaign("retry-failed", "market_1", "--code", "0", "--dry-run")
+    assert "16 rows: failed (without a code) → ready" in plan.stdout
+    assert "4 failed stay failed" in plan.stdout
+    assert "4 of them opted out of marketing, or rest from it: wacampaign optouts list" in (
+        plan.stdout
+    )
+    done = wacampaign("retry-failed", "market_1", "--code", "0", "--yes")
+    assert "made ready again: 16 rows of market_1" in done.stdout
+    none = wacampaign("retry-failed", "market_1", "--code", "0", "--yes")
+    assert "4 rows would be tried again, but their people opted out of marketing" in none.stdout
+    assert none.exit_code == 0

@@ -30,6 +30,7 @@ from wacampaign.operations.preflight_media import look_at_media
 from wacampaign.problems import AccessRefused, Misconfigured, Problem
 from wacampaign.settings import Settings
 from wacampaign.store.budgets import Budgets
+from wacampaign.store.optouts import OptOuts
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.store import Store
 
@@ -58,8 +59,12 @@ async def run_preflight(
     `NoSuchCampaign`, `Unreachable`, …
     """
     ready = PreflightFacts(store)
+    left_out = await OptOuts(store).left_out(campaign_id)
     facts = replace(
-        await ready.readiness(campaign_id), budget=await Budgets(store).of_campaign(campaign_id)
+        await ready.readiness(campaign_id),
+        budget=await Budgets(store).of_campaign(campaign_id),
+        opted_out=left_out["opted_out"],
+        resting=left_out["resting"],
     )
     tokens = await tokens_of(store, settings, facts.numbers)
     asking = asyncio.create_task(_ask_meta(settings, facts, tokens))

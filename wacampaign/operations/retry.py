@@ -1,7 +1,8 @@
 """Makes failed rows that were never accepted ready again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from wacampaign.core.campaign.failed_rows import NO_CODE, FailedRow, Failure
 from wacampaign.core.campaign.next_step import after_retry
@@ -13,7 +14,10 @@ from wacampaign.operations.failed_rows import read_failures
 from wacampaign.operations.partly_done import PartlyDone
 from wacampaign.problems import Refused
 from wacampaign.store.failed_rows import FailedRows
+from wacampaign.store.optouts import OptOuts
 from wacampaign.store.store import Store
+
+_WHO_IS_OUT: Final = "wacampaign optouts list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,18 @@ class RetrySurvey:
     failed: int
     chosen: Sequence[Failure]
     samples: Sequence[str]
+    #: Rows of the chosen codes that are left out, by code: their people opted out of the marketing
+    #: that they are, or rest from it.
+    left_out: Mapping[int, int] = field(default_factory=dict)
+
+    def tried_again(self, failure: Failure) -> int:
+        """Rows of one code that become ready."""
+        return max(0, failure.never_accepted - self.left_out.get(failure.code, 0))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to try again."""
+        return not any(map(self.tried_again, self.chosen))
 
 
 @dataclass(slots=True)
@@ -59,6 +75,10 @@ async def look(store: Store, name: str, code: int | None) -> RetrySurvey:
         if failure.never_accepted
         and (failure.entry.retryable if code is None else failure.code == code)
     ]
+    left_out: dict[int, int] = {}
+    for failure in chosen:
+        counts = await OptOuts(store).left_out(campaign.id, failure.code)
+        left_out[failure.code] = counts["opted_out"] + counts["resting"]
     samples: list[str] = []
     for failure in chosen:
         for row in await FailedRows(store).page(campaign.id, failure.code, limit=SAMPLES_SHOWN):
@@ -68,21 +88,24 @@ async def look(store: Store, name: str, code: int | None) -> RetrySurvey:
         if len(samples) >= SAMPLES_SHOWN:
             break
     failed = sum(failure.count for failure in failures)
-    return RetrySurvey(campaign, code, failed, chosen, samples)
+    return RetrySurvey(campaign, code, failed, chosen, samples, left_out)
 
 
 def retry_plan(survey: RetrySurvey) -> Plan:
     """What `carry_out` would change."""
     campaign, counts = survey.campaign, survey.campaign.counts
     steps = [
-        Change(failure.never_accepted, "row", f"failed ({_label(failure)})", "ready")
+        Change(survey.tried_again(failure), "row", f"failed ({_label(failure)})", "ready")
         for failure in survey.chosen
+        if survey.tried_again(failure)
     ]
     notes = [
         f"{counts.sent:,} already accepted and {counts.in_doubt:,} in doubt will not be touched"
     ]
-    if left := counts.failed - sum(failure.never_accepted for failure in survey.chosen):
+    if left := counts.failed - sum(map(survey.tried_again, survey.chosen)):
         notes.append(f"{left:,} failed stay failed")
+    if out := sum(survey.left_out.values()):
+        notes.append(f"{out:,} of them opted out of marketing, or rest from it: {_WHO_IS_OUT}")
     if any(failure.code == NO_CODE for failure in survey.chosen):
         notes.append("rows without a code may have been sent by whoever failed them: read their")
         notes.append(f"texts first, with wacampaign failures {campaign.short_id} --code 0")

@@ -1,6 +1,10 @@
-"""The worker hears what became of its messages, so that it stops when they fail afterwards."""
+"""The worker hears what became of its messages, and who wants none any more.
+
+So it stops when they fail afterwards, and leaves people out who said stop.
+"""
 
 import asyncio
+import contextlib
 from typing import Final
 
 from wacampaign.core.engine.ports import EventLog
@@ -16,10 +20,12 @@ RAMP_SECONDS: Final = 0.25
 IDLE_SECONDS: Final = 5.0
 #: Seconds of one turn at most.
 TURN_SECONDS: Final = 2.0
+#: Seconds that a worker waits for its first turn before it sends.
+FIRST_SECONDS: Final = 5.0
 
 
-async def hear(store: Store, settings: Settings, log: EventLog) -> None:
-    """Takes what arrives, until cancelled."""
+async def hear(store: Store, settings: Settings, log: EventLog, heard: asyncio.Event) -> None:
+    """Takes what arrives, until cancelled; sets `heard` after the first turn, well or ill."""
     silent = False
     while True:
         pause = LOOK_SECONDS
@@ -39,4 +45,11 @@ async def hear(store: Store, settings: Settings, log: EventLog) -> None:
                 pause = RAMP_SECONDS
             elif not logged.running:
                 pause = IDLE_SECONDS
+        heard.set()
         await asyncio.sleep(pause)
+
+
+async def wait_heard(heard: asyncio.Event) -> None:
+    """Waits for the first turn: who wrote STOP while no worker was there gets nothing from it."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(heard.wait(), FIRST_SECONDS)

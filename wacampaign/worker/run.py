@@ -22,7 +22,7 @@ from wacampaign.store.store import PATIENCE_SECONDS, Store
 from wacampaign.store.transport import Limits
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
-from wacampaign.worker.hearing import hear
+from wacampaign.worker.hearing import hear, wait_heard
 from wacampaign.worker.heartbeat import Heartbeat
 from wacampaign.worker.limits import NumberLimits
 from wacampaign.worker.process_manager import Pm2Channel
@@ -89,12 +89,13 @@ class Worker:
                 self._deadlines,
                 registered_at,
             )
+            heard = asyncio.Event()
             # What runs beside sending, by name.
             chores: dict[str, Coroutine[Any, Any, None]] = {
                 "beat": heartbeat.run(),
                 "recover": recover_while_working(home, store, self._id, self._log),
                 "limits": NumberLimits(store, self._settings, self._log).run(),
-                "hear": hear(store, self._settings, self._log),
+                "hear": hear(store, self._settings, self._log, heard),
             }
             # With --until-idle a worker does the work that there is, and begins nothing new.
             if not self._until_idle:
@@ -128,6 +129,7 @@ class Worker:
                     may_claim=heartbeat.may_claim,
                     deadlines=self._deadlines,
                 )
+                await wait_heard(heard)
                 if pm2 is not None and self.stopping.reason is None:
                     pm2.ready()
                 settled = False

@@ -20,8 +20,9 @@ def retry_failed(
     """Make failed rows ready again, once their cause is gone.
 
     By itself those whose error may pass (see `failures`); with --code those of that code,
-    whatever it is. Rows that were sent, were ever accepted or are in doubt are never touched. A
-    completed campaign runs again; a paused one stays paused until `resume`.
+    whatever it is. Rows that were sent, were ever accepted or are in doubt are never touched, nor
+    rows of marketing for people who opted out of it. A completed campaign runs again; a paused one
+    stays paused until `resume`.
 
     Example: wacampaign retry-failed Bajaj_market_2 --dry-run
 
@@ -31,7 +32,7 @@ def retry_failed(
 
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     survey = with_store(settings, retry.look, campaign, code)
-    if not survey.chosen:
+    if survey.is_empty:
         show_none_retried(survey)
         return
     if not agreed(retry.retry_plan(survey), yes=yes, dry_run=dry_run):

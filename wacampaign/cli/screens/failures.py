@@ -118,7 +118,10 @@ def _show_undelivered(report: FailureReport) -> None:
 def show_none_retried(survey: RetrySurvey) -> None:
     """There was nothing to try again, and why."""
     campaign, failed = survey.campaign, survey.failed
-    if survey.code is not None:
+    if out := sum(survey.left_out.values()):
+        why = f"{campaign}: {rows(out)} would be tried again, but their people opted out"
+        why += " of marketing, or rest from it"
+    elif survey.code is not None:
         why = f"{campaign} has no failed row with code {survey.code} to try again"
     elif failed:
         why = f"{campaign}: none of its {failed:,} failed rows may be tried again by itself"

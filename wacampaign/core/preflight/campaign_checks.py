@@ -35,6 +35,7 @@ def campaign_lines(facts: Readiness, people: People, repeats: Sequence[Repeats])
             f"start it, then: wacampaign restart-stuck {short}",
         )
     yield _recipients(people, short)
+    yield from _opt_outs(facts)
     for repeat in repeats:
         yield warn("recipients", repeat.told, f"if that is not meant: wacampaign cancel {short}")
 
@@ -48,6 +49,21 @@ def _state(facts: Readiness) -> Line:
         )
     why = f" ({facts.pause_reason})" if facts.pause_reason and facts.status == "paused" else ""
     return ok("campaign", f"{facts.name} is {facts.status}{why}")
+
+
+def _opt_outs(facts: Readiness) -> Iterator[Line]:
+    """Who gets no marketing: said before, as their rows fail when their turn comes."""
+    for n, why, fix in (
+        (facts.opted_out, "opted out of marketing", "wacampaign optouts list"),
+        (facts.resting, "rest from marketing for a day, as Meta asked (131049)", None),
+    ):
+        if not n:
+            continue
+        text = f"{n:,} of {rows(facts.unsent)} are for people who {why}: they will be left out"
+        if n >= facts.unsent and fix:
+            yield fail("opt_outs", f"{text}, and nobody is left", fix)
+        else:
+            yield warn("opt_outs", text, fix or "start it tomorrow, if they are not to be missed")
 
 
 def _recipients(people: People, short: str) -> Line:

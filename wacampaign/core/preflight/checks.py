@@ -1,6 +1,6 @@
 """The checks of a preflight, in the order in which they are read. Each is looked at in its module:
 
-- `campaign_checks`: contacts, campaign, recipients, holds, workers, schedule, duration
+- `campaign_checks`: contacts, campaign, recipients, opt_outs, holds, workers, schedule, duration
 - `template_checks`: template, language, category
 - `phone_checks`: phones
 - `row_checks`: variables

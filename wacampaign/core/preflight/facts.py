@@ -47,6 +47,9 @@ class Readiness(CampaignName):
     live_workers: int
     #: Ready rows of other running campaigns, by the number's id.
     queued_elsewhere: Mapping[str, int] = field(default_factory=dict)
+    #: Of the rows to send: marketing for people who opted out of it, and for those who rest.
+    opted_out: int = 0
+    resting: int = 0
     #: What is used of the portfolio's limit; None: none, or nobody knows of one.
     budget: Budget | None = None
 
