@@ -2,84 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.servers import SECRET_KEY, wait_until
+from tests.webhook.rig import SECRET, ReceiverRig
+from tests.worker.backend_at_work import Backend
 from tests.worker.rig import Rig
-from wacampaign.core.webhook.envelope import updates_of
 from wacampaign.store.store import Store
 
 NUMBER = "875062729021816"
 ROWS = 2093
-
-
-class Backend:
-    """The backend's webhook handler, with its statements (backend-at-work, 1): 200 first, then for
-    each status its look into `messages`, the log, and `messages.status` by rank."""
-
-    def __init__(self, database: str) -> None:
-        backend = self
-        self.database = database
-        self.sql = psycopg.connect(database, autocommit=True)
-        self.lock = threading.Lock()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                backend.handle(json.loads(body))
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/api/webhooks"
-
-    def handle(self, body: Any) -> None:
-        with self.lock:
-            for one in updates_of(body).statuses:
-                self.store(one.wamid, one.status, one)
-
-    def store(self, wamid: str, status: str, one: Any) -> None:
-        number = self.sql.execute(
-            "select id from whatsapp_numbers where phone_number_id = %s", [one.phone_number_id]
-        ).fetchone()
-        message = self.sql.execute(
-            "select id, campaign_id, status from messages where whatsapp_message_id = %s", [wamid]
-        ).fetchone()
-        try:
-            self.sql.execute(
-                "insert into message_status_logs (message_id, whatsapp_number_id, campaign_id,"
-                " user_phone, whatsapp_message_id, status, error_code, error_message, created_at)"
-                " values (%s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s))",
-                [
-                    message and message[0], number and number[0], message and message[1],
-                    one.recipient, wamid, status, one.code, one.title, one.at,
-                ],
-            )  # fmt: skip
-        except psycopg.errors.UniqueViolation:
-            return
-        rank = ["sent", "delivered", "read", "failed"]
-        if message and rank.index(status) > rank.index(message[2]):
-            self.sql.execute("update messages set status = %s where id = %s", [status, message[0]])
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.sql.close()
 
 
 @pytest.fixture
@@ -104,6 +40,63 @@ def test_a_medium_that_meta_cannot_fetch_costs_five_messages(rig: Rig, backend: 
         lambda: delivery(rig, campaign)["undelivered"] == found["counts"]["sent"],
         what="all are known to have failed",
     )
+
+
+@pytest.fixture
+def receiver(rig: Rig, tmp_path: Path) -> Iterator[ReceiverRig]:
+    receiver = ReceiverRig(rig.database, tmp_path / "receiver")
+    yield receiver
+    receiver.close()
+
+
+def test_it_costs_five_messages_through_our_receiver_too(rig: Rig, receiver: ReceiverRig) -> None:
+    receiver.start()
+    rig.sandbox.control.webhook(receiver.url, SECRET, delay_ms={"failed": 2_000})
+    rig.sandbox.control.add_fault("fail_later", code=131053)
+    campaign = rig.campaign(rig.number(NUMBER, rate=80), ROWS)
+    rig.start_worker()
+    wait_until(lambda: rig.stats(campaign)["status"] == "paused", 40, "the campaign is paused")
+    assert "131053" in rig.stats(campaign)["pause_reason"]
+    assert len(list(rig.sandbox.control.accepted())) == 5
+
+
+def test_rows_that_a_kill_left_in_doubt_are_settled_by_their_statuses(
+    rig: Rig, receiver: ReceiverRig
+) -> None:
+    """No journal is left, and statuses come late, twice and in any order."""
+    control = rig.sandbox.control
+    receiver.start()
+    control.webhook(
+        receiver.url, SECRET, copies=2, order="shuffled",
+        delay_ms={"sent": 9_000, "delivered": 9_000, "read": 9_000},
+    )  # fmt: skip
+    campaign = rig.campaign(rig.number(NUMBER, rate=1000), 1_500)
+    worker = rig.start_worker(WACAMPAIGN_STATUS_WAIT_SECONDS="0")
+    rig.wait_accepted(5)
+    control.add_fault("hang", accept=True)
+    before = rig.accepted()
+    rig.wait_accepted(before + 200)
+    worker.kill()
+    worker.wait(20)
+    for journal in (rig.home / "journals").glob("*"):
+        journal.unlink()
+    control.clear_faults()
+    # As half a minute of silence does.
+    rig.ask(lambda store: store.call("reap", dead=workers(rig)))
+    assert rig.stats(campaign)["counts"]["in_doubt"] >= 200
+    rig.start_worker(WACAMPAIGN_STATUS_WAIT_SECONDS="0")
+
+    def all_is_done() -> bool:
+        counts = rig.stats(campaign)["counts"]
+        return bool(counts["ready"] == counts["processing"] == 0)
+
+    wait_until(all_is_done, 90, "all is sent or in doubt")
+    accepted = rig.accepted()
+    wait_until(lambda: delivery(rig, campaign)["read"] == accepted, 60, "each accepted one is read")
+    assert control.repeated() == []
+    counts = rig.stats(campaign)["counts"]
+    # What is left in doubt never reached Meta: nobody can say more of it.
+    assert (counts["sent"], counts["in_doubt"]) == (accepted, 1_500 - accepted)
 
 
 @pytest.mark.parametrize("transport", ["postgres", "supabase"])
@@ -160,6 +153,11 @@ async def number_of(store: Store, campaign: str) -> str:
     return next(
         n["id"] for n in numbers if n["phone_number_id"] == found["number"]["phone_number_id"]
     )
+
+
+def workers(rig: Rig) -> list[str]:
+    known = rig.ask(lambda store: store.call("stats", campaign_ids=[]))["workers"]
+    return [worker["id"] for worker in known]
 
 
 def delivery(rig: Rig, campaign: str) -> dict[str, Any]:
