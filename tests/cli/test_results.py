@@ -146,7 +146,9 @@ def test_a_new_campaign_of_the_undelivered_ones(
     assert "Hello person 1" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["queue-stats", "audit", "failures", "results"])
+@pytest.mark.parametrize(
+    "command", ["queue-stats", "monitor --once", "audit", "failures", "results"]
+)
 def test_what_the_backend_stored_is_taken_before_it_is_shown(
     wacampaign: Wacampaign, seeded: Seeded, sql: Connection, command: str
 ) -> None:
@@ -159,7 +161,7 @@ def test_what_the_backend_stored_is_taken_before_it_is_shown(
         " values (%s, %s, %s, 'failed', '131049', 'told', now())",
         (seeded.number_id, phone(0), f"wamid.{row_id}"),
     )
-    done = wacampaign(command, "market_1", "--json")
+    done = wacampaign(*command.split(), "market_1", "--json")
     assert done.exit_code == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[0])
     match command:
@@ -167,5 +169,7 @@ def test_what_the_backend_stored_is_taken_before_it_is_shown(
             assert (found["state"], found["code"]) == ("undelivered", 131049)
         case "failures":
             assert found["undelivered"] == 1
+        case "monitor --once":
+            assert found["delivery"]["undelivered"] == 1
         case _:
             assert found["campaigns"][0]["delivery"]["undelivered"] == 1

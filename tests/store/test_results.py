@@ -144,7 +144,7 @@ def test_the_variables_of_all_rows(open_test_store: OpenStore, sql: Connection) 
 def test_undelivered_by_code_and_in_pages(open_test_store: OpenStore, sql: Connection) -> None:
     async def scenario(store: Store) -> None:
         number = await add_number(store)
-        campaign = await add_campaign(store, number, 6)
+        campaign = await add_campaign(store, number, 7)
         ids = row_ids(sql, campaign)
         accept(sql, ids)
         for place, code in enumerate((131049, 131049, 131049, 131053)):
@@ -153,7 +153,8 @@ def test_undelivered_by_code_and_in_pages(open_test_store: OpenStore, sql: Conne
                 failed_at="2026-11-20 10:00:05+00",
             )  # fmt: skip
         deliver(sql, ids[4], "read", delivered_at="now", code=131049)
-        for code, n in ((131049, 3), (131053, 1)):
+        deliver(sql, ids[5], "undelivered", title="Meta's", failed_at="now")  # no code
+        for code, n in ((131049, 3), (131053, 1), (0, 1)):
             sql.execute(
                 "insert into wacampaign_delivery_counts (campaign_id, whatsapp_number_id,"
                 " template_name, state, code, n) values (%s, %s, 'hello', 'undelivered', %s, %s)"
@@ -163,8 +164,13 @@ def test_undelivered_by_code_and_in_pages(open_test_store: OpenStore, sql: Conne
             )
         assert await Results(store).undelivered(campaign) == [
             {"code": 131049, "count": 3, "title": "t", "text": "d 0"},
+            {"code": 0, "count": 1, "title": "Meta's", "text": None},
             {"code": 131053, "count": 1, "title": "t", "text": "d 3"},
         ]
+        (without,) = await Results(store).undelivered_page(campaign, 0)
+        assert without["wamid"] == f"wamid.{ids[5]}"
+        (one,) = (await Campaigns(store).stats([campaign])).campaigns
+        assert [(e.code, e.title) for e in one.delivery.errors][1] == (0, "Meta's")
         first = await Results(store).undelivered_page(campaign, 131049, limit=2)
         rest = await Results(store).undelivered_page(
             campaign, 131049, after=first[-1]["wamid"], limit=2

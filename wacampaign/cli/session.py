@@ -86,15 +86,20 @@ def with_arrivals(
     So what they show is true though no worker and no receiver runs.
     """
 
-    async def up_to_date(store: Store) -> Answer:
-        from wacampaign.operations.arrivals import take_arrivals
-
-        try:
-            await take_arrivals(store, settings)
-        except Unreachable:
-            raise
-        except Problem:
-            pass  # whoever may not write, or has a damaged status there, reads all the same
+    async def work_then(store: Store) -> Answer:
+        await take_what_waits(store, settings)
         return await work(store, *given, **named)
 
-    return with_store(settings, up_to_date)
+    return with_store(settings, work_then)
+
+
+async def take_what_waits(store: Store, settings: Settings) -> None:
+    """Takes what others have stored; raises `Unreachable`."""
+    from wacampaign.operations.arrivals import take_arrivals
+
+    try:
+        await take_arrivals(store, settings)
+    except Unreachable:
+        raise
+    except Problem:
+        pass  # whoever may not write, or has a damaged status there, reads all the same

@@ -14,7 +14,7 @@ from wacampaign.cli.output import print_json, say, stdout_console, tell
 from wacampaign.cli.screens.campaign_json import campaign_json
 from wacampaign.cli.screens.monitor_lines import change_lines, progress_line
 from wacampaign.cli.screens.queue_stats import NONE_TO_SHOW
-from wacampaign.cli.session import read_settings, with_patience
+from wacampaign.cli.session import read_settings, take_what_waits, with_patience
 from wacampaign.operations.campaigns import resolve_campaigns
 from wacampaign.operations.watch import Feed
 
@@ -64,12 +64,15 @@ def monitor(
 
     Example: wacampaign monitor Bajaj_market_2 --interval 60 >> monitor.log
     """
+    settings = read_settings(env_file, store)
     console = stdout_console()
     on_screen = console.is_terminal and not console.is_dumb_terminal and not plain and not as_json
     seconds = interval or (SCREEN_INTERVAL if on_screen else LINES_INTERVAL)
 
     async def work(opened: Store) -> None:
         ids = await resolve_campaigns(opened, [campaign] if campaign else None)
+        # Later on it is a worker's work: whoever watches one sees it do that.
+        await take_what_waits(opened, settings)
         # Lines watch for changes more often than they report progress.
         looks = seconds if on_screen else min(seconds, SCREEN_INTERVAL)
         feed = Feed(opened, ids, interval_seconds=looks, show_numbers=show_numbers)
@@ -90,7 +93,7 @@ def monitor(
         else:
             await _write_lines(feed, seconds, as_json=as_json)
 
-    with_patience(PATIENCE_SECONDS, read_settings(env_file, store), work)
+    with_patience(PATIENCE_SECONDS, settings, work)
 
 
 def _print_progress(stats: Stats, *, as_json: bool) -> None:

@@ -21,7 +21,9 @@ NO_CODE: Final = 0
 
 #: What those left out are called, and what to do about them.
 LEFT_OUT: Final = "opted out of marketing, or rest from it"
-LEFT_OUT_STEP: Final = "nothing: retry-failed takes them again once that has ended"
+LEFT_OUT_STEP: Final = (
+    "nothing: retry-failed takes them once that has ended; wacampaign optouts list shows since when"
+)
 
 
 def written_again(short_id: str) -> str:

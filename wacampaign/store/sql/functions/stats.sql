@@ -128,6 +128,14 @@ create or replace function public.wacampaign_delivery_shown(p_campaign_id uuid)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
     select d.delivery || jsonb_build_object(
+        -- Each with Meta's title, for codes that our table does not have.
+        'errors', (
+            select coalesce(jsonb_agg(e.error || jsonb_build_object('title', (
+                select m.title from public.wacampaign_deliveries m
+                where m.campaign_id = p_campaign_id and m.state = 'undelivered'
+                  and coalesce(m.code, 0) = coalesce((e.error ->> 'code')::int, 0)
+                order by m.wamid limit 1)) order by e.place), '[]'::jsonb)
+            from jsonb_array_elements(d.delivery -> 'errors') with ordinality as e (error, place)),
         'passed_on', p.n,
         'late', greatest(0, (d.delivery ->> 'silent')::bigint - p.n - (
             select coalesce(sum(a.sent), 0) from public.wacampaign_pace a

@@ -19,7 +19,8 @@ set enable_bitmapscan = off as $$
     left join lateral (
         select d.title, d.details
         from public.wacampaign_deliveries d
-        where d.campaign_id = p_campaign_id and d.state = 'undelivered' and d.code = c.code
+        where d.campaign_id = p_campaign_id and d.state = 'undelivered'
+          and coalesce(d.code, 0) = c.code
         order by d.wamid
         limit 1
     ) as t on true
@@ -40,7 +41,8 @@ set enable_bitmapscan = off as $$
     ) order by r.wamid), '[]'::jsonb)
     from (
         select d.* from public.wacampaign_deliveries d
-        where d.campaign_id = p_campaign_id and d.state = 'undelivered' and d.code = p_code
+        where d.campaign_id = p_campaign_id and d.state = 'undelivered'
+          and coalesce(d.code, 0) = p_code
           and d.wamid > coalesce(p_after, '')
         order by d.wamid
         limit least(greatest(p_limit, 1), 1000)
