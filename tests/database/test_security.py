@@ -335,6 +335,7 @@ async def whole_protocol(store: Store) -> None:
     news = News("message_template_status_update", "2000000001", None, paused | {"event": "PAUSED"})
     assert (await NewsStore(store).take([news]))["taken"] == 1
     assert await Budgets(store).of_campaign(campaign) is not None
+    assert await Budgets(store).count(0) == 0
     assert len(await store.call("templates", number_id=number)) == 2
     statuses = Statuses(store)
     assert (await statuses.take([StatusUpdate("wamid.1", "read")], "receiver"))["joined"] == 1

@@ -307,6 +307,29 @@ def test_claims_at_once_never_exceed_it(open_test_store: OpenStore) -> None:
     run(open_test_store, scenario)
 
 
+def test_a_count_beside_the_claims_keeps_what_was_handed_out(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        number = await add_number(store)
+        await limit(store, number, 60)
+        campaign = await add_campaign(store, number, 100)
+        me = await worker(store)
+        await past_ramp(store, me, campaign)
+        held = (await claim(store, me, 10)).rows
+        assert await Budgets(store).count(3600) == 0
+        assert await Budgets(store).count(0) == 1
+        kept = sql.execute("select counted, handed from wacampaign_budgets").fetchone()
+        assert kept == (15, 0)
+        assert await Budgets(store).count(0) == 0  # nothing was handed out since
+        await WorkQueue(store).release(me, held)
+        sent = await send(store, me)
+        sql.execute("update wacampaign_budgets set counted_at = counted_at - interval '11 s'")
+        assert sent + await send(store, me) == 55
+
+    run(open_test_store, scenario)
+
+
 def test_the_rate_is_capped_by_what_meta_takes(open_test_store: OpenStore) -> None:
     async def scenario(store: Store) -> None:
         number = await add_number(store, rate=250)

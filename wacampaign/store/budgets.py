@@ -16,6 +16,10 @@ class Budgets(Capability):
         answer = await self._store.call("budget_of", campaign_id=campaign_id)
         return read(Budget, answer) if answer is not None else None
 
+    async def count(self, seconds: int) -> int:
+        """Counts anew what budgets in use have used, as counted so many seconds ago; how many."""
+        return int((await self._store.call("count_budgets", seconds=seconds))["counted"])
+
     async def due(self, minutes: int) -> list[str]:
         """Ids of active numbers of which Meta has said nothing yet, or nothing for so many minutes.
 

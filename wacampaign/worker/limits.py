@@ -17,10 +17,13 @@ LOOK_SECONDS: Final = 5.0
 #: Minutes for which what Meta said is good: of 200 calls an hour that Meta allows an account
 #: (whatsapp-cloud-api, 2.4) a number takes eight.
 GOOD_FOR_MINUTES: Final = 15
+#: Seconds for which a count of the people written to is good: half of what a claim takes it for, so
+#: that none has to count.
+COUNT_SECONDS: Final = 30
 
 
 class NumberLimits:
-    """Keeps known what Meta takes from the numbers in use; runs until cancelled."""
+    """Keeps known what Meta takes from the numbers, and how much is used; runs until cancelled."""
 
     def __init__(self, store: Store, settings: Settings, log: EventLog) -> None:
         self._store = store
@@ -33,6 +36,7 @@ class NumberLimits:
         """Looks at once, and then every `LOOK_SECONDS`."""
         while True:
             try:
+                await Budgets(self._store).count(COUNT_SECONDS)
                 await self.look()
             except Exception as error:
                 # Whatever it was: sending goes on with the limits that are known.

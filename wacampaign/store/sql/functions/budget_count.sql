@@ -10,24 +10,38 @@
 create or replace function public.wacampaign_count_people(
     p_numbers uuid[], p_most int, out people int, out frees_at timestamptz)
 returns record language plpgsql stable
-set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off as $$
+set search_path = public, extensions, pg_temp set jit = off
+-- A walk along each number's part of the index, whatever the statistics say, and all in memory: 100,000
+-- people take 10 MB.
+set enable_seqscan = off set enable_bitmapscan = off set work_mem = '32MB'
+set plan_cache_mode = force_custom_plan as $$
 declare
     c_day constant interval := '24 hours';
     v_now constant timestamptz := clock_timestamp();
 begin
+    -- Plain digits of most countries are told before the function is called: a third of the time.
     with heard as materialized (
-        select m.whatsapp_number_id as number, public.wacampaign_person(m.user_phone) as person,
-               m.created_at as at
+        select n.id as number, m.at,
+               case when m.phone ~ '^[1-9][0-9]*$' and m.phone !~ '^5[245]'
+                    then m.phone else public.wacampaign_person(m.phone) end as person
         from unnest(p_numbers) as n (id)
-        join public.messages m on m.whatsapp_number_id = n.id
-        where m.direction = 'incoming' and m.created_at > v_now - 2 * c_day
-    ), written as materialized (
-        select m.whatsapp_number_id as number, public.wacampaign_person(m.user_phone) as person,
-               m.created_at as at
+        cross join lateral (
+            select m.created_at as at, m.user_phone as phone
+            from public.messages m
+            where m.whatsapp_number_id = n.id and m.direction = 'incoming'
+              and m.created_at > v_now - 2 * c_day
+            offset 0) as m
+    ), written as (
+        select n.id as number, m.at,
+               case when m.phone ~ '^[1-9][0-9]*$' and m.phone !~ '^5[245]'
+                    then m.phone else public.wacampaign_person(m.phone) end as person
         from unnest(p_numbers) as n (id)
-        join public.messages m on m.whatsapp_number_id = n.id
-        where m.direction = 'outgoing' and m.message_type = 'template'
-          and m.created_at > v_now - c_day
+        cross join lateral (
+            select m.created_at as at, m.user_phone as phone
+            from public.messages m
+            where m.whatsapp_number_id = n.id and m.direction = 'outgoing'
+              and m.message_type = 'template' and m.created_at > v_now - c_day
+            offset 0) as m
     ), counted as (
         select w.person, w.at
         from written w
@@ -39,13 +53,11 @@ begin
         from public.send_queue q
         where q.status = 'processing' and q.whatsapp_number_id = any (p_numbers)
           and coalesce(q.claimed_at, q.updated_at) > v_now - c_day
-    ), persons as materialized (
-        select c.person, max(c.at) as at from counted c group by c.person
     )
-    select (select count(*) from persons),
-           (select p.at + c_day from persons p order by p.at
-            offset greatest((select count(*) from persons) - p_most, 0) limit 1)
-    into people, frees_at;
+    select count(*),
+           (array_agg(p.at order by p.at))[greatest(count(*) - p_most, 0) + 1] + c_day
+    into people, frees_at
+    from (select max(c.at) as at from counted c group by c.person) as p;
 end
 $$;
 
@@ -126,5 +138,40 @@ begin
             took = clock_timestamp() - v_now
         where b.portfolio = p_portfolio;
     end if;
+end
+$$;
+
+-- Counts the people of budgets that are being used and were counted so many seconds ago, so that no
+-- claim has to: of 100,000 people that takes a fifth of a second. Nobody waits meanwhile; rows that
+-- are handed out during the count may take two places until the next one.
+-- Returns how many budgets were counted.
+create or replace function public.wacampaign_count_budgets(p_seconds int)
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp as $$
+declare
+    v_kept public.wacampaign_budgets;
+    v_began timestamptz;
+    v_counted record;
+    v_n int := 0;
+begin
+    for v_kept in
+        select * from public.wacampaign_budgets b
+        where b.handed > 0
+          and b.counted_at < clock_timestamp() - make_interval(secs => p_seconds)
+        order by b.portfolio
+    loop
+        v_began := clock_timestamp();
+        select c.people, c.frees_at into v_counted
+        from public.wacampaign_count_people(v_kept.numbers, v_kept.most) as c;
+        update public.wacampaign_budgets b
+        set counted = v_counted.people, frees_at = v_counted.frees_at, counted_at = v_began,
+            took = clock_timestamp() - v_began, handed = b.handed - v_kept.handed
+        where b.portfolio = v_kept.portfolio and b.counted_at = v_kept.counted_at
+          and b.most = v_kept.most and b.numbers = v_kept.numbers;
+        if found then
+            v_n := v_n + 1;
+        end if;
+    end loop;
+    return jsonb_build_object('counted', v_n);
 end
 $$;
