@@ -82,7 +82,8 @@ def test_rows_that_a_kill_left_in_doubt_are_settled_by_their_statuses(
         journal.unlink()
     control.clear_faults()
     # As half a minute of silence does.
-    rig.ask(lambda store: store.call("reap", dead=workers(rig)))
+    dead = workers(rig)
+    rig.ask(lambda store: store.call("reap", dead=dead))
     assert rig.stats(campaign)["counts"]["in_doubt"] >= 200
     rig.start_worker(WACAMPAIGN_STATUS_WAIT_SECONDS="0")
 
