@@ -39,7 +39,7 @@ def sandbox(
         typer.Option(
             "--webhook-url",
             metavar="URL",
-            help="Where signed status webhooks go (secret: META_APP_SECRET).",
+            help="Where signed webhooks go (secret: META_APP_SECRET).",
             show_default=False,
         ),
     ] = None,
@@ -56,8 +56,10 @@ def sandbox(
     """Run a simulated Cloud API until Ctrl-C: answers like Meta's, sends to nobody.
 
     It knows one account with one number and some templates, forgets everything when it ends, and
-    counts what it accepted. Prints the settings that lead a rehearsal to it, with a database of
-    its own: never point the settings of a real database at a sandbox, its rows would count as sent.
+    counts what it accepted. Faults, replies, opt-outs and decisions of Meta are played by its
+    control API (docs/reference/sandbox.md). Prints the settings that lead a rehearsal to it, with a
+    database of its own: never point the settings of a real database at a sandbox, its rows would
+    count as sent.
 
     Example: wacampaign sandbox --latency-ms 300
     """
