@@ -110,6 +110,9 @@ def test_demo_proves_itself_and_leaves_nothing(folder: Path) -> None:
         "investigate-135000 Bajaj_market_2",
         "fix-media Bajaj_market_2 --upload",
         "restart-stuck --yes",
+        "webhook > webhook.log",
+        'queue-stats "FIN NEW DATA 7 TO 8 NOV 2025 FILE 22" Bajaj_market_2',
+        'report "FIN NEW DATA 7 TO 8 NOV 2025 FILE 22" --out report.md',
         "audit",
     ):
         assert f"$ wacampaign {command}" in out
@@ -118,6 +121,10 @@ def test_demo_proves_itself_and_leaves_nothing(folder: Path) -> None:
     assert ["number_specific", "confirmed"] in named
     # 300, and the two smaller campaigns in proportion.
     assert "ok: each of the 415 recipients exactly once, and the audit is clean" in out
+    # All that was accepted was told of: one of 41 is not on WhatsApp.
+    assert "- Delivered: **29" in out
+    assert "| The number is not on WhatsApp, or cannot receive this message |" in out
+    assert "nothing heard since" not in out
     assert "Traceback" not in err
     assert processes_of(folder) == []
     assert left_in(folder) == [".env"]

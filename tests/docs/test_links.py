@@ -74,6 +74,8 @@ def _parse(command: Any, words: list[str], path: str) -> None:
     """Reads the words as the program would, without running anything."""
     context = typer.Context(command, info_name=path, help_option_names=["-h", "--help"])
     while hasattr(command, "commands"):
+        if command.invoke_without_command and (not words or words[0].startswith("-")):
+            break
         if words and words[0].startswith("-"):
             assert words[0] in {"--help", "-h", "--version"}, f"{path}: {words[0]}"
             return

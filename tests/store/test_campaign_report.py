@@ -15,7 +15,6 @@ from wacampaign.core.campaign.client_report import ClientReport, Fates
 from wacampaign.core.webhook.updates import StatusUpdate
 from wacampaign.operations.report_campaign import gather_report
 from wacampaign.problems import NoSuchCampaign, Usage
-from wacampaign.settings import load_settings
 from wacampaign.store.campaign_report import CampaignReports
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.statuses import Statuses
@@ -25,7 +24,6 @@ from wacampaign.store.work_queue import WorkQueue
 OpenStore = Callable[[], Store]
 Connection = psycopg.Connection[Any]
 
-SETTINGS = load_settings(None, environ={})
 BEGAN = "2025-11-10 12:35:10+00"
 
 
@@ -75,7 +73,7 @@ def test_every_figure_of_a_campaign(open_test_store: OpenStore, sql: Connection)
         await take(store, told(wamids[:6], "delivered", "2025-11-10T12:36:30Z"))
         await take(store, told(wamids[:3], "read", "2025-11-10T19:07:00Z"))
         await take(store, told(wamids[8:], "failed", "2025-11-10T12:35:20Z", 131026))
-        return await gather_report(store, SETTINGS, "c")
+        return await gather_report(store, "c")
 
     report = run(open_test_store, scenario)
     assert report.campaign.fates == Fates(
@@ -117,7 +115,7 @@ def test_what_our_worker_sent_is_told_by_its_pace(open_test_store: OpenStore) ->
         claim = await WorkQueue(store).claim(me, uuid4(), 50, campaign_ids=[campaign])
         await WorkQueue(store).begin(me, claim.rows[0].claim_id)
         await WorkQueue(store).settle(me, accepted(claim.rows))
-        return await gather_report(store, SETTINGS, campaign)
+        return await gather_report(store, campaign)
 
     report = run(open_test_store, scenario)
     assert sum(one.sent for one in report.bins) == report.campaign.fates.sent >= 1
@@ -147,18 +145,18 @@ def test_the_one_before_is_of_the_same_number_or_template(
             )
         for one in (*ids[:3], *ids[4:]):
             sent(sql, one, 2)
-        report = await gather_report(store, SETTINGS, "this")
+        report = await gather_report(store, "this")
         assert report.before is not None
         assert (report.before.name, report.before_is_named) == ("second", False)
         assert report.before.fates == Fates(silent=2)
-        report = await gather_report(store, SETTINGS, "this", "elsewhere")
+        report = await gather_report(store, "this", "elsewhere")
         assert report.before is not None
         assert (report.before.name, report.before_is_named) == ("elsewhere", True)
-        assert (await gather_report(store, SETTINGS, "first")).before is None
+        assert (await gather_report(store, "first")).before is None
         with pytest.raises(Usage, match="another campaign"):
-            await gather_report(store, SETTINGS, "this", ids[4])
+            await gather_report(store, "this", ids[4])
         with pytest.raises(NoSuchCampaign):
-            await gather_report(store, SETTINGS, "this", "nobody")
+            await gather_report(store, "this", "nobody")
 
     run(open_test_store, scenario)
 
@@ -169,7 +167,7 @@ def test_a_campaign_without_rows_and_one_that_is_not_there(
     async def scenario(store: Store) -> None:
         campaign = str(uuid4())
         sql.execute("insert into campaigns (id, name) values (%s, 'empty')", (campaign,))
-        report = await gather_report(store, SETTINGS, "empty")
+        report = await gather_report(store, "empty")
         assert report.campaign.fates == Fates()
         assert (report.bins, report.prices, report.templates, report.messages) == ((), (), (), ())
         with pytest.raises(NoSuchCampaign):
@@ -188,7 +186,7 @@ def test_odd_values_of_others_do_no_harm(open_test_store: OpenStore, sql: Connec
         for wamid, said in zip(wamids, odd, strict=False):
             await take(store, told([wamid], "delivered", "1970-01-01T00:00:00Z", **said))
         await take(store, told(wamids[5:], "read", "2099-01-01T00:00:00Z"))
-        return await gather_report(store, SETTINGS, "c")
+        return await gather_report(store, "c")
 
     report = run(open_test_store, scenario)
     assert report.campaign.fates.delivered == 8
@@ -206,7 +204,7 @@ def test_a_phone_is_nowhere(open_test_store: OpenStore, sql: Connection) -> None
             (campaign,),
         )
         await Campaigns(store).set_status(campaign, "cancel", "test")
-        return await gather_report(store, SETTINGS, "c")
+        return await gather_report(store, "c")
 
     report = run(open_test_store, scenario)
     assert "Asha" not in str(report)
@@ -238,7 +236,7 @@ def test_who_opted_out_is_told_apart_from_who_was_refused(
                 " ended_at) values (%s, %s, now(), %s, %s, %s)",
                 (phone(n), phone(n), cause, campaign, None if n else "2025-11-12"),
             )
-        return await gather_report(store, SETTINGS, "c")
+        return await gather_report(store, "c")
 
     report = run(open_test_store, scenario)
     assert report.campaign.fates == Fates(silent=2, left_out=2, refused=1, waiting=1)

@@ -10,6 +10,7 @@ from typing import Final
 from wacampaign.core.words import short_id
 from wacampaign.demo.account import Proof, open_account, prove
 from wacampaign.demo.night import HEALTHY, TEST_PHONE, DemoCampaign, Night, the_night
+from wacampaign.demo.receiving import NightReceiver
 from wacampaign.demo.stage import Stage, end
 from wacampaign.sandbox.demo import DEMO_TOKEN
 
@@ -21,7 +22,7 @@ _INTERVAL: Final = "1"
 _START_SECONDS: Final = 10.0
 #: Seconds that the live view may go on when the worker has ended.
 _VIEW_SECONDS: Final = 3.0
-#: Lines of the worker's log that are shown when it failed.
+#: Lines of a log that are shown when its process failed.
 _LOG_LINES: Final = 15
 #: Exit code of a command that has found what it was asked to look for.
 _FINDING: Final = 3
@@ -83,6 +84,11 @@ def _play_on(stage: Stage, night: Night) -> bool:
         *("--template", HEALTHY.template, "--start", "--yes"),
     )
     _do(stage, "start", market_2.name, "--yes")
+    _say("$ wacampaign webhook > webhook.log &")
+    receiver = NightReceiver(stage)
+    if not receiver.start():
+        _log_end(receiver.log)
+        raise _StepFailed("the receiver of webhooks did not start")
     _send(stage, night.market_1.name)
     _do(stage, "queue-stats", market_2.name)
 
@@ -98,6 +104,16 @@ def _play_on(stage: Stage, night: Night) -> bool:
     _act("Now everything that stopped though work is left goes on.")
     _do(stage, "restart-stuck", "--yes")
     _send(stage, fin.name)
+
+    _act("Accepted is not delivered. What became of the messages?")
+    if not receiver.has_taken_all():
+        _log_end(receiver.log)
+        raise _StepFailed("the statuses of the messages did not arrive")
+    _do(stage, "queue-stats", fin.name, market_2.name)
+    report = stage.folder / "report.md"
+    _do(stage, "report", fin.name, "--out", report.name)
+    _say("$ head -n 40 report.md    (--out report.html has charts, for phone and paper)")
+    _show_summary(report)
 
     _act("Was anything lost or sent twice?")
     clean = _do(stage, "audit", expected=None) == 0
@@ -128,11 +144,21 @@ def _send(stage: Stage, campaign: str) -> None:
     elif worker.poll() is None:
         _say("the worker is finishing …")
     if code := worker.wait():
-        with log.open(encoding="utf-8", errors="replace") as lines:
-            _say("the end of the worker's log:")
-            _say("".join(list(lines)[-_LOG_LINES:]).rstrip())
+        _log_end(log)
         raise _StepFailed(f"the worker ended with exit code {code}")
     _say("")
+
+
+def _log_end(log: Path) -> None:
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        _say(f"the end of {log.name}:")
+        _say("".join(list(lines)[-_LOG_LINES:]).rstrip())
+
+
+def _show_summary(report: Path) -> None:
+    """The report's first sections, as they stand in the file."""
+    text, _, _ = report.read_text(encoding="utf-8").partition("\n## Over time")
+    _say(text.rstrip() + "\n")
 
 
 def _do(stage: Stage, *words: str, expected: int | None = 0) -> int:

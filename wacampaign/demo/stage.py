@@ -18,7 +18,7 @@ import wacampaign
 from wacampaign.demo.interruption import Interruption
 from wacampaign.demo.night import Night
 from wacampaign.demo.old_system import leave_behind
-from wacampaign.sandbox.demo import DEMO_TOKEN
+from wacampaign.sandbox.demo import DEMO_APP_SECRET, DEMO_TOKEN
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.embedded import leave_embedded, start_embedded
 from wacampaign.store.schema import migrate
@@ -104,6 +104,8 @@ class Stage:
             "WACAMPAIGN_HOME": str(self._home),
             "WHATSAPP_API_URL": self.sandbox.url,
             "META_ACCESS_TOKEN": DEMO_TOKEN,
+            "META_APP_SECRET": DEMO_APP_SECRET,
+            "META_WEBHOOK_VERIFY_TOKEN": "demo",
         }
 
     def _strike(self) -> None:

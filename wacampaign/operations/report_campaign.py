@@ -17,10 +17,8 @@ from wacampaign.core.template.preview import Preview, preview
 from wacampaign.core.template.sample_values import sample_payload
 from wacampaign.core.template.shape import UnusableTemplate
 from wacampaign.core.templates import KnownTemplate
-from wacampaign.operations.arrivals import take_arrivals
 from wacampaign.operations.campaigns import resolve_campaign
 from wacampaign.problems import NoSuchCampaign, Usage
-from wacampaign.settings import Settings
 from wacampaign.store.campaign_report import (
     CampaignReports,
     CampaignSender,
@@ -32,9 +30,7 @@ from wacampaign.store.store import Store
 from wacampaign.store.templates import Templates, whole
 
 
-async def gather_report(
-    store: Store, settings: Settings, campaign: str, compare: str | None = None
-) -> ClientReport:
+async def gather_report(store: Store, campaign: str, compare: str | None = None) -> ClientReport:
     """What became of `campaign` (as a person names it), phones masked.
 
     `compare`: the campaign to put beside it; None: the one that began last before it, of the same
@@ -44,7 +40,6 @@ async def gather_report(
     beside = await resolve_campaign(store, compare) if compare else None
     if beside is not None and beside.id == named.id:
         raise Usage("--compare needs another campaign", "name an earlier one, or leave it out")
-    await take_arrivals(store, settings)
     reader = CampaignReports(store)
     facts = await reader.facts(named.id)
     other = beside or facts.before

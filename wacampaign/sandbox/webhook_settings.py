@@ -19,6 +19,8 @@ class WebhookSettings:
     app_secret: str = ""
     #: Which statuses a message that does not fail goes through, in this order.
     statuses: tuple[str, ...] = STATUSES
+    #: Share of the messages that are read, of those that `statuses` would let be.
+    read_share: float = 1.0
     #: Updates per POST at most.
     batch: int = MAX_BATCH
     #: Milliseconds that updates wait for others to share a POST with.
@@ -44,6 +46,8 @@ class WebhookSettings:
             given["statuses"] = tuple(given["statuses"])
             if not set(given["statuses"]) <= set(STATUSES):
                 raise ValueError(f"statuses must be among {', '.join(STATUSES)}")
+        if not 0.0 <= given.get("read_share", 1.0) <= 1.0:
+            raise ValueError("read_share must lie between 0 and 1")
         if not 1 <= given.get("batch", 1) <= MAX_BATCH:
             raise ValueError(f"batch must lie between 1 and {MAX_BATCH}")
         if not 1 <= given.get("copies", 1) <= MAX_BATCH:

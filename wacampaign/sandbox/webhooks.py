@@ -65,6 +65,8 @@ class Webhooks:
             return
         now = time.time()
         statuses = settings.statuses if failure is None else (*before, "failed")
+        if settings.read_share < 1.0 and self._dice.random() >= settings.read_share:
+            statuses = tuple(status for status in statuses if status != "read")
         for status in statuses:
             delay_s = settings.delay_ms.get(status, 0.0) / 1000.0
             at = int(now + delay_s)

@@ -8,7 +8,7 @@ import typer
 from wacampaign.cli.options import AsJson, CampaignArgument, EnvFile, StoreFlag
 from wacampaign.cli.output import print_json, say
 from wacampaign.cli.screens.client_report import client_report_json
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, with_arrivals
 from wacampaign.operations.report_campaign import gather_report
 from wacampaign.report import report_form, write_campaign_report
 
@@ -50,7 +50,7 @@ def report(
     """
     settings = read_settings(env_file, store)
     report_form(out, "--out")  # a wrong name is told before the work
-    gathered = with_store(settings, gather_report, settings, campaign, compare)
+    gathered = with_arrivals(settings, gather_report, campaign, compare)
     write_campaign_report(out, gathered)
     if as_json:
         print_json(client_report_json(gathered, out))

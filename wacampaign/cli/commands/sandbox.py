@@ -20,6 +20,9 @@ from wacampaign.sandbox.server import SandboxOptions, run_sandbox
 #: A port that nothing usual listens on, always the same: a rehearsal's .env stays right.
 _PORT: Final = 8788
 
+#: It asks for no verification; without one the receiver would say that it cannot answer Meta's.
+_VERIFY_TOKEN: Final = "rehearsal"
+
 
 def sandbox(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = (
@@ -72,15 +75,23 @@ def sandbox(
         settings={"latency_ms": latency_ms, "jitter_ms": jitter_ms},
         webhook={"url": webhook_url, "app_secret": app_secret},
     )
-    run_sandbox(options, lambda url: _announce_json(url) if as_json else _announce(url))
+    shown = {}
+    if webhook_url and app_secret == DEMO_APP_SECRET:
+        shown = {"META_APP_SECRET": app_secret, "META_WEBHOOK_VERIFY_TOKEN": _VERIFY_TOKEN}
+    run_sandbox(
+        options, lambda url: _announce_json(url, shown) if as_json else _announce(url, shown)
+    )
     say("")
     say("the sandbox has ended; what it accepted is forgotten")
 
 
-def _announce(url: str) -> None:
-    """The settings on stdout, what to do with them on stderr."""
+def _announce(url: str, webhooks: dict[str, str]) -> None:
+    """The settings on stdout, what to do with them on stderr.
+
+    `webhooks`: what a receiver of its webhooks needs; the operator's own secret is not told.
+    """
     say(f"sandbox: {url} (Ctrl-C ends it). For a rehearsal, put into .env of an empty folder:")
-    for name, value in _settings(url).items():
+    for name, value in (_settings(url) | webhooks).items():
         tell(f"{name}={value}")
     to = arrow(sys.stderr)
     say("and in another terminal, in that folder:")
@@ -89,15 +100,17 @@ def _announce(url: str) -> None:
         f"{to} wacampaign create --csv FILE --number {DEMO_PHONE_NUMBER_ID} --template demo_text "
         "--start"
     )
+    if webhooks:
+        say(f"{to} wacampaign webhook    (in a terminal that stays open)")
     say(f"{to} wacampaign run-worker --until-idle")
     say(f"what it accepted: {url}/_sandbox/totals")
 
 
-def _announce_json(url: str) -> None:
+def _announce_json(url: str, webhooks: dict[str, str]) -> None:
     print_json(
         {
             "url": url,
-            "env": _settings(url),
+            "env": _settings(url) | webhooks,
             "phone_number_id": DEMO_PHONE_NUMBER_ID,
             "waba_id": DEMO_WABA_ID,
         },
