@@ -239,7 +239,7 @@ def _delivery(campaign: Campaign) -> Iterator[Finding]:
         yield Finding(kind, text, step, str(error.code))
     if delivery.held:
         text = f"{rows(delivery.held)} held by Meta while it assesses the template, not refused yet"
-        yield Finding(_K.HELD_BY_META, text, f"wacampaign monitor {campaign.short_id}")
+        yield Finding(_K.HELD_BY_META, text, "wait: Meta releases or drops them by itself")
     if delivery.is_late:
         text = (
             f"{delivery.late:,} of {accepted:,} accepted ({share(delivery.late, accepted)}) without"

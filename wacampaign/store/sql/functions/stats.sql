@@ -126,7 +126,7 @@ $$;
 -- least.
 create or replace function public.wacampaign_delivery_shown(p_campaign_id uuid)
 returns jsonb language sql stable
-set search_path = public, extensions, pg_temp set jit = off as $$
+set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off as $$
     select d.delivery || jsonb_build_object(
         -- Each with Meta's title, for codes that our table does not have.
         'errors', (
