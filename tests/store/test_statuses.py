@@ -19,6 +19,7 @@ from wacampaign.core.callback_data import callback_data
 from wacampaign.core.engine.ports import ClaimedRow, Settlement
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.webhook.updates import StatusUpdate
+from wacampaign.store.sent_tests import SentTests
 from wacampaign.store.statuses import Statuses
 from wacampaign.store.store import Store
 from wacampaign.store.work_queue import WorkQueue
@@ -438,5 +439,25 @@ def test_a_thousand_doubts_are_settled_by_statuses_in_any_order(
             " and whatsapp_message_id like 'w.%'"
         ).fetchall()
         assert sorted(wamids) == sorted((row.id, f"w.{row.id}") for row in accepted)
+
+    run(open_test_store, scenario)
+
+
+def test_what_became_of_a_test_message_is_known_by_whoever_stored_it(
+    open_test_store: OpenStore, sql: Sql
+) -> None:
+    async def scenario(store: Store) -> None:
+        tests = SentTests(store)
+        assert await tests.status("w.test") == ([], False)
+        await Statuses(store).take([told("w.test", "failed")], "receiver")
+        number = await add_number(store, phone_number_id="106")
+        (told_of, _) = await tests.status("w.test")
+        assert [(one["status"], one["code"]) for one in told_of] == [("failed", 131053)]
+        await Statuses(store).take([told("w.other", "sent", phone_number_id="106")], "receiver")
+        assert (await tests.status("w.unknown"), number != "") == (([], True), True)
+        logged(sql, "w.test", "delivered")
+        logged(sql, "w.test", "failed", code=131053)
+        words = [one["status"] for one in (await tests.status("w.test"))[0]]
+        assert sorted(words) == ["delivered", "failed"]
 
     run(open_test_store, scenario)

@@ -46,15 +46,30 @@ begin
 end
 $$;
 
--- What the status webhook said of a message so far; `received`: whether it says anything of any.
+-- What the status webhook said of a message so far, whoever stored it; `received`: whether it says
+-- anything of any.
 create or replace function public.wacampaign_test_status(p_wamid text)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
+    with told as materialized (
+        select l.status, l.error_code::text as code, l.error_message as text, l.created_at as at
+        from public.message_status_logs l where l.whatsapp_message_id = p_wamid
+        union all
+        select e.status, case when e.status = 'failed' then d.code::text end,
+               case when e.status = 'failed' then coalesce(d.details, d.title) end, e.at
+        from public.wacampaign_deliveries d
+        cross join lateral (values ('sent', d.sent_at), ('delivered', d.delivered_at),
+                                   ('read', d.read_at), ('failed', d.failed_at)) as e (status, at)
+        where d.wamid = p_wamid and e.at is not null
+          and not exists (select 1 from public.message_status_logs l
+                          where l.whatsapp_message_id = p_wamid and l.status = e.status)
+    )
     select jsonb_build_object(
         'statuses', (
             select coalesce(jsonb_agg(jsonb_build_object(
-                'status', l.status, 'code', l.error_code, 'text', left(l.error_message, 500))
-                order by l.created_at), '[]'::jsonb)
-            from public.message_status_logs l where l.whatsapp_message_id = p_wamid),
-        'received', exists (select 1 from public.message_status_logs))
+                'status', t.status, 'code', substring(t.code from '^\s*(\d{1,9})\s*$')::int,
+                'text', left(t.text, 500)) order by t.at), '[]'::jsonb)
+            from told t),
+        'received', exists (select 1 from public.message_status_logs)
+            or exists (select 1 from public.wacampaign_hearing where first_status_at is not null))
 $$;
