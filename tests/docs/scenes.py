@@ -337,6 +337,14 @@ def throttled(rig: Rig) -> None:
     )
 
 
+def limited(rig: Rig) -> None:
+    """Meta lets the portfolio write to 250 people a day; the campaign was not started."""
+    number = _account(rig)
+    rig.sandbox.control.put_number(NUMBER, whatsapp_business_manager_messaging_limit="TIER_250")
+    _campaign(rig, number, start=False)
+    _live_worker(rig)
+
+
 def slow(rig: Rig) -> None:
     """The number's rate was left at 18 a second."""
     _campaign(rig, _account(rig, rate=18))
@@ -393,6 +401,7 @@ SCENES: Final[dict[str, Callable[[Rig], None]]] = {
             killed,
             waiting,
             throttled,
+            limited,
             slow,
             template_paused,
             template_changed,
