@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.campaigns import phone
 from tests.cli.conftest import Seeded, Wacampaign
 from tests.store.test_results import accept, deliver, row_ids
 from wacampaign.core.campaign.recipient import COLUMNS, STATES, recipient, variables_in_order
+from wacampaign.operations.results import RecipientsWanted, print_results, show_results
 from wacampaign.store.results import Results
 
 Connection = psycopg.Connection[Any]
@@ -173,3 +178,68 @@ def test_what_the_backend_stored_is_taken_before_it_is_shown(
             assert found["delivery"]["undelivered"] == 1
         case _:
             assert found["campaigns"][0]["delivery"]["undelivered"] == 1
+
+
+class Answers:
+    """A store that has these recipients, a page of two at a time."""
+
+    def __init__(self, recipients: list[dict[str, Any]]) -> None:
+        self.recipients = [{"id": str(n), **one} for n, one in enumerate(recipients)]
+
+    async def call(self, _: str, **__: Any) -> dict[str, Any]:
+        values = [one["values"] for one in self.recipients]
+        names = {name for one in values if isinstance(one, dict) for name in one}
+        return {"names": sorted(names), "last": None}
+
+    async def call_list(self, function: str, **params: Any) -> list[dict[str, Any]]:
+        if function == "find":
+            return [{"id": "c", "name": "c", "status": "running"}]
+        start = 0 if params["after"] is None else int(params["after"]) + 1
+        return self.recipients[start : start + 2]
+
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+VALUES = st.none() | st.integers() | TEXTS | st.dictionaries(TEXTS, TEXTS | st.booleans())
+RECIPIENTS = st.fixed_dictionaries(
+    {"state": st.sampled_from(STATES), "values": VALUES},
+    optional={
+        "phone": st.none() | TEXTS | st.from_regex(r"\A[1-9][0-9]{9,14}\Z"),
+        "template": TEXTS, "error": st.none() | TEXTS, "details": TEXTS, "reply": TEXTS,
+        "title": TEXTS, "code": st.integers(0, 10**6), "billable": st.booleans(),
+    },
+)  # fmt: skip
+
+
+@given(st.lists(RECIPIENTS, max_size=5))
+def test_whatever_is_in_a_row_it_stays_a_row_and_no_formula(rows: list[dict[str, Any]]) -> None:
+    parts: list[str] = []
+
+    def keep(lines: str) -> bool:
+        parts.append(lines)
+        return True
+
+    wanted = RecipientsWanted()
+    store: Any = Answers(rows)
+    done = asyncio.run(print_results(store, "c", wanted, keep))
+    headings, *lines = csv.reader(io.StringIO("".join(parts), newline=""))
+    assert headings[: len(COLUMNS)] == list(COLUMNS)
+    assert (done.recipients, len(lines)) == (len(rows), len(rows))
+    for line, row in zip(lines, rows, strict=True):
+        assert len(line) == len(headings)
+        assert not any(re.match(r"[=@\t\r]|[+-]\D", cell) for cell in line)
+        phone = row.get("phone") or ""
+        assert len(phone) < 8 or not phone.isascii() or phone not in line[0]
+
+
+@given(TEXTS)
+def test_nobody_reads_on(text: str) -> None:
+    rows = [{"state": "waiting", "values": {"var1": text}}] * 7
+    shown: list[Any] = []
+
+    def show(one: Any) -> bool:
+        shown.append(one)
+        return len(shown) < 3
+
+    store: Any = Answers(rows)
+    asyncio.run(show_results(store, "c", RecipientsWanted(), show))
+    assert len(shown) == 3

@@ -220,6 +220,23 @@ def test_no_call_of_the_worker_reads_the_queue(queue: Queue) -> None:
             queue.cheap(WAITING + 8 * BATCH, "complete", campaign_id=campaign, actor="test")
 
 
+def test_a_page_of_recipients_reads_its_rows_and_no_others(queue: Queue) -> None:
+    for campaign in queue.campaigns:
+        after, seen = None, 0
+        for _ in range(8):
+            page = queue.cheap(2 * BATCH, "results", campaign_id=campaign, after=after, limit=BATCH)
+            after, seen = page[-1]["id"], seen + len(page)
+        assert seen == 8 * BATCH
+        step = queue.cheap(
+            2 * BATCH, "result_variables", campaign_id=campaign, after=after, limit=BATCH
+        )
+        assert step["names"] == ["var1"]
+        queue.cheap(BATCH, "doubts_known", campaign_id=campaign, limit=20)
+        queue.cheap(BATCH, "undelivered_rows", campaign_id=campaign, code=131049)
+        queue.cheap(BATCH, "undelivered", campaign_id=campaign)
+        queue.cheap(BATCH, "delivery_shown", campaign_id=campaign)
+
+
 def test_a_claim_costs_the_same_in_a_long_queue_as_in_a_short_one(postgres: PostgresServer) -> None:
     pages = []
     for rows in (3_000, ROWS):

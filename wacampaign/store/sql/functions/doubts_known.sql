@@ -38,7 +38,7 @@ $$;
 create or replace function public.wacampaign_confirm_doubt(
     p_row_id uuid, p_claim_id uuid, p_actor text)
 returns jsonb language plpgsql
-set search_path = public, extensions, pg_temp set enable_seqscan = off as $$
+set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off as $$
 declare
     v_campaign uuid;
 begin
