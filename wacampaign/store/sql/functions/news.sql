@@ -27,18 +27,18 @@ declare
     v_late int := 0;
     v_made int := 0;
 begin
+    -- News are few: whoever takes some waits for whoever takes others, and nobody for each other.
+    perform pg_advisory_xact_lock(hashtext('wacampaign_news'));
     for v_one in select n.value from jsonb_array_elements(p_news::jsonb) with ordinality as n
                  order by (n.value ->> 'at')::numeric nulls last, n.ordinality
     loop
         v_print := md5((v_one -> 'said')::text);
         v_at := least(clock_timestamp(),
                       coalesce(to_timestamp((v_one ->> 'at')::double precision), clock_timestamp()));
-        -- The row first, then its lock: two that take the same at once take turns.
         insert into public.wacampaign_news (about, at, kind)
         values (v_one ->> 'about', '-infinity', v_one ->> 'kind')
         on conflict do nothing;
-        select * into v_known from public.wacampaign_news
-        where about = v_one ->> 'about' for update;
+        select * into v_known from public.wacampaign_news where about = v_one ->> 'about';
         if v_at < v_known.at then
             v_late := v_late + 1;
             continue;
@@ -225,8 +225,10 @@ begin
     end if;
     perform public.wacampaign_hold(
         'account', null, v_numbers[1], null, (p_one ->> 'code')::int, p_one ->> 'text',
-        -- No more than the type takes: whatever Meta names, 68 years are for ever.
-        least(ceil(extract(epoch from v_until - clock_timestamp())), 2147483647)::int, null);
+        -- No more than the type takes: 68 years are for ever. Null stays null, which `least` skips.
+        case when v_until is not null then
+            least(ceil(extract(epoch from v_until - clock_timestamp())), 2147483647)::int end,
+        null);
     return (
         select coalesce(array_agg(h.id), '{}') from public.wacampaign_holds h
         where h.created_at >= v_before and h.lifted_at is null and h.scope = 'account'
