@@ -86,6 +86,27 @@ def test_sandbox_prints_settings_and_ends_on_ctrl_c(folder: Path, as_json: bool)
         assert "the sandbox has ended" in err
 
 
+@pytest.mark.parametrize("own_secret", [False, True])
+def test_a_sandbox_with_webhooks_tells_what_their_receiver_needs(
+    folder: Path, own_secret: bool
+) -> None:
+    if own_secret:  # a person's own is used, and not told
+        (folder / ".env").write_text("META_APP_SECRET=0123456789abcdef\n")
+    url = "http://127.0.0.1:9/api/webhooks"
+    with started(
+        "sandbox", "--port", "0", "--webhook-url", url, "--json", folder=folder
+    ) as process:
+        assert process.stdout is not None
+        env = json.loads(process.stdout.readline())["env"]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert "0123456789abcdef" not in str(env) + err
+    assert ("META_APP_SECRET" in env, "META_WEBHOOK_VERIFY_TOKEN" in env) == (
+        not own_secret,
+        not own_secret,
+    )
+
+
 def test_a_taken_port_is_told(folder: Path) -> None:
     with started("sandbox", "--port", "0", "--json", folder=folder) as first:
         assert first.stdout is not None

@@ -213,6 +213,16 @@ def test_no_order_is_promised(
         assert came == kept[::-1]
 
 
+def test_not_everybody_reads(send: Send, control: SandboxControl, receiver: Receiver) -> None:
+    control.webhook(receiver.url, SECRET, interval_ms=1, read_share=0.5)
+    for n in range(40):
+        send(to=f"+9199999{n:05}")
+    until_idle(control)
+    came = [status["status"] for status in receiver.statuses(at_least=90)]
+    assert (came.count("sent"), came.count("delivered")) == (40, 40)
+    assert 5 < came.count("read") < 35
+
+
 def test_everything_comes_twice(send: Send, control: SandboxControl, receiver: Receiver) -> None:
     control.webhook(receiver.url, SECRET, copies=2, batch=2, interval_ms=1)
     send()
@@ -259,6 +269,7 @@ def test_held_messages_are_released_or_dropped(
         {"delay_ms": {"sent": -1}},
         {"statuses": ["seen"]},
         {"batch": 1001},
+        {"read_share": 1.5},
         {"colour": "red"},
     ],
 )
