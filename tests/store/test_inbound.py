@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -225,5 +227,48 @@ def test_pages_have_each_conversation_once(open_test_store: OpenStore) -> None:
         assert [m["wamid"] for m in await Inbound(store).after(newest)] == ["wamid.new"]
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at + 52))
         assert len(await Inbound(store).conversations(since=since)) == 15
+
+    run(open_test_store, scenario)
+
+
+def test_takers_at_once_count_once(open_test_store: OpenStore, sql: Connection) -> None:
+    """Four of them, each with all messages in an order of its own, and the backend's beside."""
+
+    async def scenario(store: Store) -> None:
+        number = await add_number(store, phone_number_id="106540352242922")
+        campaign = await add_campaign(store, number, 1)
+        people = [f"4477009002{n:02d}" for n in range(30)]
+        named = {phone: sent(sql, campaign, phone, ago=600) for phone in people}
+        messages = [
+            message(
+                f"wamid.{phone}.{text}",
+                phone,
+                text,
+                at=int(time.time()) - 100 + place,
+                user_id=f"GB.{phone}",
+                context_id=named[phone],
+                phone_number_id="106540352242922",
+            )
+            for phone in people
+            for place, text in enumerate(("stop", "start", "hello"))
+        ]
+        for one in messages[::2]:
+            assert one.phone is not None
+            stored(sql, number, one.wamid, one.phone, one.text or "", ago=100)
+
+        async def taker(seed: int) -> None:
+            order = random.Random(seed)
+            for _ in range(3):
+                mine = order.sample(messages, len(messages))
+                for first in range(0, len(mine), 20):
+                    await Inbound(store).take(mine[first : first + 20], WORDS)
+                    await Inbound(store).take_logged(WORDS, limit=7)
+
+        await asyncio.gather(*map(taker, range(4)))
+        await take_all(store)
+        assert replied(sql, campaign) == len(people)
+        assert sql.execute("select count(*) from wacampaign_inbound").fetchone() == (90,)
+        assert sql.execute("select count(*) from wacampaign_logged_messages").fetchone() == (0,)
+        assert len(await Inbound(store).conversations(campaign_id=campaign)) == len(people)
 
     run(open_test_store, scenario)

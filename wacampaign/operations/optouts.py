@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.optouts import OptOut
-from wacampaign.core.phones import normalize_phone
+from wacampaign.core.phones import recipient
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import counted
 from wacampaign.intake.optout_list import USER_ID, Entry, OptOutList, Unreadable, open_optouts
@@ -273,7 +273,7 @@ def _person(written: str) -> str:
     if USER_ID.fullmatch(written.strip()):
         return written.strip()
     try:
-        return normalize_phone(written)
+        return recipient(written)
     except BadPhone as bad:
         raise Usage(
             f"{mask_phone(written)} is no phone number with country code: {bad.reason}",

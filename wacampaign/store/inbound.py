@@ -45,10 +45,13 @@ class Inbound(Capability):
         waiting = await self._store.call("logged_messages_waiting", limit=limit)
         counts = {"taken": 0, "new": 0, "wishes": 0}
         if waiting["messages"] or waiting["gone"] or waiting["read_to"] or waiting["look_again"]:
+            told = [_told(one, words) for one in waiting["messages"]]
+            # Most of what was there before says nothing that counts any more.
+            idle = [one for one in told if one["old"] and "wish" not in one]
             counts |= await self._store.call(
                 "take_logged_messages",
-                messages=json.dumps([_told(one, words) for one in waiting["messages"]]),
-                gone=waiting["gone"],
+                messages=json.dumps([one for one in told if one not in idle]),
+                gone=[*waiting["gone"], *(one["message_id"] for one in idle)],
                 read_to=json.dumps(waiting["read_to"]) if waiting["read_to"] else None,
             )
         return {**counts, "left": waiting["left"]}

@@ -46,6 +46,7 @@ declare
     v_new int;
     v_cleared int;
     v_joined jsonb;
+    v_known text[];
 begin
     perform public.wacampaign_lock_deliveries();
     select array_agg(distinct s.wamid), coalesce(array_agg(distinct s.wamid) filter (
@@ -137,7 +138,11 @@ begin
 
     perform public.wacampaign_heard_of(p_source, v_wamids);
     v_joined := public.wacampaign_join_deliveries(v_wamids, v_before, p_rules);
+    v_known := public.wacampaign_know_people(p_statuses);
     perform public.wacampaign_heed_deliveries(v_wamids, p_source, p_rules);
+    if v_known is not null then
+        perform public.wacampaign_move_wishes(v_known);
+    end if;
     return jsonb_build_object(
         'taken', cardinality(v_wamids), 'new', v_new, 'joined', v_joined -> 'joined',
         'cleared', v_cleared, 'held', v_joined -> 'held');

@@ -78,6 +78,7 @@ declare
     v_campaigns uuid[];
     v_people text[];
     v_wishes int;
+    v_known text[];
 begin
     -- Each message once, with its number, its person and a time that is not to come.
     select coalesce(jsonb_agg(to_jsonb(t) order by t.wamid), '[]'::jsonb) into v_told
@@ -99,7 +100,7 @@ begin
         where m.wamid <> ''
         order by m.wamid
     ) as t;
-    perform public.wacampaign_know_people(v_told);
+    v_known := public.wacampaign_know_people(v_told);
 
     select coalesce(jsonb_agg(m.value || jsonb_build_object(
                'campaign', a.campaign, 'context', a.context,
@@ -157,6 +158,9 @@ begin
 
     perform public.wacampaign_keep_conversations(v_wamids, v_campaigns, v_people);
     v_wishes := public.wacampaign_wish(v_told, p_source);
+    if v_known is not null then
+        perform public.wacampaign_move_wishes(v_known);
+    end if;
     delete from public.wacampaign_logged_messages
     where message_id in (select (m.value ->> 'message_id')::uuid
                          from jsonb_array_elements(p_messages::jsonb) as m (value)
@@ -165,18 +169,18 @@ begin
 end
 $$;
 
--- Learns whose phone a business-scoped id is, where a message tells both; what was wished under the
--- id alone is the phone's from then on.
+-- Learns whose phone a business-scoped id is, where a message or a status tells both. Returns the ids that
+-- are new or another person's now; null: none.
 --   p_told: objects with phone and user_id
 create or replace function public.wacampaign_know_people(p_told jsonb)
-returns void language plpgsql
-set search_path = public, extensions, pg_temp as $$
+returns text[] language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
 declare
     v_ids text[];
-    v_moved text[];
 begin
     with both_told as (
-        select distinct on (t.user_id) t.user_id, public.wacampaign_person(t.phone) as person, t.phone
+        select distinct on (t.user_id) t.user_id, t.phone,
+               public.wacampaign_person(t.phone) as person
         from jsonb_to_recordset(p_told) as t (user_id text, phone text)
         where t.user_id <> '' and t.phone <> ''
         order by t.user_id
@@ -188,19 +192,28 @@ begin
         returning i.user_id
     )
     select array_agg(user_id) into v_ids from put;
-    if v_ids is null then
-        return;
-    end if;
+    return v_ids;
+end
+$$;
+
+-- What was wished under these ids alone is their phones' from now on. After all else that a taker
+-- writes, so that takers lock in one order.
+create or replace function public.wacampaign_move_wishes(p_user_ids text[])
+returns void language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    v_moved text[];
+begin
     with moved as (
         update public.wacampaign_wishes w
         set person = i.person, phone = i.phone
         from public.wacampaign_identities i
-        where i.user_id = any (v_ids) and w.person = i.user_id
+        where i.user_id = any (p_user_ids) and w.person = i.user_id
         returning w.person
     )
     select array_agg(distinct person) into v_moved from moved;
     if v_moved is not null then
-        delete from public.wacampaign_optouts where person = any (v_ids);
+        delete from public.wacampaign_optouts where person = any (p_user_ids);
         perform public.wacampaign_decide(v_moved);
     end if;
 end

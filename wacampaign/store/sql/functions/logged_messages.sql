@@ -19,7 +19,7 @@ $$;
 -- The messages that wait to be taken, at most p_limit: those noted, and a step of those that were
 -- there before, newest first. Changes nothing, so whoever takes them (wacampaign_take_logged) may
 -- fail halfway.
---   messages: as wacampaign_take_inbound wants them
+--   messages: as wacampaign_take_inbound wants them; old: kept for what they wish alone
 --   read_to: how far that step goes; null: there was none. last: it is the last one
 --   look_again: some that were taken are to be put to their campaign once more
 --   left: more are waiting
@@ -57,6 +57,7 @@ begin
             select coalesce(jsonb_agg(jsonb_build_object(
                 'message_id', m.id, 'wamid', coalesce(m.whatsapp_message_id, m.id::text),
                 'at', extract(epoch from m.created_at), 'number_id', m.whatsapp_number_id,
+                'old', m.created_at < clock_timestamp() - interval '31 days',
                 'phone', m.user_phone, 'kind', m.message_type, 'text', m.message_body)), '[]'::jsonb)
             from public.messages m where m.id = any (v_ids || v_older)),
         -- Gone since: nothing is to be waited for.

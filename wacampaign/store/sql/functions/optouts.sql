@@ -111,6 +111,8 @@ returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
     v_told jsonb;
+    v_known text[];
+    v_new int;
 begin
     select coalesce(jsonb_agg(jsonb_build_object(
         'reference', concat_ws(':', 'preference', coalesce(t.phone, t.user_id), t.value,
@@ -133,9 +135,12 @@ begin
             user_id text)
         where p.category = 'marketing_messages' and p.value in ('stop', 'resume')
     ) as t;
-    perform public.wacampaign_know_people(v_told);
-    return jsonb_build_object('taken', jsonb_array_length(v_told),
-                              'new', public.wacampaign_wish(v_told, p_source));
+    v_known := public.wacampaign_know_people(v_told);
+    v_new := public.wacampaign_wish(v_told, p_source);
+    if v_known is not null then
+        perform public.wacampaign_move_wishes(v_known);
+    end if;
+    return jsonb_build_object('taken', jsonb_array_length(v_told), 'new', v_new);
 end
 $$;
 
