@@ -33,8 +33,8 @@ from bench.surroundings import Postgres, postgres
 from tests.servers import free_port, wait_until
 
 SECRET = "bench-secret"
-#: Connections that Meta is given.
-CONNECTIONS = 32
+#: Connections that Meta is given: each has one request at a time.
+CONNECTIONS = 200
 _CPUS = sorted(os.sched_getaffinity(0))
 
 

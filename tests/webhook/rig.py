@@ -193,8 +193,10 @@ class ReceiverRig:
 
         return [decoded(encoding, body) for encoding, body in rows]
 
-    def wait_stored(self, count: int, seconds: float = 30) -> None:
+    def wait_stored(self, count: int, seconds: float = 30) -> list[bytes]:
+        """The bodies, when so many are there: on a busy machine some go through the file."""
         wait_until(lambda: len(self.stored()) >= count, seconds, f"{count} bodies are stored")
+        return self.stored()
 
     def close(self) -> None:
         for process in self.processes:

@@ -42,7 +42,7 @@ def test_bytes_signature_and_order_are_the_same(rig: ReceiverRig, node: Backend)
         assert rig.post(body) == 200
     wait_until(lambda: len(node.got) == len(bodies), 30, "all were passed on")
     assert node.got == [(body, sign(SECRET, body), "application/json") for body in bodies]
-    assert rig.stored() == bodies
+    assert rig.wait_stored(len(bodies)) == bodies
     health = rig.health()["forward"]
     assert (health["waiting"], health["passed"], health["error"]) == (0, len(bodies), None)
     assert rig.stop(process) == 0
@@ -114,7 +114,7 @@ def test_a_body_above_the_backends_limit_is_split_and_signed_anew(
     assert max(map(len, node.bodies)) <= EXPRESS_BYTES
     for body, signature, _ in node.got:
         assert signature == sign(SECRET, body)
-    assert rig.stored() == [large, small]
+    assert rig.wait_stored(2) == [large, small]
 
 
 def test_a_smaller_limit_is_met_as_well(rig: ReceiverRig, node: Backend) -> None:

@@ -124,30 +124,47 @@ class WebhookServer:
         length = request.content_length
         if length is not None and length > BODY_BYTES_MAX:
             return self._too_large()
+        content = request.content
+        if content.is_eof():  # it came with its head, as small ones do
+            return await self._take_counted(request, content.read_nowait())
         chunks: list[bytes] = []
         size = 0
         try:
-            try:
-                async with asyncio.timeout(READ_SECONDS):
-                    async for chunk in request.content.iter_any():
-                        size += len(chunk)
-                        self._held += len(chunk)
-                        if size > BODY_BYTES_MAX:
-                            return self._too_large()
-                        if self._held > MEMORY_BYTES_MAX:
-                            self._refusals.count("without_memory")
-                            return _again_please()
-                        chunks.append(chunk)
-            except TimeoutError:
-                self._refusals.count("too_slow")
-                return web.Response(status=408)
-            except (web.HTTPException, ValueError):
-                # Compressed, and not to be unpacked.
-                self._refusals.count("unreadable")
-                return web.Response(status=400)
-            return await self._take(request, b"".join(chunks))
+            async with asyncio.timeout(READ_SECONDS):
+                async for chunk in content.iter_any():
+                    size += len(chunk)
+                    self._held += len(chunk)
+                    if size > BODY_BYTES_MAX:
+                        return self._too_large()
+                    if self._held > MEMORY_BYTES_MAX:
+                        return self._no_memory()
+                    chunks.append(chunk)
+        except TimeoutError:
+            self._refusals.count("too_slow")
+            return web.Response(status=408)
+        except (web.HTTPException, ValueError):
+            # Compressed, and not to be unpacked.
+            self._refusals.count("unreadable")
+            return web.Response(status=400)
         finally:
             self._held -= size
+        return await self._take_counted(request, b"".join(chunks))
+
+    async def _take_counted(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        """Takes a body that was read, if there is memory to hold it until it is stored."""
+        if len(body) > BODY_BYTES_MAX:
+            return self._too_large()
+        if self._held + len(body) > MEMORY_BYTES_MAX:
+            return self._no_memory()
+        self._held += len(body)
+        try:
+            return await self._take(request, body)
+        finally:
+            self._held -= len(body)
+
+    def _no_memory(self) -> web.Response:
+        self._refusals.count("without_memory")
+        return _again_please()
 
     async def _take(self, request: web.BaseRequest, body: bytes) -> web.Response:
         signature = request.headers.get(HEADER)

@@ -22,6 +22,9 @@ from wacampaign.webhook.kept_bodies import KeptBodies
 DIRECT_SECONDS: Final = 0.15
 #: The same when there is no file to turn to: Meta waits so long, and repeats what fails.
 LAST_RESORT_SECONDS: Final = 5.0
+#: Seconds within which the database has to answer a call before it gets bodies at once again: one
+#: that is only just there would be given up again after each first answer.
+QUICK_SECONDS: Final = 0.05
 #: Bodies and bytes of one call.
 CALL_BODIES: Final = 500
 CALL_BYTES: Final = 4_000_000
@@ -163,6 +166,7 @@ class Storing:
             await self._behind.wait()
             try:
                 bodies = await self._spool.read(CALL_BODIES, CALL_BYTES)
+                asked_at = time.monotonic()
                 if bodies:
                     await self._store_all(bodies)
                     await self._spool.done(bodies)
@@ -171,6 +175,7 @@ class Storing:
                     await self._webhooks.keep([])  # whether it is there again
                 elif not self._spool.empty:
                     await asyncio.sleep(SHORTEST_SECONDS)  # that is being written
+                took = time.monotonic() - asked_at
             except (OSError, Problem) as error:
                 if self.away is None:
                     self._log("database_away", level="warning", doing="empty spool", error=error)
@@ -179,7 +184,11 @@ class Storing:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             pause = FIRST_PAUSE_SECONDS
-            if self._spool.empty:
+            if not self._spool.empty:
+                continue
+            if self.away is not None and took > QUICK_SECONDS:
+                await asyncio.sleep(FIRST_PAUSE_SECONDS)
+            else:
                 self._behind.clear()
                 if self.away is not None:
                     self._log("database_back")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Final
 
 from wacampaign.core.engine.ports import EventLog
@@ -13,8 +14,10 @@ from wacampaign.store.store import Store
 LOOK_SECONDS: Final = 1.0
 #: Seconds between two looks while bodies come in: what comes meanwhile is taken by the same calls.
 BUSY_SECONDS: Final = 0.2
+#: Seconds between two turns at most, however much there is to do.
+LONGEST_PAUSE_SECONDS: Final = 3.0
 #: Seconds of one turn at most.
-TURN_SECONDS: Final = 2.0
+TURN_SECONDS: Final = 1.0
 #: Seconds after a turn that failed.
 AGAIN_SECONDS: Final = 5.0
 
@@ -29,6 +32,7 @@ async def take_what_comes(
             async with asyncio.timeout(LOOK_SECONDS):
                 await stored.wait()
         stored.clear()
+        began = time.monotonic()
         pause = BUSY_SECONDS
         try:
             arrived = await take_arrivals(store, settings, TURN_SECONDS)
@@ -42,5 +46,7 @@ async def take_what_comes(
                 log("webhooks_taken_again")
             failing = False
             if arrived.left:
+                # A quarter of the time: the rest is for those who wait for an answer.
+                pause = min(max(pause, 3 * (time.monotonic() - began)), LONGEST_PAUSE_SECONDS)
                 stored.set()
         await asyncio.sleep(pause)
