@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from tests.campaigns import add_campaign, add_number, phone, run
+from tests.campaigns import add_campaign, add_number, as_found, phone, run
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.results import Results
 from wacampaign.store.store import Store
@@ -171,6 +171,10 @@ def test_undelivered_by_code_and_in_pages(open_test_store: OpenStore, sql: Conne
         assert without["wamid"] == f"wamid.{ids[5]}"
         (one,) = (await Campaigns(store).stats([campaign])).campaigns
         assert [(e.code, e.title) for e in one.delivery.errors][1] == (0, "Meta's")
+        # A row that another program called failed is one of the failed rows, and told once.
+        deliver(sql, ids[6], "undelivered", code=131053, failed_at="now")
+        as_found(sql, "update send_queue set status = 'failed' where id = %s", (ids[6],))
+        assert len(await Results(store).undelivered_page(campaign, 131053)) == 1
         first = await Results(store).undelivered_page(campaign, 131049, limit=2)
         rest = await Results(store).undelivered_page(
             campaign, 131049, after=first[-1]["wamid"], limit=2

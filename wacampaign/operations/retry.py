@@ -106,6 +106,9 @@ def retry_plan(survey: RetrySurvey) -> Plan:
         notes.append(f"{left:,} failed stay failed")
     if out := sum(survey.left_out.values()):
         notes.append(f"{out:,} of them opted out of marketing, or rest from it: {_WHO_IS_OUT}")
+    if undelivered := campaign.delivery.undelivered:
+        notes.append(f"{undelivered:,} of the accepted are undelivered, and are not sent again:")
+        notes.append(f"what to do about them says wacampaign failures {campaign.short_id}")
     if any(failure.code == NO_CODE for failure in survey.chosen):
         notes.append("rows without a code may have been sent by whoever failed them: read their")
         notes.append(f"texts first, with wacampaign failures {campaign.short_id} --code 0")

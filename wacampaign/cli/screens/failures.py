@@ -128,5 +128,8 @@ def show_none_retried(survey: RetrySurvey) -> None:
     else:
         why = f"{campaign} has no failed row"
     tell(f"{why}: nothing was changed")
-    command = "failures" if failed else "queue-stats"
+    undelivered = campaign.delivery.undelivered
+    if undelivered:
+        tell(f"{undelivered:,} undelivered ones were accepted, and are never sent again")
+    command = "failures" if failed or undelivered else "queue-stats"
     show_next(f"wacampaign {command} {campaign.short_id}")

@@ -44,6 +44,9 @@ set enable_bitmapscan = off as $$
         where d.campaign_id = p_campaign_id and d.state = 'undelivered'
           and coalesce(d.code, 0) = p_code
           and d.wamid > coalesce(p_after, '')
+          -- Another program called the row itself failed: it is among the failed ones.
+          and not exists (select 1 from public.send_queue q
+                          where q.id = d.row_id and q.status = 'failed')
         order by d.wamid
         limit least(greatest(p_limit, 1), 1000)
     ) as r
