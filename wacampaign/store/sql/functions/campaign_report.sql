@@ -34,6 +34,8 @@ begin
             from public.send_queue q
             where q.campaign_id = p_campaign_id and q.status = 'failed'
               and exists (select 1 from count c where c.status = 'failed' and c.error_code = 0)
+              -- by the index of failed rows
+              and public.wacampaign_error_code(q.error_code, q.error_message) = 0
               and public.wacampaign_is_left_out(q.error_message)
             group by 1
         )
