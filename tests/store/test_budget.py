@@ -222,6 +222,14 @@ def test_what_counts(open_test_store: OpenStore, sql: Connection) -> None:
         outgoing(sql, number, 505, hours=2)
         outgoing(sql, number, 505, hours=1, direction="incoming")
         assert await used() == 5
+        # A message that only our receiver took.
+        sql.execute(
+            "insert into wacampaign_conversations (whatsapp_number_id, person, wamid, at)"
+            " values (%s, %s, 'wamid.in', clock_timestamp() - interval '3 hours')",
+            [number, phone(506)],
+        )
+        outgoing(sql, number, 506, hours=2)
+        assert await used() == 5
         # Rows in flight.
         me = await worker(store)
         assert len((await claim(store, me)).rows) == 1

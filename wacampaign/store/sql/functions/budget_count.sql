@@ -31,6 +31,11 @@ begin
             where m.whatsapp_number_id = n.id and m.direction = 'incoming'
               and m.created_at > v_now - 2 * c_day
             offset 0) as m
+        union all
+        -- What our receiver took and the backend did not store: the last message of each person.
+        select c.whatsapp_number_id, c.at, c.person
+        from public.wacampaign_conversations c
+        where c.at > v_now - 2 * c_day and c.whatsapp_number_id = any (p_numbers)
     ), written as (
         select n.id as number, m.at,
                case when m.phone ~ '^[1-9][0-9]*$' and m.phone !~ '^5[245]'
