@@ -9,7 +9,13 @@ import psycopg
 import pytest
 
 from tests.cli.conftest import Wacampaign
-from wacampaign.sandbox.demo import DEMO_APP_ID, DEMO_PHONE_NUMBER_ID, DEMO_TOKEN, DEMO_WABA_ID
+from wacampaign.sandbox.demo import (
+    DEMO_APP_ID,
+    DEMO_APP_SECRET,
+    DEMO_PHONE_NUMBER_ID,
+    DEMO_TOKEN,
+    DEMO_WABA_ID,
+)
 from wacampaign.sandbox.process import SandboxProcess
 
 SQL = psycopg.Connection[Any]
@@ -80,6 +86,27 @@ def test_an_address_of_its_own_says_what_it_replaces(
     assert apps(sandbox) == {DEMO_APP_ID: None}
 
 
+def test_fields_that_the_app_does_not_get_are_told(
+    wacampaign: Wacampaign, environment: dict[str, str], sandbox: SandboxProcess
+) -> None:
+    # Of several secrets the one that is the app's own opens its set-up.
+    environment["META_APP_SECRET"] = f"another-secret,{DEMO_APP_SECRET}"
+    done = wacampaign(*SUBSCRIBE, "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "the app's own address is https://example.com/api/webhooks" in done.stdout
+    sandbox.control.subscriptions(DEMO_WABA_ID, fields=["messages", "account_update"])
+    done = wacampaign(*SUBSCRIBE, "--dry-run")
+    assert done.exit_code == 3
+    assert "user_preferences: tick them at https://developers.facebook.com/apps/" in done.stdout
+    # Nothing of it can be set from here.
+    assert wacampaign(*SUBSCRIBE).exit_code == 0
+    (account,) = json.loads(wacampaign(*SUBSCRIBE, "--json").stdout)["accounts"]
+    assert "message_template_status_update" in account["missing_fields"]
+    assert "messages" not in account["missing_fields"]
+    environment["META_APP_SECRET"] = "of-another-app"
+    assert "is not subscribed to" not in wacampaign(*SUBSCRIBE).stdout
+
+
 def test_a_new_app_is_subscribed_and_then_overridden(
     wacampaign: Wacampaign, sandbox: SandboxProcess
 ) -> None:
@@ -97,6 +124,8 @@ def test_a_new_app_is_subscribed_and_then_overridden(
         "override_url": URL,
         "wanted_url": URL,
         "missing": False,
+        "app_url": None,
+        "missing_fields": None,
         "others": [],
         "problem": None,
     }

@@ -1,18 +1,25 @@
-"""Which apps get an account's webhooks: Meta's edge `subscribed_apps`.
+"""Which apps get an account's webhooks (`subscribed_apps`), and of what (`subscriptions`).
 
-Sources: Meta's pages on webhook overrides (June 2026) and on managing webhooks (May 2026). That an
-override without a subscription is refused with 100 is reported (backend-at-work, 9, lesson 14).
+Sources: Meta's pages on webhook overrides (June 2026) and on managing webhooks (May 2026), and its
+reference of an application's subscriptions. That an override without a subscription is refused with
+100 is reported (backend-at-work, 9, lesson 14).
 """
 
 from typing import Any, Final
 
-from wacampaign.core.webhook.subscription import AppSubscription
+from wacampaign.core.webhook.envelope import PRODUCT
+from wacampaign.core.webhook.subscription import AppSubscription, AppWebhook
 from wacampaign.meta.client import PAGE_SIZE, CloudApi
 from wacampaign.meta.refusal import Refusal
 from wacampaign.problems import Problem, Refused
 
 #: What Meta answers when an override's address does not give its challenge back.
 _NOT_VERIFIED: Final = frozenset({2200, 2201, 2202})
+
+
+def app_token(app_id: str, app_secret: str) -> str:
+    """The token of an app itself (Meta, access tokens): it reads the app's set-up."""
+    return f"{app_id}|{app_secret}"
 
 
 class SubscriptionApi(CloudApi):
@@ -26,6 +33,22 @@ class SubscriptionApi(CloudApi):
         if not isinstance(given, list):
             raise Problem("Meta answered without a list of the subscribed apps.")
         return [_app_of(one) for one in given if isinstance(one, dict)]
+
+    async def app_webhook(self, app_id: str) -> AppWebhook | None:
+        """What is set up for the app; None: nothing. The token must be the app's own (`app_token`).
+
+        Raises `AccessRefused` when it is not.
+        """
+        url = self._url(app_id, "subscriptions")
+        answer = await self._get(url, "the app's webhooks")
+        for one in answer.get("data") or ():
+            if isinstance(one, dict) and one.get("object") == PRODUCT and one.get("active", True):
+                given = one.get("fields")
+                names = (f.get("name") for f in given if isinstance(f, dict)) if given else ()
+                return AppWebhook(
+                    str(one.get("callback_url") or ""), frozenset(map(str, filter(None, names)))
+                )
+        return None
 
     async def subscribe(
         self, waba_id: str, override: str | None = None, verify_token: str | None = None

@@ -6,9 +6,9 @@ from typing import Final
 
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.plan import Change, Plan
-from wacampaign.core.webhook.subscription import AppSubscription
+from wacampaign.core.webhook.subscription import AppSubscription, AppWebhook
 from wacampaign.core.words import counted
-from wacampaign.meta.subscriptions import SubscriptionApi
+from wacampaign.meta.subscriptions import SubscriptionApi, app_token
 from wacampaign.operations.numbers import tokens_of
 from wacampaign.problems import Misconfigured, Problem, Refused, Unreachable
 from wacampaign.settings import Settings
@@ -40,6 +40,8 @@ class AccountSubscription:
     apps: tuple[AppSubscription, ...] = ()
     #: The apps that the database names for its numbers, where that is another one.
     other_apps: tuple[str, ...] = ()
+    #: How the app is set up; None: no app secret of ours opened it, or nothing is set up.
+    webhook: AppWebhook | None = None
     problem: Problem | None = None
     #: Whether something was changed at Meta.
     changed: bool = False
@@ -49,6 +51,11 @@ class AccountSubscription:
     def ours(self) -> AppSubscription | None:
         """Our app's subscription; None: it has none."""
         return next((app for app in self.apps if app.app_id == self.app_id), None)
+
+    @property
+    def missing_fields(self) -> tuple[str, ...]:
+        """What the app does not get and this program takes, as far as that is known."""
+        return self.webhook.missing_fields if self.webhook is not None else ()
 
     @property
     def override(self) -> str | None:
@@ -107,11 +114,28 @@ async def _look(
         async with SubscriptionApi(settings.api_url, settings.api_version, token) as api:
             app_id = await _our_app(api, entered)
             apps = tuple(await api.subscribed(waba_id))
+        webhook = await _set_up(settings, app_id)
     except Problem as problem:
         problem.message = f"account {waba_id}: {problem.message}"
         return replace(account, problem=problem)
     others = tuple(sorted(entered - {app_id}))
-    return replace(account, app_id=app_id, apps=apps, other_apps=others, token=token)
+    return replace(
+        account, app_id=app_id, apps=apps, other_apps=others, webhook=webhook, token=token
+    )
+
+
+async def _set_up(settings: Settings, app_id: str) -> AppWebhook | None:
+    """What the app gets: the one of our secrets that is its own opens that."""
+    for secret in settings.app_secrets:
+        try:
+            token = app_token(app_id, secret)
+            async with SubscriptionApi(settings.api_url, settings.api_version, token) as api:
+                return await api.app_webhook(app_id)
+        except Unreachable:
+            raise
+        except Problem:
+            continue
+    return None
 
 
 async def _our_app(api: SubscriptionApi, entered: set[str]) -> str:
@@ -164,6 +188,12 @@ def _notes(account: AccountSubscription) -> list[str]:
     others = [app.in_words for app in account.apps if app.app_id != account.app_id]
     if others:
         lines.append(f"{label}: also subscribed, and stays so: {'; '.join(others)}")
+    if account.webhook is not None:
+        lines.append(f"{label}: the app's own address is {account.webhook.url}")
+    if account.missing_fields:
+        fields = ", ".join(account.missing_fields)
+        page = f"https://developers.facebook.com/apps/{account.app_id}/webhooks/"
+        lines.append(f"NOTE: {label}: the app is not subscribed to {fields}: tick them at {page}")
     if account.other_apps:
         lines.append(
             f"NOTE: {label}: the token is of the app {account.app_id}, and the database names "

@@ -152,3 +152,4 @@ def parameter_required(name: str) -> Refusal:
 
 NO_TOKEN = Refusal(0, message="AuthException: no access token was sent with this request.")
 WRONG_TOKEN = Refusal(190, message="Invalid OAuth access token - Cannot parse access token")
+WRONG_APP_TOKEN = Refusal(15, message="(#15) This method must be called with an app access_token.")

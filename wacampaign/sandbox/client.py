@@ -144,11 +144,12 @@ class SandboxControl:
         self._call("POST", "news", {"field": field, "value": value} | more)
 
     def subscriptions(
-        self, waba_id: str, apps: dict[str, str | None] | None = None, **more: bool
+        self, waba_id: str, apps: dict[str, str | None] | None = None, **more: Any
     ) -> dict[str, str | None]:
         """Who gets the account's webhooks, each app with its override; `apps` sets it first.
 
-        More: `unverified`, whether Meta's check of an override's address fails.
+        More: `unverified`, whether Meta's check of an override's address fails; `fields`, what our
+        app gets of all accounts.
         """
         body = {"waba_id": waba_id, "apps": apps} | more
         return cast(dict[str, str | None], self._call("POST", "subscriptions", body)["apps"])

@@ -17,6 +17,8 @@ DEMO_APP_NAME = "Sandbox app"
 #: The portfolio that owns the demo's account: messaging limits are its.
 DEMO_BUSINESS_ID = "600000000000001"
 DEMO_APP_SECRET = "sandbox-app-secret"
+#: The app's own token: it reads the app's set-up, and nothing of an account.
+DEMO_APP_TOKEN = f"{DEMO_APP_ID}|{DEMO_APP_SECRET}"
 #: A video that the demo account has uploaded already, for messages with a media id.
 DEMO_MEDIA_ID = "300000000000001"
 DEMO_VIDEO_HOST = "scontent.whatsapp.net"
@@ -120,6 +122,7 @@ def seed_demo(account: Account) -> None:
     """Fill an empty account with the demo's WABA, number, templates, and media."""
     owner = {"id": DEMO_BUSINESS_ID, "name": "Demo business"}
     account.put_waba(DEMO_WABA_ID, DEMO_TOKEN, "Demo WABA", owner_business_info=owner)
+    account.tokens[DEMO_APP_TOKEN] = set()
     account.subscriptions[DEMO_WABA_ID] = {DEMO_APP_ID: None}
     account.put_number({"phone_number_id": DEMO_PHONE_NUMBER_ID, "waba_id": DEMO_WABA_ID})
     for template in DEMO_TEMPLATES:

@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from wacampaign.sandbox.answers import (
+    WRONG_APP_TOKEN,
     Refusal,
     no_such_alias,
     no_such_object,
     parameter_required,
 )
-from wacampaign.sandbox.demo import DEMO_APP_ID, DEMO_APP_NAME
+from wacampaign.sandbox.demo import DEMO_APP_ID, DEMO_APP_NAME, DEMO_APP_TOKEN
 from wacampaign.sandbox.http1 import Reply, Request
 from wacampaign.sandbox.multipart import read_form
 from wacampaign.sandbox.paging import page, select_fields
@@ -94,6 +95,10 @@ class GraphEndpoints:
                 )
             case ("GET", ["app"]):
                 return {"id": DEMO_APP_ID, "name": DEMO_APP_NAME, "link": "https://example.com/"}
+            case ("GET", [app_id, "subscriptions"]):
+                if (app_id, token) != (DEMO_APP_ID, DEMO_APP_TOKEN):
+                    return WRONG_APP_TOKEN
+                return self._simulation.subscribed_apps.set_up()
             case ("GET" | "POST" | "DELETE", [waba_id, "subscribed_apps"]):
                 if not account.may(token, waba_id):
                     return no_such_object(waba_id, request.method)

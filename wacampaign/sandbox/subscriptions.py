@@ -9,6 +9,8 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
+from wacampaign.core.webhook.decisions import WANTED_FIELDS
+from wacampaign.core.webhook.envelope import PRODUCT
 from wacampaign.sandbox.answers import Refusal
 from wacampaign.sandbox.demo import DEMO_APP_ID, DEMO_APP_NAME
 from wacampaign.sandbox.http1 import Request
@@ -29,6 +31,9 @@ class SubscribedApps:
         self._account = account
         #: Whether an override's address fails Meta's check.
         self.unverified = False
+        #: The app's own address, and the fields that it gets.
+        self.url = "https://example.com/api/webhooks"
+        self.fields: list[str] = list(WANTED_FIELDS)
 
     def answer(self, request: Request, waba_id: str) -> dict[str, Any] | Refusal:
         """GET, POST or DELETE; the token reaches the account."""
@@ -48,14 +53,26 @@ class SubscribedApps:
         apps[DEMO_APP_ID] = override or None
         return {"success": True}
 
+    def set_up(self) -> dict[str, Any]:
+        """GET /{app_id}/subscriptions, which the app's own token may read."""
+        fields = [{"name": name, "version": "v25.0"} for name in self.fields]
+        webhook = {
+            "object": PRODUCT,
+            "callback_url": self.url,
+            "active": True,
+            "fields": fields,
+        }
+        return {"data": [webhook]}
+
     def change(self, given: dict[str, Any]) -> dict[str, str | None]:
         """From the control API: who is subscribed (`waba_id`, `apps`: id → override or null).
 
-        `unverified`: whether overrides are refused from now on.
+        `unverified`: whether overrides are refused from now on; `fields`: what the app gets.
         """
         given = dict(given)
         waba_id, apps = str(given.pop("waba_id")), given.pop("apps", None)
         self.unverified = bool(given.pop("unverified", self.unverified))
+        self.fields = list(given.pop("fields", self.fields))
         if given:
             raise ValueError(f"unknown: {', '.join(sorted(given))}")
         if waba_id not in self._account.wabas:

@@ -50,7 +50,8 @@ def subscribe(
 
     Without it nothing comes, and no error says so. Ours is the app that the token belongs to; what
     other apps have stays. Where the webhooks go is set at Meta, in the app, unless --url says
-    otherwise: Meta then asks that address for its challenge at once, so the receiver must run.
+    otherwise: Meta then asks that address for its challenge at once, so the receiver must run. With
+    META_APP_SECRET it is told, too, which fields the app is not subscribed to.
 
     Example: wacampaign webhook subscribe --dry-run
 
@@ -78,7 +79,7 @@ def subscribe(
     if problems:
         problems[0].changed = changed
         raise problems[0]
-    if missing and not goes_on:
+    if dry_run and (missing or any(account.missing_fields for account in accounts)):
         raise typer.Exit(FINDING)
     if not as_json:
         show_next("wacampaign webhook")
@@ -94,6 +95,8 @@ def _as_json(account: AccountSubscription) -> dict[str, Any]:
         "override_url": ours.override if ours else None,
         "wanted_url": account.override,
         "missing": account.missing,
+        "app_url": account.webhook.url if account.webhook else None,
+        "missing_fields": list(account.missing_fields) if account.webhook else None,
         "others": [
             {"app_id": app.app_id, "name": app.name, "override_url": app.override}
             for app in account.apps

@@ -39,3 +39,6 @@ _READERS: Final[dict[str, Callable[[News], Iterator[Decision]]]] = {
     "account_alerts": alert_news,
     "messages": number_errors,
 }
+
+#: The fields that an app has to be subscribed to, so that all that is taken here comes.
+WANTED_FIELDS: Final = (*_READERS, "user_preferences")

@@ -16,8 +16,8 @@ from wacampaign.core.webhook.updates import News
 _SENDABLE: Final = frozenset({"APPROVED", "REINSTATED", "UNPAUSED", "UNARCHIVED"})
 _LOOK: Final = "wacampaign preflight CAMPAIGN says what to do"
 _STATUS_TEXTS: Final[dict[str, str]] = {
-    "APPROVED": "It can be sent. Campaigns that were paused for it go on with: wacampaign resume "
-    "CAMPAIGN",
+    "APPROVED": "It can be sent. A new one comes with: wacampaign templates sync; campaigns that "
+    "were paused for it go on with: wacampaign resume CAMPAIGN",
     "PAUSED": "Too many people blocked or reported it. Meta ends a first pause after 3 hours, a "
     f"second after 6; a third disables it. Its rows wait. {_LOOK}",
     "DISABLED": "Meta takes no message with it any more. Another template takes over its rows: "
