@@ -134,6 +134,7 @@ def test_what_nobody_told_is_not_called_none(path: Path) -> None:
     text = told(path, replace(FINISHED, campaign=campaign))
     assert "what was delivered and read is not known" in text
     assert text.count("not known") >= 5
+    assert "3,000" not in text  # what templates would say was read
     heard = told(path, replace(FINISHED, campaign=replace(campaign, is_heard=True)))
     assert "0 (0 %)" in heard
 
@@ -144,6 +145,9 @@ def test_a_young_campaign_is_not_held_against_an_old_one(path: Path) -> None:
     text = told(path, young)
     assert "last message went out 3 h ago" in text
     assert "Beside another campaign" in text
+    assert young.before is not None
+    later = replace(young.before, last_sent_at="2025-11-10T15:37:00Z")
+    assert "ahead by its age" not in told(path, replace(young, before=later))
 
 
 def test_no_phone_and_no_token_is_in_it(path: Path) -> None:

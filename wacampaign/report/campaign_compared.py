@@ -13,6 +13,7 @@ from wacampaign.report.wording import NOTHING, duration
 #: Seconds after the last message until most of what is read has been: before, an older campaign is
 #: ahead by its age alone.
 _RIPE: Final = 24 * 3600
+_NOT_KNOWN: Final = "not known"
 
 
 def compared(report: ClientReport, before: ReportedCampaign, shown: Shown) -> Iterator[Block]:
@@ -38,7 +39,7 @@ def compared(report: ClientReport, before: ReportedCampaign, shown: Shown) -> It
         return words(
             title,
             *(
-                _of(one, getattr(one.fates, name)) if one.is_heard else "not known"
+                _of(one, getattr(one.fates, name)) if one.is_heard else _NOT_KNOWN
                 for one in (campaign, before)
             ),
         )
@@ -52,7 +53,10 @@ def compared(report: ClientReport, before: ReportedCampaign, shown: Shown) -> It
             line("Sent", "sent"),
             heard("Delivered", "delivered"),
             heard("Read", "read"),
-            words("Replied", *(_of(one, one.replied) for one in both)),
+            words(
+                "Replied",
+                *(_of(one, one.replied) if one.replies_are_known else _NOT_KNOWN for one in both),
+            ),
             line("Did not arrive", "failed"),
             words(
                 "Half of the delivered within",
@@ -64,7 +68,10 @@ def compared(report: ClientReport, before: ReportedCampaign, shown: Shown) -> It
         ),
         frozenset((1, 2)),
     )
-    if campaign.last_sent_at and (age := seconds_between(campaign.last_sent_at, report.at)) < _RIPE:
+    if not campaign.last_sent_at or not before.last_sent_at:
+        return
+    age = seconds_between(campaign.last_sent_at, report.at)
+    if age < _RIPE and seconds_between(before.last_sent_at, campaign.last_sent_at) > 0:
         sentence = (
             f"This campaign's last message went out {duration(max(60, age))} ago. Most messages "
             "are read within a day, so the earlier campaign is ahead by its age."

@@ -127,7 +127,7 @@ def _figures(campaign: ReportedCampaign) -> Iterator[Figure]:
         (SENT.label, fates.sent, True),
         (DELIVERED.label, fates.delivered, campaign.is_heard),
         (READ.label, fates.read, campaign.is_heard),
-        ("Replied", campaign.replied, campaign.is_heard or campaign.replied > 0),
+        ("Replied", campaign.replied, campaign.replies_are_known),
         ("Did not arrive", fates.failed, True),
     ):
         if is_known:
@@ -247,8 +247,13 @@ def _times(report: ClientReport) -> Iterator[Block]:
 
 def _templates(report: ClientReport, shown: Shown) -> Iterator[Block]:
     def line(name: str, fates: Fates) -> tuple[Piece, ...]:
-        counts = (fates.recipients, fates.sent, fates.delivered, fates.read, fates.failed)
-        return (shown.piece(name), *words(*(f"{count:,}" for count in counts)))
+        heard = (
+            (f"{fates.delivered:,}", f"{fates.read:,}")
+            if report.campaign.is_heard
+            else (NOTHING, NOTHING)
+        )
+        sent = f"{fates.recipients:,}", f"{fates.sent:,}"
+        return (shown.piece(name), *words(*sent, *heard, f"{fates.failed:,}"))
 
     head = words("Template", "Recipients", "Sent", "Delivered", "Read", "Failed")
     lines = tuple(line(one.name, one.fates) for one in report.templates[:_TEMPLATES_MAX])

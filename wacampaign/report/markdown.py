@@ -186,7 +186,7 @@ def _parts(block: Parts) -> str:
             _escaped(part.kind.label),
             f"{part.count:,}",
             _escaped(part.share),
-            _bar(part.count, block.total, _SIGNS[2]),
+            _part_bar(part.count, block.total),
         )
         for part in block.parts
     ]
@@ -231,6 +231,10 @@ def _time_chart(chart: TimeChart, width: int | None) -> str:
     head = ("Time", *(_escaped(kind.label) for kind in chart.kinds), "")
     table = _table(head, rows, frozenset(range(1, len(chart.kinds) + 1)))
     return "\n\n".join((f"### {_escaped(chart.title)}", _line((Piece(about),), width), table))
+
+
+def _part_bar(count: int, whole: int) -> str:
+    return "█" * round(_NARROW_BAR_CHARS * count / whole) or ("▏" if count else "")
 
 
 def _bar(count: int, whole: int, sign: str) -> str:

@@ -100,6 +100,11 @@ class ReportedCampaign:
     senders: tuple[str, ...] = ()
 
     @property
+    def replies_are_known(self) -> bool:
+        """Whether none means none: replies come by the webhooks that bring statuses."""
+        return self.is_heard or self.replied > 0
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing more is sent."""
         return self.status in ("completed", "failed")
