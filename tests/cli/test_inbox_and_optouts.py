@@ -108,7 +108,9 @@ def test_follow_shows_each_new_message_once(
     async def scenario(store: Store) -> list[str]:
         seen: list[str] = []
         n = 0
-        async for reply in inbox.follow(store, settings, None, inbox.read_since("2020-01-01"), 50):
+        async for reply in inbox.follow(
+            store, settings, None, inbox.read_since("2020-01-01"), 50, print
+        ):
             seen.append(reply.said)
             if len(seen) == 4:
                 return seen

@@ -14,10 +14,11 @@ import pytest
 
 from tests.campaigns import add_campaign, add_number, run, worker
 from wacampaign.core.optout_words import OptOutWords
-from wacampaign.core.webhook.updates import InboundMessage, Preference
+from wacampaign.core.webhook.updates import InboundMessage, Preference, StatusUpdate
 from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.inbound import Inbound
 from wacampaign.store.optouts import OptOuts
+from wacampaign.store.statuses import Statuses
 from wacampaign.store.store import Store
 from wacampaign.store.work_queue import WorkQueue
 
@@ -383,5 +384,30 @@ def test_what_a_person_enters(open_test_store: OpenStore) -> None:
             seen.append(last["person"])
         assert seen == people[1:]
         assert [one["person"] for one in await OptOuts(store).page(after="4")] == people[1:]
+
+    run(open_test_store, scenario)
+
+
+def test_statuses_are_heeded_whoever_tells_them(open_test_store: OpenStore) -> None:
+    async def scenario(store: Store) -> None:
+        def failure(phone: str, code: int, at: int) -> StatusUpdate:
+            return StatusUpdate(
+                f"wamid.{phone}.{at}", "failed", at=at, recipient=phone, code=code, title="t"
+            )
+
+        out, enough = "447700900401", "447700900402"
+        statuses = [
+            failure(out, 131050, now() - 3 * DAY),
+            failure(out, 131050, now()),
+            failure(enough, 131049, now() - DAY - 60),
+        ]
+        for _ in range(2):
+            for source in ("receiver", "backend"):
+                await Statuses(store, rest_hours=48).take(statuses, source)
+        [known] = await OptOuts(store).newest()
+        assert (known["phone"], known["cause"]) == (out, "code")
+        assert known["evidence"] == "as Meta said twice (131050)"
+        # A day and a minute ago, and 48 hours are set; who is out rests as well, once.
+        assert await OptOuts(store).counts() == {"out": 1, "resting": 2}
 
     run(open_test_store, scenario)

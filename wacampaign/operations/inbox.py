@@ -1,7 +1,7 @@
 """The inbox: what people wrote, a conversation a line, and what they write from now on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,7 +11,7 @@ from wacampaign.core.cells import cell
 from wacampaign.core.replies import Reply
 from wacampaign.operations.arrivals import take_arrivals
 from wacampaign.operations.campaigns import resolve_campaign
-from wacampaign.problems import Usage
+from wacampaign.problems import Problem, Unreachable, Usage
 from wacampaign.settings import Settings
 from wacampaign.store.inbound import PAGE, TAKE_STEP, Inbound
 from wacampaign.store.store import Store
@@ -35,7 +35,6 @@ class Inbox:
 
 async def look(
     store: Store,
-    settings: Settings,
     campaign: str | None,
     since: datetime | None,
     limit: int,
@@ -44,11 +43,9 @@ async def look(
 ) -> Inbox:
     """At most `limit` last messages, one a person and number (with a campaign: one a person).
 
-    What waits to be taken is taken before. Raises `NoSuchCampaign`, `Usage` for a name that several
-    have.
+    Raises `NoSuchCampaign`, `Usage` for a name that several have.
     """
     named = None if campaign is None else await resolve_campaign(store, campaign)
-    await take_arrivals(store, settings)
     found: list[dict[str, Any]] = []
     while len(found) <= limit:
         page = await Inbound(store).conversations(
@@ -70,34 +67,58 @@ async def follow(
     campaign: str | None,
     since: datetime | None,
     limit: int,
+    tell: Callable[[str], None],
     *,
     show_numbers: bool = False,
 ) -> AsyncIterator[Reply]:
     """New messages as they come, oldest first, until cancelled. Raises as `look`.
 
-    Before them what `look` finds since then, if a time is given.
+    Before them what `look` finds since then, if a time is given. `tell` hears when the database is
+    away; it is asked again and again.
     """
     inbound = Inbound(store)
     campaign_id = None if campaign is None else (await resolve_campaign(store, campaign)).id
     begin = newest = await inbound.newest()
     #: Shown already: two who take messages at once may be done in the other order.
-    shown: set[str] = set()
+    shown: dict[str, int] = {}
     if since is not None:
-        found = await look(store, settings, campaign, since, limit, show_numbers=show_numbers)
+        found = await look(store, campaign, since, limit, show_numbers=show_numbers)
         for reply in reversed(found.replies):
-            shown.add(reply.wamid)
+            shown[reply.wamid] = begin
             yield reply
+    away = False
     while True:
-        await take_arrivals(store, settings)
-        after = max(begin, newest - _OVERLAP)
-        while page := await inbound.after(after, campaign_id=campaign_id):
-            after = page[-1]["n"]
-            newest = max(newest, after)
-            for one in page:
+        try:
+            await _take(store, settings)
+            found_now: list[dict[str, Any]] = []
+            after = max(begin, newest - _OVERLAP)
+            while page := await inbound.after(after, campaign_id=campaign_id):
+                found_now += page
+                after = page[-1]["n"]
+        except Unreachable as problem:
+            if not away:
+                tell(f"the database does not answer, trying again: {problem.message}")
+            away = True
+        else:
+            away = False
+            for one in found_now:
+                newest = max(newest, one["n"])
                 if one["wamid"] not in shown:
-                    shown.add(one["wamid"])
+                    shown[one["wamid"]] = one["n"]
                     yield Reply.of(one, show_numbers=show_numbers)
+        if len(shown) > 2 * _OVERLAP:
+            shown = {wamid: n for wamid, n in shown.items() if n > newest - _OVERLAP}
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _take(store: Store, settings: Settings) -> None:
+    """Takes what waits; what cannot be taken keeps nobody from reading. Raises `Unreachable`."""
+    try:
+        await take_arrivals(store, settings)
+    except Unreachable:
+        raise
+    except Problem:
+        pass
 
 
 def read_since(text: str) -> datetime:

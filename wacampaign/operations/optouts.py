@@ -14,12 +14,10 @@ from wacampaign.core.phones import recipient
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import counted
 from wacampaign.intake.optout_list import USER_ID, Entry, OptOutList, Unreadable, open_optouts
-from wacampaign.operations.arrivals import take_arrivals
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.new_file import new_csv
 from wacampaign.operations.partly_done import PartlyDone
 from wacampaign.problems import Usage
-from wacampaign.settings import Settings
 from wacampaign.spreadsheet import harmless
 from wacampaign.store.optouts import CHANGE_STEP, PAGE, OptOuts
 from wacampaign.store.store import Store
@@ -44,11 +42,8 @@ class OptOutPage:
     resting: int
 
 
-async def look(
-    store: Store, settings: Settings, limit: int, *, show_numbers: bool = False
-) -> OptOutPage:
-    """The newest `limit` opt-outs. What waits to be taken is taken before."""
-    await take_arrivals(store, settings)
+async def look(store: Store, limit: int, *, show_numbers: bool = False) -> OptOutPage:
+    """The newest `limit` opt-outs."""
     found: list[dict[str, Any]] = []
     while len(found) < limit:
         page = await OptOuts(store).newest(
@@ -81,7 +76,6 @@ class OptOutChange:
 
 async def look_at(
     store: Store,
-    settings: Settings,
     wish: str,
     written: Sequence[str],
     reason: str | None,
@@ -93,7 +87,6 @@ async def look_at(
     Raises `Usage` naming the first that is neither.
     """
     people = list(dict.fromkeys(map(_person, written)))
-    await take_arrivals(store, settings)
     known = await _known(store, people)
     out = {person: one for person, one in known.items() if one.ended_at is None}
     changing = [one for one in people if (one in out) is (wish == "start")]
@@ -156,10 +149,9 @@ class ImportSurvey:
 
 
 async def survey_list(
-    store: Store, settings: Settings, given: OptOutList, *, show_numbers: bool = False
+    store: Store, given: OptOutList, *, show_numbers: bool = False
 ) -> ImportSurvey:
     """Reads the list to its end; changes nothing. Raises as `OptOutList.rows`."""
-    await take_arrivals(store, settings)
     survey = ImportSurvey(given.path, given.layout.row_word)
     seen: set[str] = set()
 
@@ -240,12 +232,11 @@ async def import_list(store: Store, given: OptOutList) -> Imported:
     return done
 
 
-async def export(store: Store, settings: Settings, file: Path, *, show_numbers: bool) -> int:
+async def export(store: Store, file: Path, *, show_numbers: bool) -> int:
     """Writes all opt-outs that stand into the new `file`; how many.
 
     Raises for the file what `new_csv` raises.
     """
-    await take_arrivals(store, settings)
     written, after = 0, None
     with new_csv(file) as opened:
         lines = csv.writer(opened)

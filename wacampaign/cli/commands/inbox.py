@@ -14,9 +14,9 @@ from wacampaign.cli.options import (
     ShowNumbers,
     StoreFlag,
 )
-from wacampaign.cli.output import print_json
+from wacampaign.cli.output import print_json, say
 from wacampaign.cli.screens.inbox import inbox_json, reply_json, show_inbox, show_reply
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, with_arrivals, with_store
 from wacampaign.operations import inbox as operation
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def inbox(
 
     async def work(opened: Store) -> None:
         async for reply in operation.follow(
-            opened, settings, campaign, when, limit, show_numbers=show_numbers
+            opened, settings, campaign, when, limit, say, show_numbers=show_numbers
         ):
             if as_json:
                 print_json(reply_json(reply), one_line=True)
@@ -73,8 +73,8 @@ def inbox(
     if follow:
         with_store(settings, work)
         return
-    found = with_store(
-        settings, operation.look, settings, campaign, when, limit, show_numbers=show_numbers
+    found = with_arrivals(
+        settings, operation.look, campaign, when, limit, show_numbers=show_numbers
     )
     if as_json:
         print_json(inbox_json(found))

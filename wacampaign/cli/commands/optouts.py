@@ -17,7 +17,7 @@ from wacampaign.cli.options import (
 from wacampaign.cli.output import print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.screens.optouts import optouts_json, show_optouts
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, with_arrivals, with_store
 from wacampaign.core.words import counted
 from wacampaign.operations import optouts as operation
 
@@ -54,7 +54,7 @@ def list_optouts(
     Example: wacampaign optouts list --limit 200
     """
     settings = read_settings(env_file, store)
-    page = with_store(settings, operation.look, settings, limit, show_numbers=show_numbers)
+    page = with_arrivals(settings, operation.look, limit, show_numbers=show_numbers)
     if as_json:
         print_json(optouts_json(page))
     else:
@@ -117,8 +117,8 @@ def _change(
     store: str | None,
 ) -> None:
     settings = read_settings(env_file, store)
-    change = with_store(
-        settings, operation.look_at, settings, wish, phones, reason, show_numbers=show_numbers
+    change = with_arrivals(
+        settings, operation.look_at, wish, phones, reason, show_numbers=show_numbers
     )
     if not change.people:
         state = "out already" if wish == "stop" else "not out"
@@ -185,7 +185,7 @@ def import_optouts(
     """
     settings = read_settings(env_file, store)
     given = operation.open_list(csv, default_region=default_region, encoding=encoding, sheet=sheet)
-    survey = with_store(settings, operation.survey_list, settings, given, show_numbers=show_numbers)
+    survey = with_arrivals(settings, operation.survey_list, given, show_numbers=show_numbers)
     if not survey.new:
         for line in survey.first_unreadable:
             say(line)
@@ -227,6 +227,6 @@ def export(
     Example: wacampaign optouts export --csv optouts.csv --show-numbers
     """
     settings = read_settings(env_file, store)
-    written = with_store(settings, operation.export, settings, csv, show_numbers=show_numbers)
+    written = with_arrivals(settings, operation.export, csv, show_numbers=show_numbers)
     masked = "" if show_numbers else "; phones are masked, --show-numbers writes them whole"
     say(f"written: {csv}, {counted(written, 'number')}{masked}")

@@ -80,7 +80,7 @@ $$;
 -- How many incoming messages have been taken so far.
 create or replace function public.wacampaign_inbox_newest()
 returns jsonb language sql stable
-set search_path = public, extensions, pg_temp as $$
+set search_path = public, extensions, pg_temp set jit = off as $$
     select jsonb_build_object('n', coalesce(max(n), 0)) from public.wacampaign_inbound
 $$;
 
