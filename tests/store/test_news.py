@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from collections.abc import Callable
@@ -324,6 +325,30 @@ def test_notes_are_told_once_and_the_rest_is_left_alone(
     run(open_test_store, scenario)
     kinds = sql.execute("select distinct kind, actor from wacampaign_events").fetchall()
     assert kinds == [("told_by_meta", "meta")]
+
+
+def test_several_at_once_take_each_once(open_test_store: OpenStore, sql: Connection) -> None:
+    async def scenario(store: Store) -> None:
+        numbers = [await add_number(store) for _ in range(2)]
+        for n, number in enumerate(numbers):
+            await add_campaign(store, number, 5, first_phone=n * 10, name=f"c{n}")
+        words = ["PAUSED", "APPROVED", "DISABLED"]
+        news = [template(PAST + n, word) for n, word in enumerate(words)]
+        news.append(restricted(PAST, NOW + 3600))
+        others = [open_test_store() for _ in range(3)]
+        try:
+            answers = await asyncio.gather(
+                *(NewsStore(one).take(news[n:] + news[:n]) for n, one in enumerate(others))
+            )
+        finally:
+            for one in others:
+                await one.close()
+        assert sum(answer["taken"] for answer in answers) == len(news)
+
+    run(open_test_store, scenario)
+    told = sql.execute("select count(*) from wacampaign_events where kind = 'told_by_meta'")
+    assert told.fetchone() == (4,)
+    assert sql.execute("select distinct status from templates").fetchall() == [("DISABLED",)]
 
 
 @pytest.mark.parametrize("word", ["\u202eevil", "{", "a'b\"c\\", "x" * 5000])
