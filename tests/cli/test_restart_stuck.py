@@ -112,6 +112,27 @@ def test_nothing_is_stuck(wacampaign: Wacampaign) -> None:
     assert done.stdout == "nothing is stuck: nothing was changed\n→ wacampaign queue-stats\n"
 
 
+def test_a_campaign_that_waits_for_places_is_not_stuck(
+    wacampaign: Wacampaign, seeded: Seeded, sql: Connection
+) -> None:
+    sql.execute("update campaigns set status = 'running', start_time = now()")
+    sql.execute(
+        "insert into wacampaign_workers (id, host, pid, version) values (gen_random_uuid(),"
+        " 'app1', 1, '0')"
+    )
+    sql.execute(
+        "insert into wacampaign_messaging_limits (number_id, set_people, set_at)"
+        " select id, 1, now() from whatsapp_numbers"
+    )
+    sql.execute(
+        "insert into messages (whatsapp_number_id, user_phone, direction, message_type)"
+        " select id, '447700900999', 'outgoing', 'template' from whatsapp_numbers"
+    )
+    done = wacampaign("restart-stuck", seeded.campaign_id, "--yes")
+    assert "waits and goes on by itself: budget of the portfolio: 1 of 1 used, next" in done.stdout
+    assert "nothing is stuck: nothing was changed" in done.stdout
+
+
 @pytest.mark.usefixtures("ended_early")
 def test_a_second_operator_is_told_so(
     wacampaign: Wacampaign, sql: Connection, monkeypatch: pytest.MonkeyPatch

@@ -33,6 +33,8 @@ class Standstill:
     live_workers: int
     #: Whether journals or messages settled rows before anybody was asked.
     settled: bool
+    #: Campaigns that only wait for places of their portfolio's budget.
+    waiting: Sequence[CampaignAtRest] = ()
 
     @property
     def accepted(self) -> int:
@@ -99,7 +101,9 @@ async def look(
             samples += await _samples(database, case.campaign, "ready", "never sent")
         if case.resolve:
             samples += await _samples(database, case.campaign, "in_doubt", "in doubt")
-    return Standstill(stuck, samples, facts.live_workers, settled)
+    cases = {case.campaign.id for case in stuck}
+    waiting = [one for one in facts.campaigns if one.waits_for_places and one.id not in cases]
+    return Standstill(stuck, samples, facts.live_workers, settled, waiting)
 
 
 def restart_plan(standstill: Standstill, in_doubt: InDoubt) -> Plan:

@@ -49,6 +49,9 @@ def restart_stuck(
         settings, restart.look, settings, campaigns, in_doubt, say, settle=settle
     )
     stuck, accepted = standstill.stuck, standstill.accepted
+    for campaign in standstill.waiting:
+        why = campaign.budget.in_words if campaign.budget else ""
+        tell(f"{campaign} waits and goes on by itself: {why}")
     if not stuck:
         tell("nothing is stuck: nothing was changed")
         show_next("wacampaign queue-stats")

@@ -145,7 +145,7 @@ class _Case:
     def _running(self) -> None:
         self._free_holds(Kind.HOLD_CAUSE_GONE)
         budget = self._campaign.budget
-        if budget is not None and budget.is_used_up:
+        if budget is not None and self._campaign.waits_for_places:
             self._keep(f"{rows(self._campaign.left)} wait for places: {budget.in_words}")
         if self._facts.live_workers or self._campaign.never_enqueued:
             return

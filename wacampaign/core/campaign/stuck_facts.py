@@ -103,6 +103,11 @@ class CampaignAtRest(CampaignName):
         return self.counts.in_doubt + self.doubt_but_waiting
 
     @property
+    def waits_for_places(self) -> bool:
+        """Whether rows wait because the portfolio may write to nobody new now."""
+        return self.budget is not None and self.budget.is_used_up and self.left > 0
+
+    @property
     def left(self) -> int:
         """Rows that were never sent and are nobody's at this moment."""
         return self.counts.unsent - self.accepted_but_waiting - self.doubt_but_waiting

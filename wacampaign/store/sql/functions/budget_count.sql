@@ -152,7 +152,7 @@ $$;
 -- Returns how many budgets were counted.
 create or replace function public.wacampaign_count_budgets(p_seconds int)
 returns jsonb language plpgsql
-set search_path = public, extensions, pg_temp as $$
+set search_path = public, extensions, pg_temp set jit = off as $$
 declare
     v_kept public.wacampaign_budgets;
     v_began timestamptz;
