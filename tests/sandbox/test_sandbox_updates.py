@@ -64,7 +64,7 @@ def test_people_write(control: SandboxControl, receiver: Receiver) -> None:
 
 def test_people_prefer(control: SandboxControl, receiver: Receiver) -> None:
     control.prefers("stop", from_=PHONE, user_id=USER, at=1757600000)
-    control.prefers("resume", user_id=USER)
+    control.prefers("resume", user_id="GB.1")
     stop, resume = taken(control, receiver).preferences
     assert (stop.value, stop.phone, stop.user_id, stop.at) == ("stop", PHONE, USER, 1757600000)
     assert (resume.value, resume.phone, resume.phone_number_id) == (
