@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.store.machine.others import OtherPrograms
 from wacampaign.core.campaign.audit import Audit
+from wacampaign.core.campaign.delivery import read_delivery
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.next_step import after_audit
 from wacampaign.core.reading import read
@@ -79,7 +80,9 @@ class WayOut(OtherPrograms):
                     self.carry_out(*self.plan_for_stuck([campaign], "hold"))
                 case "audit":
                     self.settle_what_is_known(campaign)
-                    audit = read(Audit, self.run(Campaigns(self.store).audit(campaign)))
+                    answer = self.run(Campaigns(self.store).audit(campaign))
+                    delivery = read_delivery(answer["delivery"], answer["accepted"])
+                    audit = read(Audit, answer, delivery=delivery, doubts=())
                     self.follow(after_audit([audit]).replace("audit", ""), campaign)
                 # Its verdict names a repair, or says that it may go on.
                 case "resume" | "start" | "investigate-135000":
