@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.campaigns import phone
@@ -211,6 +211,7 @@ RECIPIENTS = st.fixed_dictionaries(
 
 
 @given(st.lists(RECIPIENTS, max_size=5))
+@example([{"state": "waiting", "values": {"\r0": "a\rb\r\nc"}}])
 def test_whatever_is_in_a_row_it_stays_a_row_and_no_formula(rows: list[dict[str, Any]]) -> None:
     parts: list[str] = []
 

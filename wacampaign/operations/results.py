@@ -3,11 +3,12 @@
 import asyncio
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.recipient import COLUMNS, recipient, variables_in_order
@@ -17,6 +18,8 @@ from wacampaign.operations.new_file import new_csv
 from wacampaign.spreadsheet import harmless
 from wacampaign.store.results import Results
 from wacampaign.store.store import Store
+
+_CARRIAGE_RETURN: Final = re.compile("\r\n?")
 
 
 @dataclass(slots=True)
@@ -127,5 +130,6 @@ def _cell(value: Any) -> str:
 def _csv(lines: Sequence[Sequence[str]]) -> str:
     text = io.StringIO(newline="")
     # What goes to a terminal has no carriage returns.
-    csv.writer(text, lineterminator="\n").writerows(lines)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([_CARRIAGE_RETURN.sub("\n", cell) for cell in line] for line in lines)
     return text.getvalue()
