@@ -34,7 +34,7 @@ from tests.servers import free_port, wait_until
 
 SECRET = "bench-secret"
 #: Connections that Meta is given: each has one request at a time.
-CONNECTIONS = 200
+CONNECTIONS = 400
 _CPUS = sorted(os.sched_getaffinity(0))
 
 
@@ -117,21 +117,32 @@ class _Connection(asyncio.Protocol):
             self._answered.set_result(status)
 
 
-async def _play(port: int, sent: list[Sent]) -> tuple[list[float], dict[int, int]]:
-    """Latencies in milliseconds from the time at which each was due; answers by status."""
+class Played(NamedTuple):
+    """Milliseconds to the answers, sorted: from when each was due, and from when it was sent."""
+
+    since_due: list[float]
+    since_sent: list[float]
+    #: Answers by status.
+    answers: dict[int, int]
+
+
+async def _play(port: int, sent: list[Sent]) -> Played:
     loop = asyncio.get_running_loop()
     free: asyncio.Queue[_Connection] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         await loop.create_connection(lambda: _Connection(free), "127.0.0.1", port)
     latencies: list[float] = []
+    answer_times: list[float] = []
     answers: dict[int, int] = {}
     tasks: set[asyncio.Task[None]] = set()
     began = loop.time()
 
     async def post(one: Sent) -> None:
         connection = await free.get()
+        sent_at = loop.time()
         status = await connection.post(one.data)
         latencies.append(1000 * (loop.time() - began - one.due))
+        answer_times.append(1000 * (loop.time() - sent_at))
         answers[status] = answers.get(status, 0) + 1
         free.put_nowait(connection)
 
@@ -142,7 +153,7 @@ async def _play(port: int, sent: list[Sent]) -> tuple[list[float], dict[int, int
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     await asyncio.gather(*tasks)
-    return sorted(latencies), answers
+    return Played(sorted(latencies), sorted(answer_times), answers)
 
 
 def _receiver(database: str, home: Path, port: int) -> psutil.Process:
@@ -179,7 +190,7 @@ def measure(name: str, server: Postgres, sent: list[Sent], *, away: bool) -> Ite
                 _let_connect(server, database, False)
             before = process.cpu_times()
             began = time.perf_counter()
-            latencies, answers = uvloop.run(_play(port, sent))
+            played = uvloop.run(_play(port, sent))
             seconds = time.perf_counter() - began
             after = process.cpu_times()
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as health:
@@ -195,12 +206,11 @@ def measure(name: str, server: Postgres, sent: list[Sent], *, away: bool) -> Ite
             process.wait(30)
     updates = sum(one.updates for one in sent)
     busy = after.user + after.system - before.user - before.system
-    at = {p: latencies[min(len(latencies) - 1, len(latencies) * p // 100)] for p in (50, 95, 99)}
     yield (
         f"{name:28} {updates / seconds:6,.0f} updates/s in {len(sent) / seconds:6,.0f} requests/s  "
-        f"answers {answers}  p50 {at[50]:5.1f} ms  p95 {at[95]:5.1f} ms  p99 {at[99]:5.1f} ms  "
-        f"longest {latencies[-1]:5.0f} ms  busy {100 * busy / seconds:3.0f} % of its core  "
-        f"memory {memory:.0f} MB"
+        f"answers {played.answers}  from when it was due {_shown(played.since_due)}, sent"
+        f" {_shown(played.since_sent)}  busy {100 * busy / seconds:3.0f} % of its core  memory"
+        f" {memory:.0f} MB"
     )
     if away:
         yield (
@@ -208,6 +218,11 @@ def measure(name: str, server: Postgres, sent: list[Sent], *, away: bool) -> Ite
             f" {caught_up:.1f} s after it was back"
         )
     server.drop(database)
+
+
+def _shown(times: list[float]) -> str:
+    at = [times[min(len(times) - 1, len(times) * p // 100)] for p in (50, 95, 99)]
+    return " / ".join(f"{one:,.0f}" for one in (*at, times[-1])) + " ms (p50, p95, p99, longest)"
 
 
 def _let_connect(server: Postgres, database: str, may: bool) -> None:

@@ -13,7 +13,6 @@ import aiohttp
 
 from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.webhook.received import ReceivedBody
-from wacampaign.problems import Problem
 from wacampaign.webhook.kept_bodies import KeptBodies
 from wacampaign.webhook.signature import HEADER, sign, signed_with
 from wacampaign.webhook.splitting import EXPRESS_BYTES, parts_of
@@ -94,7 +93,7 @@ class Forwarding:
     async def _put(self, body: ReceivedBody) -> None:
         try:
             await self._kept.append(body)
-        except (OSError, Problem) as error:
+        except Exception as error:
             self._drop(str(error))
             return
         self._came.set()

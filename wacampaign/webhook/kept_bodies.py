@@ -12,7 +12,6 @@ from typing import Final, ParamSpec, TypeVar
 from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.home import folder_in
-from wacampaign.problems import Problem
 from wacampaign.webhook.body_log import BodyLog, DeadLog, LogReader, dead_logs
 
 Answer = TypeVar("Answer")
@@ -70,7 +69,7 @@ class KeptBodies:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
 
     async def append(self, one: ReceivedBody) -> None:
-        """Returns when it is written. Raises `OSError` or `Problem` where it cannot be."""
+        """Returns when it is written. Raises what kept it from that."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._group.append((one, done))
         if self._writing is None:
@@ -82,10 +81,10 @@ class KeptBodies:
         try:
             while self._group:
                 group = self._group[:]
-                error: OSError | Problem | None = None
+                error: Exception | None = None
                 try:
                     await self._in_thread(self._put, [one for one, _ in group])
-                except (OSError, Problem) as refused:
+                except Exception as refused:  # whatever it is: each is waited for
                     error = refused
                 del self._group[: len(group)]
                 self._note(error)
@@ -103,7 +102,7 @@ class KeptBodies:
         folder_in(self._home / FOLDER, self._kind)
         self._own.append(bodies)
 
-    def _note(self, error: OSError | Problem | None) -> None:
+    def _note(self, error: Exception | None) -> None:
         if error is None:
             if self.refusal is not None:
                 self._log(f"{self._kind}_written_again")
@@ -111,7 +110,7 @@ class KeptBodies:
             return
         if self.refusal is None:
             self._log(f"{self._kind}_not_written", level="error", error=error)
-        self.refusal = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        self.refusal = (isinstance(error, OSError) and error.strerror) or str(error)
         self._refused_at = asyncio.get_running_loop().time()
 
     async def adopt(self) -> None:

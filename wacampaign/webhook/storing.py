@@ -28,6 +28,9 @@ QUICK_SECONDS: Final = 0.05
 #: Bodies and bytes of one call.
 CALL_BODIES: Final = 500
 CALL_BYTES: Final = 4_000_000
+#: Calls at a time, and seconds that one lasts before another is made beside it.
+CALLS_MAX: Final = 3
+BESIDE_SECONDS: Final = 0.02
 #: First and longest pause between two attempts to empty the file, in seconds.
 FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 2.0
@@ -57,6 +60,7 @@ class Storing:
         self._came = asyncio.Event()
         self._behind = asyncio.Event()
         self._calls: set[asyncio.Task[int]] = set()
+        self._storing: set[asyncio.Task[None]] = set()
         #: Set whenever the database got bodies: there is work.
         self.stored = asyncio.Event()
         #: Why the database does not get bodies at once; None while it does.
@@ -75,7 +79,7 @@ class Storing:
     async def _to_spool(self, body: ReceivedBody) -> None:
         try:
             await self._spool.append(body)
-        except (OSError, Problem) as error:
+        except Exception as error:
             raise NotKept(str(error)) from None
         self._behind.set()
 
@@ -100,7 +104,19 @@ class Storing:
             await self._came.wait()
             self._came.clear()
             while self._queue:
-                await self._store_first()
+                if self._storing:
+                    # What comes meanwhile goes with the next call; one that lasts gets another
+                    # one beside it.
+                    most = len(self._storing) >= CALLS_MAX
+                    await asyncio.wait(
+                        self._storing,
+                        timeout=None if most else BESIDE_SECONDS,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                if self._queue and len(self._storing) < CALLS_MAX:
+                    task = asyncio.create_task(self._store_batch(self._next_batch()))
+                    self._storing.add(task)
+                    task.add_done_callback(self._storing.discard)
 
     def _next_batch(self) -> list[_Waiting]:
         batch, size = [self._queue.popleft()], 0
@@ -111,8 +127,7 @@ class Storing:
             batch.append(self._queue.popleft())
         return batch
 
-    async def _store_first(self) -> None:
-        batch = self._next_batch()
+    async def _store_batch(self, batch: list[_Waiting]) -> None:
         limit = DIRECT_SECONDS if self._spool.usable else LAST_RESORT_SECONDS
         call = asyncio.create_task(self._webhooks.keep([one.body for one in batch]))
         self._calls.add(call)
@@ -133,8 +148,6 @@ class Storing:
         self._behind.set()
         moving = [*batch, *self._queue]
         self._queue.clear()
-        self._came.clear()
-        # Beside this loop: what comes now goes straight to the spool.
         await asyncio.gather(*(self._move(one) for one in moving))
 
     def _ended(self, call: asyncio.Task[int]) -> None:
@@ -209,4 +222,6 @@ class Storing:
 
     async def close(self) -> None:
         """What was answered is safe already; calls that nobody waits for end."""
+        if self._storing:
+            await asyncio.wait(self._storing)
         await give_up(*self._calls)
