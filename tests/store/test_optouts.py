@@ -411,3 +411,35 @@ def test_statuses_are_heeded_whoever_tells_them(open_test_store: OpenStore) -> N
         assert await OptOuts(store).counts() == {"out": 1, "resting": 2}
 
     run(open_test_store, scenario)
+
+
+def test_a_claim_looks_at_so_many_rows_and_the_next_one_goes_on(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    """Also at the ramp, where a lane may give one row."""
+
+    async def scenario(store: Store) -> None:
+        campaign = await add_campaign(store, await add_number(store), 1)
+        [keeps] = phones_of(sql, campaign)
+        sql.execute(
+            "insert into send_queue (campaign_id, whatsapp_number_id, template_name, phone,"
+            " payload, created_at) select campaign_id, whatsapp_number_id, template_name,"
+            " '99899' || g, payload, '2020-01-01' from send_queue, generate_series(10000, 22000) g"
+        )
+        sql.execute("update campaigns set total_contacts = 12002")
+        sql.execute(
+            "insert into wacampaign_optouts (person, since, cause)"
+            " select phone, now(), 'import' from send_queue where phone <> %s",
+            (keeps,),
+        )
+        worker_id, queue, claims = await worker(store), WorkQueue(store), 0
+        got: list[str] = []
+        while not got:
+            answer = await queue.claim(worker_id, uuid4(), 10)
+            claims += 1
+            got = [row.phone for row in answer.rows]
+            assert got or answer.next_ms == 0
+        assert (got, claims) == ([keeps], 3)
+        assert by_status(sql, campaign) == {"failed": 12001, "processing": 1}
+
+    run(open_test_store, scenario)
