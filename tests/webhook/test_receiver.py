@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
+import random
 import signal
 import socket
 from pathlib import Path
@@ -186,3 +188,41 @@ def test_its_log_as_json_names_no_secret(rig: ReceiverRig) -> None:
     assert lines[0]["event"] == "started"
     assert SECRET not in rig.log_of(process)
     assert Path(rig.home).is_dir()
+
+
+def test_broken_requests_leave_it_as_it_was(rig: ReceiverRig) -> None:
+    """Cut off in the middle, wrongly packed, no HTTP at all: counted, and not told word by word."""
+    process = rig.start()
+    dice = random.Random(9)
+    body = status_body("wamid.A")
+    head = (
+        f"POST /api/webhooks HTTP/1.1\r\nHost: x\r\n{HEADER}: {sign(SECRET, body)}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    packed = head.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    requests = [
+        head + body[:100],
+        packed + body,
+        head.replace(b"Content-Length", b"Transfer-Encoding: chunked\r\nX") + b"zz\r\nbad",
+        b"GET /healthz\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+        *(dice.randbytes(dice.randrange(1, 400)) for _ in range(100)),
+        *(bytes(b ^ (dice.random() < 0.02) for b in head) + body for _ in range(100)),
+    ]
+    for data in requests:
+        with (
+            socket.create_connection(("127.0.0.1", rig.port), 20) as connection,
+            contextlib.suppress(OSError),
+        ):
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 16):
+                pass
+    assert rig.post(body) == 200
+    assert body in rig.wait_stored(1)
+    assert set(rig.stored()) == {body}
+    assert process.poll() is None
+    log = rig.log_of(process)
+    assert "level=error" not in log
+    assert "event=log" not in log
+    assert rig.health()["refused"]["no_http"] > 10

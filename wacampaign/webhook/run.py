@@ -126,6 +126,7 @@ class Receiver:
             _Keeping(storing, forwarding),
             refusals,
             health,
+            self._log,
         )
         health.server = server
         host, port = await server.start(self._listening.host, self._listening.port)

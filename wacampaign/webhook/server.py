@@ -8,6 +8,7 @@ GET  /healthz  how it stands
 import asyncio
 import hmac
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.problems import Misconfigured
 from wacampaign.webhook.refusals import WRONG_SECRET, Refusals
@@ -54,6 +56,7 @@ class WebhookServer:
         keeper: BodyKeeper,
         refusals: Refusals,
         health: Callable[[], Awaitable[tuple[bool, dict[str, Any]]]],
+        log: EventLog,
     ) -> None:
         self._path = "/" + path.strip("/")
         self._verify_token = verify_token
@@ -61,6 +64,7 @@ class WebhookServer:
         self._keeper = keeper
         self._refusals = refusals
         self._health = health
+        self._log = log
         self._held = 0
         self._runner: web.ServerRunner | None = None
         self.handled = 0
@@ -69,7 +73,12 @@ class WebhookServer:
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listens; the address that it got. Raises `Misconfigured` when it cannot."""
-        runner = web.ServerRunner(web.Server(self._answer, access_log=None), handle_signals=False)
+        # The library's own lines hold whole requests, with what people wrote: they are counted.
+        logger = logging.Logger("http", logging.WARNING)
+        logger.addFilter(self._count_line)
+        runner = web.ServerRunner(
+            web.Server(self._guarded, access_log=None, logger=logger), handle_signals=False
+        )
         await runner.setup()
         site = web.TCPSite(runner, host, port, backlog=BACKLOG)
         try:
@@ -85,11 +94,26 @@ class WebhookServer:
         address = runner.addresses[0]
         return str(address[0]), int(address[1])
 
+    def _count_line(self, _: logging.LogRecord) -> bool:
+        self._refusals.count("no_http")
+        return False
+
     async def stop(self) -> None:
         """Takes no new connection, and waits for the answers that are due."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _guarded(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except (ConnectionError, web.RequestPayloadError):
+            # Cut off, or compressed and not to be unpacked.
+            self._refusals.count("unreadable")
+            return web.Response(status=400)
+        except Exception as error:
+            self._log("bug", level="error", error=error)
+            return web.Response(status=500)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = "/" + request.path.strip("/")
@@ -142,10 +166,6 @@ class WebhookServer:
         except TimeoutError:
             self._refusals.count("too_slow")
             return web.Response(status=408)
-        except (web.HTTPException, ValueError):
-            # Compressed, and not to be unpacked.
-            self._refusals.count("unreadable")
-            return web.Response(status=400)
         finally:
             self._held -= size
         return await self._take_counted(request, b"".join(chunks))
