@@ -314,8 +314,8 @@ async def whole_protocol(store: Store) -> None:
     assert (await evidence.history(campaign, "2026-01-01", "2026-01-02")).events
     report = CampaignReports(store)
     assert (await report.facts(campaign)).templates[0].counts["sent"] > 0
-    assert sum(one.sent for one in await report.times(campaign)) > 0
-    assert await report.prices(campaign) == ()
+    times, prices = await report.course(campaign)
+    assert (sum(one.sent for one in times) > 0, prices) == (True, ())
     assert await SentTests(store).write_probe_down(
         campaign, str(uuid4()), "test", accepted=True, reason="why", detail={}
     )

@@ -51,6 +51,7 @@ async def gather_report(store: Store, campaign: str, compare: str | None = None)
     before = None
     if other is not None and other.id in states:
         before = _reported(states[other.id], await reader.facts(other.id))
+    bins, prices = await reader.course(named.id)
     return ClientReport(
         at=stats.at,
         campaign=_reported(states[named.id], facts),
@@ -64,8 +65,8 @@ async def gather_report(store: Store, campaign: str, compare: str | None = None)
             for template in facts.templates
         ),
         messages=await _messages(store, named, facts.templates),
-        bins=await reader.times(named.id),
-        prices=await reader.prices(named.id),
+        bins=bins,
+        prices=prices,
     )
 
 

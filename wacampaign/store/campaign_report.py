@@ -1,5 +1,6 @@
 """The database's part of the report for a client."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,13 +55,10 @@ class ReportFacts:
 
 #: Widths of the stretches in which times are told: from so many seconds on, so many seconds.
 _WIDTHS: Final = ((172_800, 3600), (21_600, 600), (0, 60))
-#: What the database is asked for → field of a `Bin`.
-_TIMES: Final = {
-    "sent": "sent",
-    "delivered": "delivered",
-    "read": "read",
-    "failed": "undelivered",
-}
+#: The database's word for an event → field of a `Bin`.
+_EVENTS: Final = {"delivered": "delivered", "read": "read", "failed": "undelivered"}
+#: Messages a page: one or two seconds, and far from REST's eight.
+PAGE_MESSAGES: Final = 100_000
 
 
 class CampaignReports(Capability):
@@ -72,21 +70,35 @@ class CampaignReports(Capability):
         refused = tuple((code, n) for code, n in answer["refused"])
         return read(ReportFacts, answer, refused=refused)
 
-    async def times(self, campaign_id: str) -> tuple[Bin, ...]:
-        """When things happened, oldest first."""
+    async def course(self, campaign_id: str) -> tuple[tuple[Bin, ...], tuple[Priced, ...]]:
+        """When things happened, oldest first; what Meta says of the bill, the commonest first."""
         bins: dict[datetime, dict[str, int]] = {}
-        for what, field in _TIMES.items():
-            answer = await self._store.call("report_times", campaign_id=campaign_id, what=what)
-            for age, n in answer["bins"]:
-                at = datetime.fromisoformat(answer["from"]) + timedelta(seconds=age)
-                one = bins.setdefault(at, {"seconds": _width(age)})
-                one[field] = one.get(field, 0) + n
-        return tuple(Bin(at.isoformat(), **bins[at]) for at in sorted(bins))
+        prices: Counter[tuple[Any, Any, Any]] = Counter()
+        sent = await self._store.call("report_times", campaign_id=campaign_id)
+        begun = sent["from"] and datetime.fromisoformat(sent["from"])
 
-    async def prices(self, campaign_id: str) -> tuple[Priced, ...]:
-        """What WhatsApp said of the bill, the commonest first."""
-        answer = await self._store.call("report_prices", campaign_id=campaign_id)
-        return tuple(read(Priced, one) for one in answer["prices"])
+        def add(field: str, told: Sequence[Sequence[int]]) -> None:
+            for age, n in told:
+                one = bins.setdefault(begun + timedelta(seconds=age), {"seconds": _width(age)})
+                one[field] = one.get(field, 0) + n
+
+        add("sent", sent["bins"])
+        after: str | None = ""
+        while after is not None:
+            page = await self._store.call(
+                "report_page",
+                campaign_id=campaign_id,
+                **{"from": sent["from"], "after": after, "limit": PAGE_MESSAGES},
+            )
+            for what, told in page["bins"].items():
+                add(_EVENTS[what], told)
+            for one in page["prices"]:
+                prices[one["category"], one["type"], one["billable"]] += one["count"]
+            after = page["next"]
+        return (
+            tuple(Bin(at.isoformat(), **bins[at]) for at in sorted(bins)),
+            tuple(Priced(*price, n) for price, n in prices.most_common()),
+        )
 
 
 def _width(age: int) -> int:

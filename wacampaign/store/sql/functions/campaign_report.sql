@@ -109,21 +109,15 @@ begin
 end
 $$;
 
--- When its messages were sent, delivered, read, or found not to be deliverable (`failed`). Stretches from
--- `from` on: of a minute in the first six hours, of ten minutes in the first two days, then of an hour;
--- what is more than 31 days after `from` counts as then. `bins`: each [seconds after `from`, how many];
+-- When its messages were sent, in stretches from `from` on: `bins`, each [seconds after `from`, how many].
 -- `from` null: nothing was sent.
---   p_what: sent, delivered, read, failed; PT400: another word
-create or replace function public.wacampaign_report_times(p_campaign_id uuid, p_what text)
+create or replace function public.wacampaign_report_times(p_campaign_id uuid)
 returns jsonb language plpgsql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
     v_from timestamptz;
     v_paced bool := true;
 begin
-    if p_what not in ('sent', 'delivered', 'read', 'failed') then
-        raise sqlstate 'PT400' using message = 'what is sent, delivered, read, or failed';
-    end if;
     select date_trunc('minute', min(p.at)) into v_from
     from public.wacampaign_pace p where p.campaign_id = p_campaign_id and p.sent > 0;
     if v_from is null then  -- another program sent it
@@ -132,37 +126,20 @@ begin
         from public.send_queue q where q.campaign_id = p_campaign_id and q.status = 'sent';
     end if;
     return (
-        -- By the minute first: what follows then looks at some thousand rows. date_part: extract counts
-        -- in numeric, which takes twice as long.
         with minute as (
             select floor(date_part('epoch', p.at - v_from) / 60)::int as minute, sum(p.sent) as n
             from public.wacampaign_pace p
-            where p_what = 'sent' and v_paced and p.campaign_id = p_campaign_id and p.sent > 0
+            where v_paced and p.campaign_id = p_campaign_id and p.sent > 0
             group by 1
             union all
             select floor(date_part('epoch', q.sent_at - v_from) / 60)::int, count(*)
             from public.send_queue q
-            where p_what = 'sent' and not v_paced
-              and q.campaign_id = p_campaign_id and q.status = 'sent'
+            where not v_paced and q.campaign_id = p_campaign_id and q.status = 'sent'
             group by 1
-            union all
-            select floor(date_part('epoch', case p_what
-                       when 'delivered' then coalesce(d.delivered_at, d.read_at)
-                       when 'read' then d.read_at
-                       else d.failed_at end - v_from) / 60)::int, count(*)
-            from public.wacampaign_deliveries d
-            where p_what <> 'sent' and d.campaign_id = p_campaign_id
-              and case p_what when 'delivered' then d.state in ('delivered', 'read')
-                              when 'read' then d.state = 'read'
-                              else d.state = 'undelivered' end
-            group by 1
-        ), aged as (
-            select n, least(2678400, greatest(0, minute::bigint * 60))::int as age
-            from minute where minute is not null
         ), bin as (
-            select age - age % (case when age < 21600 then 60
-                                     when age < 172800 then 600 else 3600 end) as age, sum(n) as n
-            from aged group by 1
+            select public.wacampaign_report_age(minute) as age, sum(n) as n
+            from minute where minute is not null
+            group by 1
         )
         select jsonb_build_object(
             'from', public.wacampaign_utc(v_from),
@@ -171,27 +148,64 @@ begin
 end
 $$;
 
--- What Meta's statuses say of the bill: how many messages of each category and type, the commonest
--- first. Failed ones are not billed.
-create or replace function public.wacampaign_report_prices(p_campaign_id uuid)
+-- The stretch of a minute after a campaign's first message, in seconds: of a minute in the first six hours,
+-- of ten minutes in the first two days, then of an hour; what is more than 31 days after counts as then.
+create or replace function public.wacampaign_report_age(p_minute int)
+returns int language sql immutable parallel safe
+set search_path = public, extensions, pg_temp as $$
+    select age - age % (case when age < 21600 then 60 when age < 172800 then 600 else 3600 end)
+    from (select least(2678400, greatest(0, p_minute::bigint * 60))::int as age) as t
+$$;
+
+-- What Meta's statuses say of its messages, a page of at most p_limit of them over their ids.
+--   p_from: see wacampaign_report_times; null: no times
+-- `bins`: delivered, read, failed, each as there; `prices`: how many messages of each category and type of
+-- the bill (failed ones are not billed); `next`: where to go on, null at the end.
+create or replace function public.wacampaign_report_page(
+    p_campaign_id uuid, p_from timestamptz, p_after text, p_limit int)
 returns jsonb language sql stable
-set search_path = public, extensions, pg_temp set jit = off as $$
-    select jsonb_build_object('prices', coalesce(jsonb_agg(jsonb_build_object(
-        'category', t.category, 'type', t.type, 'billable', t.billable, 'count', t.n)
-        order by t.n desc), '[]'::jsonb))
-    from (
+set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
+set enable_bitmapscan = off as $$
+    with page as materialized (
+        select d.wamid, d.state, d.delivered_at, d.read_at, d.failed_at,
+               case when d.state <> 'undelivered' then coalesce(
+                   d.said -> 'sent' -> 'pricing', d.said -> 'delivered' -> 'pricing',
+                   d.said -> 'read' -> 'pricing') end as pricing
+        from public.wacampaign_deliveries d
+        where d.campaign_id = p_campaign_id and d.wamid > p_after
+        order by d.wamid
+        limit p_limit
+    ), event as (
+        -- date_part: extract counts in numeric, which takes twice as long.
+        select e.what, floor(date_part('epoch', e.at - p_from) / 60)::int as minute, count(*) as n
+        from page p
+        cross join lateral (values
+            ('delivered', case when p.state in ('delivered', 'read')
+                          then coalesce(p.delivered_at, p.read_at) end),
+            ('read', case when p.state = 'read' then p.read_at end),
+            ('failed', case when p.state = 'undelivered' then p.failed_at end)) as e (what, at)
+        where e.at is not null and p_from is not null
+        group by 1, 2
+    ), bin as (
+        select what, public.wacampaign_report_age(minute) as age, sum(n) as n
+        from event group by 1, 2
+    ), price as (
         select left(p.pricing ->> 'category', 60) as category, left(p.pricing ->> 'type', 60) as type,
                case when jsonb_typeof(p.pricing -> 'billable') = 'boolean'
                     then (p.pricing ->> 'billable')::bool end as billable, sum(p.n) as n
-        from (
-            -- Few of them for many messages: each is taken apart once.
-            select coalesce(d.said -> 'sent' -> 'pricing', d.said -> 'delivered' -> 'pricing',
-                            d.said -> 'read' -> 'pricing') as pricing, count(*) as n
-            from public.wacampaign_deliveries d
-            where d.campaign_id = p_campaign_id and d.state <> 'undelivered'
-            group by 1) as p
-        where p.pricing is not null
+        -- Few of them for many messages: each is taken apart once.
+        from (select pricing, count(*) as n from page where pricing is not null group by 1) as p
         group by 1, 2, 3
         order by 4 desc
-        limit 50) as t
+        limit 50
+    )
+    select jsonb_build_object(
+        'next', case when (select count(*) from page) >= p_limit then (select max(wamid) from page) end,
+        'bins', (
+            select coalesce(jsonb_object_agg(t.what, t.bins), '{}'::jsonb)
+            from (select what, jsonb_agg(jsonb_build_array(age, n)) as bins from bin group by 1) as t),
+        'prices', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'category', category, 'type', type, 'billable', billable, 'count', n)), '[]'::jsonb)
+            from price))
 $$;

@@ -39,7 +39,7 @@ create index if not exists wacampaign_deliveries_nobodys
     on public.wacampaign_deliveries (whatsapp_number_id, person)
     where row_id is null;
 create index if not exists wacampaign_deliveries_campaign
-    on public.wacampaign_deliveries (campaign_id) where campaign_id is not null;
+    on public.wacampaign_deliveries (campaign_id, wamid) where campaign_id is not null;
 
 -- How many messages of each state there are, exact: the function that changes a state changes these.
 -- `contradicted` stands beside the five: delivered or read, and failed as well.
