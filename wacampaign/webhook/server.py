@@ -30,6 +30,8 @@ BODY_BYTES_MAX: Final = 3_000_000
 MEMORY_BYTES_MAX: Final = 64_000_000
 #: Seconds that a body may take to come in.
 READ_SECONDS: Final = 20.0
+#: Seconds that a stop waits for requests under way; Meta repeats what is cut off then.
+SHUTDOWN_SECONDS: Final = 10.0
 #: Connections that wait to be accepted: what Meta opens at once after an outage of ours.
 BACKLOG: Final = 1024
 #: Characters of a challenge that are sent back; Meta's have ten digits.
@@ -77,7 +79,9 @@ class WebhookServer:
         logger = logging.Logger("http", logging.WARNING)
         logger.addFilter(self._count_line)
         runner = web.ServerRunner(
-            web.Server(self._guarded, access_log=None, logger=logger), handle_signals=False
+            web.Server(self._guarded, access_log=None, logger=logger),
+            handle_signals=False,
+            shutdown_timeout=SHUTDOWN_SECONDS,
         )
         await runner.setup()
         site = web.TCPSite(runner, host, port, backlog=BACKLOG)
