@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.servers import wait_until
 from tests.webhook.rig import SECRET, Backend, ReceiverRig, backend, distinct, status_body
+from wacampaign.core.webhook.received import ReceivedBody
+from wacampaign.webhook.forwarding import Forwarding
+from wacampaign.webhook.kept_bodies import KeptBodies
 from wacampaign.webhook.signature import sign
 from wacampaign.webhook.splitting import EXPRESS_BYTES
 
@@ -126,3 +133,28 @@ def test_a_smaller_limit_is_met_as_well(rig: ReceiverRig, node: Backend) -> None
     assert rig.post(body) == 200
     wait_until(lambda: len(wamids(node.bodies)) == 565, 30, "all was passed on")
     assert len(node.got) > 1
+
+
+def test_what_finds_no_room_is_counted_and_told(tmp_path: Path) -> None:
+    """The truth is in the database: the store on the disk has an end."""
+    told: list[str] = []
+
+    def log(event: str, *, level: str = "info", **_: object) -> None:
+        told.append(f"{level} {event}")
+
+    async def scenario() -> tuple[int, int]:
+        kept = KeptBodies(tmp_path, "forward", str(uuid4()), log, durable=False)
+        forwarding = Forwarding("http://127.0.0.1:9", kept, lambda _: (), log, bytes_max=2_000)
+        for body in bodies_of(20):
+            await forwarding.put(
+                ReceivedBody(str(uuid4()), datetime.now(UTC), body, "x", "application/json")
+            )
+        await forwarding.close()
+        health = forwarding.health()
+        await kept.close()
+        return health["waiting"], health["dropped"]
+
+    waiting, dropped = asyncio.run(scenario())
+    assert waiting + dropped == 20
+    assert 0 < waiting < 10
+    assert told == ["error forward_dropped"]
