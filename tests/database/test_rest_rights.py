@@ -33,7 +33,14 @@ def fill_with_anything(connection: Connection) -> None:
             " and attidentity = ''",
             (table,),
         ).fetchall()
-        words = {"direction": "incoming", "encoding": "text", "status": "sent", "type": "info"}
+        words = {
+            "direction": "incoming",
+            "encoding": "text",
+            "state": "sent",
+            "status": "sent",
+            "type": "info",
+            "wish": "stop",
+        }
         values = {
             "uuid": f"'{NUMBER}'",
             "text": "'{}'",
@@ -48,9 +55,8 @@ def fill_with_anything(connection: Connection) -> None:
         given = ", ".join(
             f"'{words[name]}'" if name in words else values[kind] for name, kind in columns
         )
-        connection.execute(
-            f"insert into {table} ({listed}) values ({given}) on conflict do nothing".encode()
-        )
+        row = f"({listed}) values ({given})" if columns else "default values"
+        connection.execute(f"insert into {table} {row} on conflict do nothing".encode())
 
 
 def test_the_publishable_key_gets_nothing_by_rest(
