@@ -461,3 +461,27 @@ def test_what_became_of_a_test_message_is_known_by_whoever_stored_it(
         assert sorted(words) == ["delivered", "failed"]
 
     run(open_test_store, scenario)
+
+
+def test_a_log_of_last_year_is_no_sign_of_a_webhook_today(
+    open_test_store: OpenStore, sql: Sql
+) -> None:
+    """The ramp does not wait for statuses because of it."""
+
+    async def scenario(store: Store) -> None:
+        number = await add_number(store)
+        logged(sql, "w.old", "delivered", number=number, phone="1", at="2025-01-01")
+        await take_all(store)
+        # When a first message waited for its status to learn that: an hour ago.
+        sql.execute("update wacampaign_hearing set asked_at = now() - interval '1 hour'")
+        campaign = await add_campaign(store, number, 20)
+        me = await worker(store)
+        queue = WorkQueue(store, status_wait_seconds=20)
+        for size in (1, 4, 15):
+            claim = await queue.claim(me, uuid4(), 100)
+            assert len(claim.rows) == size
+            await queue.begin(me, claim.rows[0].claim_id)
+            await sent(store, claim.rows, me)
+        assert (await delivery(store, campaign))["known"]
+
+    run(open_test_store, scenario)

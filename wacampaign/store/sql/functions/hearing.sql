@@ -12,18 +12,25 @@ begin
         return;
     end if;
     insert into public.wacampaign_hearing as h (number_id, first_status_at, last_status_at)
-    select distinct o.id, v_now, v_now
-    from public.whatsapp_numbers n
+    select o.id, v_now, max(t.at)
+    from (
+        -- The event's own time: a log from last year is no sign of a webhook today.
+        select d.whatsapp_number_id as id, least(v_now, max(d.last_at)) as at
+        from public.wacampaign_deliveries d
+        where d.wamid = any (p_wamids) and d.whatsapp_number_id is not null
+        group by 1
+    ) as t
+    join public.whatsapp_numbers n on n.id = t.id
     join public.whatsapp_numbers o
         on public.wacampaign_bucket_key(o.id, o.phone_number_id)
          = public.wacampaign_bucket_key(n.id, n.phone_number_id)
-    where n.id in (select d.whatsapp_number_id from public.wacampaign_deliveries d
-                   where d.wamid = any (p_wamids))
+    group by o.id
     order by o.id
     on conflict (number_id) do update
     set first_status_at = coalesce(h.first_status_at, excluded.first_status_at),
-        last_status_at = excluded.last_status_at
-    where h.last_status_at is null or h.last_status_at < v_now - interval '10 seconds';
+        last_status_at = greatest(h.last_status_at, excluded.last_status_at)
+    where h.last_status_at is null
+       or h.last_status_at < excluded.last_status_at - interval '10 seconds';
 end
 $$;
 
