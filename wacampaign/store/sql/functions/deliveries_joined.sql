@@ -70,6 +70,7 @@ begin
         group by campaign_id
         order by campaign_id
         on conflict (campaign_id) do update set last_heard_at = excluded.last_heard_at
+        returning 1
     ), lagged as (
         insert into public.wacampaign_delivery_lags as l (campaign_id, step, n)
         select campaign_id, public.wacampaign_lag_step(delivered_at - accepted_at), count(*)
@@ -80,15 +81,19 @@ begin
         order by 1, 2
         on conflict (campaign_id, step) do update set n = l.n + excluded.n
     ), lane as materialized (
-        select campaign_id, whatsapp_number_id, template_name,
+        select c.campaign_id, c.whatsapp_number_id, c.template_name,
                -- Of one that Meta keeps back nothing more is heard for an hour.
-               count(*) filter (where was is null) as heard,
-               count(*) filter (where state in ('delivered', 'read')
-                                and coalesce(was, '') not in ('delivered', 'read')) as delivered,
-               count(*) filter (where state = 'undelivered' and was is distinct from 'undelivered'
-                                and p_rules ? code::text) as failed,
-               min(accepted_at) as accepted_at
-        from change
+               count(*) filter (where c.was is null) as heard,
+               count(*) filter (where c.state in ('delivered', 'read')
+                                and coalesce(c.was, '') not in ('delivered', 'read')) as delivered,
+               count(*) filter (where c.state = 'undelivered' and c.was is distinct from 'undelivered'
+                                and p_rules ? c.code::text) as failed
+        from change c
+        join public.wacampaign_lanes l
+            on l.campaign_id = c.campaign_id and l.whatsapp_number_id = c.whatsapp_number_id
+            and l.template_name = c.template_name
+            -- What was sent in an earlier run says nothing of this one, and comes in between.
+            and (l.began_at is null or l.began_at <= c.accepted_at)
         group by 1, 2, 3
     ), fares as (
         update public.wacampaign_lanes l
@@ -98,10 +103,10 @@ begin
         from lane
         where l.campaign_id = lane.campaign_id and l.whatsapp_number_id = lane.whatsapp_number_id
           and l.template_name = lane.template_name
-          -- What was sent in an earlier run says nothing of this one.
-          and (l.began_at is null or l.began_at <= lane.accepted_at)
           and (lane.failed > 0 or (lane.delivered > 0 and l.undelivered_in_a_row > 0)
                or (lane.heard > 0 and l.ramp_heard < public.wacampaign_ramp_rows()))
+          -- After the runs, as settle does.
+          and (select count(*) from runs) >= 0
         returning l.ramp_heard
     )
     select (select count(*) from change),
@@ -127,48 +132,4 @@ create or replace function public.wacampaign_lag_step(p_lag interval)
 returns int language sql immutable parallel safe
 set search_path = public, extensions, pg_temp as $$
     select floor(ln(greatest(extract(epoch from p_lag), 1)) / ln(1.2))::int
-$$;
-
--- What the backend's UI reads, from statuses that its own handler did not store, or could not join: the
--- log, the message's status by rank, and the campaign of both.
-create or replace function public.wacampaign_show_deliveries(p_wamids text[])
-returns void language plpgsql
-set search_path = public, extensions, pg_temp set enable_seqscan = off
-set enable_hashjoin = off set enable_mergejoin = off as $$
-begin
-    -- Our own rows of the log are no news: the trigger that copies them leaves these out.
-    perform set_config('wacampaign.taking', '1', true);
-    insert into public.message_status_logs
-        (message_id, whatsapp_number_id, campaign_id, user_phone, whatsapp_message_id, status,
-         error_code, error_message, created_at)
-    select m.id, coalesce(m.whatsapp_number_id, d.whatsapp_number_id),
-           coalesce(m.campaign_id, d.campaign_id), coalesce(m.user_phone, d.phone), d.wamid, e.status,
-           case when e.status = 'failed' then d.code end,
-           case when e.status = 'failed' then coalesce(d.details, d.title) end, e.at
-    from public.wacampaign_deliveries d
-    cross join lateral (values ('sent', d.sent_at), ('delivered', d.delivered_at), ('read', d.read_at),
-                               ('failed', d.failed_at)) as e (status, at)
-    join public.messages m on m.whatsapp_message_id = d.wamid
-    where d.wamid = any (p_wamids) and e.at is not null
-      and not exists (select 1 from public.message_status_logs l
-                      where l.whatsapp_message_id = d.wamid and l.status = e.status)
-    order by d.wamid, e.status
-    on conflict do nothing;
-    update public.message_status_logs l
-    set campaign_id = coalesce(l.campaign_id, m.campaign_id), message_id = coalesce(l.message_id, m.id)
-    from public.messages m
-    where l.whatsapp_message_id = any (p_wamids) and m.whatsapp_message_id = l.whatsapp_message_id
-      and (l.message_id is null or (l.campaign_id is null and m.campaign_id is not null));
-    update public.messages m
-    set status = w.word
-    from public.wacampaign_deliveries d
-    cross join lateral (
-        select case d.state when 'undelivered' then 'failed' else d.state end as word) as w
-    where d.wamid = any (p_wamids) and m.whatsapp_message_id = d.wamid and m.direction = 'outgoing'
-      and d.state <> 'held'
-      -- Never down: a failure is less than a delivery, and more than `sent`.
-      and array_position(array['sent', 'failed', 'delivered', 'read'], w.word)
-          > coalesce(array_position(array['sent', 'failed', 'delivered', 'read'], m.status), 0);
-    perform set_config('wacampaign.taking', '', true);
-end
 $$;

@@ -74,60 +74,79 @@ $$;
 -- no other row's, and no other such message could be the row's. Returns how many rows that were.
 create or replace function public.wacampaign_clear_doubts_by_phone()
 returns int language plpgsql
+-- Hashes are for what is looked up in both heaps here; tables are asked by index, one by one.
 set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
-set enable_hashjoin = off set enable_mergejoin = off as $$
+set enable_mergejoin = off set plan_cache_mode = force_custom_plan as $$
 declare
     -- Who sends by another way enters its message right after Meta's answer; until then it is nobody's.
     c_settled_after constant interval := '5 seconds';
     -- Statuses have whole seconds, and a claim's time is that of its beginning.
     c_slack constant interval := '2 seconds';
+    -- Rows a call, as long as a call of `recover` may be.
+    c_rows constant int := 1000;
     v_now constant timestamptz := clock_timestamp();
     v_ids uuid[];
     v_claims uuid[];
     v_wamids text[];
 begin
     with doubt as materialized (
-        select q.id, q.claim_id, public.wacampaign_person(q.phone) as person, w.numbers,
+        select q.id, q.claim_id, q.whatsapp_number_id as number,
+               public.wacampaign_person(q.phone) as person,
                coalesce(q.claimed_at, q.in_doubt_since) as attempted_at
         from public.send_queue q
-        cross join lateral (
-            select array_agg(o.id) as numbers
-            from public.whatsapp_numbers n
-            join public.whatsapp_numbers o
-                on public.wacampaign_bucket_key(o.id, o.phone_number_id)
-                 = public.wacampaign_bucket_key(n.id, n.phone_number_id)
-            where n.id = q.whatsapp_number_id offset 0) as w
         where q.status = 'processing' and q.in_doubt_since is not null
           and q.whatsapp_message_id is null and q.claim_id is not null
-    ), message as materialized (
-        select d.wamid, doubt.id, doubt.claim_id,
-               count(*) over (partition by d.wamid) as rows_of_it,
-               count(*) over (partition by doubt.id) as messages_of_it
-        from doubt
-        join public.wacampaign_deliveries d
-            on d.row_id is null and d.whatsapp_number_id = any (doubt.numbers)
-            and d.person = doubt.person
-        where d.callback is null
-          and coalesce(d.sent_at, d.delivered_at, d.read_at, d.failed_at)
-              >= date_trunc('second', doubt.attempted_at) - c_slack
-          and (d.first_seen_at < v_now - c_settled_after or d.last_at < v_now - c_settled_after)
-          -- known as somebody's
-          and not exists (select 1 from public.messages m where m.whatsapp_message_id = d.wamid)
-          and not exists (select 1 from public.wacampaign_events e
-                          where e.kind in ('accepted_twice', 'message_id_twice', 'answer_without_row')
-                            and e.detail ->> 'wamid' = d.wamid)
-          -- or one that is on its way
-          and not exists (
-              select 1 from public.wacampaign_claims c
-              join public.send_queue o on o.claim_id = c.id and o.status = 'processing'
-                  and o.in_doubt_since is null
-              where c.closed_at is null and o.whatsapp_number_id = any (doubt.numbers)
-                and public.wacampaign_person(o.phone) = doubt.person)
+    ), same as materialized (
+        select u.number, array_agg(o.id) as numbers
+        from (select distinct number from doubt) as u
+        join public.whatsapp_numbers n on n.id = u.number
+        join public.whatsapp_numbers o
+            on public.wacampaign_bucket_key(o.id, o.phone_number_id)
+             = public.wacampaign_bucket_key(n.id, n.phone_number_id)
+        group by u.number
+    ), possible as materialized (
+        select t.id, t.claim_id, t.person, s.numbers, m.wamid
+        from doubt t
+        join same s on s.number = t.number
+        cross join lateral (
+            select d.wamid
+            from unnest(s.numbers) as u (number)
+            join public.wacampaign_deliveries d
+                on d.row_id is null and d.whatsapp_number_id = u.number and d.person = t.person
+            where d.callback is null
+              and coalesce(d.sent_at, d.delivered_at, d.read_at, d.failed_at)
+                  >= date_trunc('second', t.attempted_at) - c_slack
+              and (d.first_seen_at < v_now - c_settled_after or d.last_at < v_now - c_settled_after)
+              -- known as somebody's
+              and not exists (select 1 from public.messages m
+                              where m.whatsapp_message_id = d.wamid offset 0)
+              and not exists (select 1 from public.wacampaign_events e
+                              where e.kind in ('accepted_twice', 'message_id_twice', 'answer_without_row')
+                                and e.detail ->> 'wamid' = d.wamid offset 0)
+            offset 0) as m
+    ), flying as materialized (
+        select distinct f.number, f.person
+        from public.wacampaign_claims c
+        cross join lateral (
+            select o.whatsapp_number_id as number, public.wacampaign_person(o.phone) as person
+            from public.send_queue o
+            where o.claim_id = c.id and o.status = 'processing' and o.in_doubt_since is null
+            offset 0) as f
+        where c.closed_at is null and exists (select 1 from possible)
+    ), message as (
+        select p.wamid, p.id, p.claim_id,
+               count(*) over (partition by p.wamid) as rows_of_it,
+               count(*) over (partition by p.id) as messages_of_it
+        from possible p
+        -- or one that is on its way
+        where not exists (select 1 from flying f
+                          where f.person = p.person and f.number = any (p.numbers))
     )
-    select array_agg(m.id order by m.id), array_agg(m.claim_id order by m.id),
-           array_agg(m.wamid order by m.id)
+    select array_agg(t.id order by t.id), array_agg(t.claim_id order by t.id),
+           array_agg(t.wamid order by t.id)
     into v_ids, v_claims, v_wamids
-    from message m where m.rows_of_it = 1 and m.messages_of_it = 1;
+    from (select m.* from message m where m.rows_of_it = 1 and m.messages_of_it = 1
+          order by m.id limit c_rows) as t;
     if v_ids is null then
         return 0;
     end if;

@@ -36,6 +36,9 @@ declare
     v_limit constant int := least(greatest(p_limit, 1), 5000);
     -- Seconds between two changes of a running campaign's row, as in settle.
     c_show_seconds constant int := 10;
+    -- Of what the backend's tables did not take, so many at a time.
+    c_again constant int := 50;
+    v_patience constant text := current_setting('lock_timeout');
     v_rules constant jsonb := p_rules;
     v_rows bigint[];
     v_source text;
@@ -70,14 +73,31 @@ begin
         end;
         v_left := v_left or cardinality(v_rows) >= v_limit;
     end loop;
-    v_read := public.wacampaign_read_logs(v_limit, v_rules);
-    v_looked := public.wacampaign_look_again(v_limit, v_rules);
+    begin
+        if v_taken > 0 then
+            -- What was counted is locked, and these lock campaigns, whose holder may wait for that.
+            perform set_config('lock_timeout', '300ms', true);
+        end if;
+        v_read := public.wacampaign_read_logs(v_limit, v_rules);
+        v_looked := public.wacampaign_look_again(v_limit, v_rules);
+        v_left := v_left or (v_read ->> 'left')::bool or v_looked >= v_limit;
+        perform set_config('lock_timeout', v_patience, true);
+    exception
+        when deadlock_detected or lock_not_available or serialization_failure then
+            if v_taken = 0 then
+                raise;
+            end if;
+            v_read := '{"taken": 0}';
+            v_looked := 0;
+            v_left := true;
+    end;
+    v_left := public.wacampaign_show_again(c_again) >= c_again or v_left;
     if v_taken + v_looked + (v_read ->> 'taken')::int > 0 then
         perform public.wacampaign_show_lagging(c_show_seconds);
     end if;
     return jsonb_build_object(
         'taken', v_taken + (v_read ->> 'taken')::int, 'looked', v_looked,
-        'left', v_left or (v_read ->> 'left')::bool or v_looked >= v_limit,
+        'left', v_left,
         'ramp', public.wacampaign_ramp_waits(),
         'running', exists (select 1 from public.campaigns k where k.status = 'running'));
 end
@@ -149,7 +169,19 @@ begin
         select d.wamid, d.said from public.wacampaign_deliveries d where d.wamid = s.wamid offset 0
     ) as d on true;
     if v_statuses is not null then
-        perform public.wacampaign_statuses_taken(v_statuses, 'backend', p_rules);
+        begin
+            perform public.wacampaign_statuses_taken(v_statuses, 'backend', p_rules);
+        exception
+            when deadlock_detected or lock_not_available or serialization_failure then raise;
+            when others then
+                -- One of them is bad: they wait with the others, each of which is taken alone then.
+                insert into public.wacampaign_logged_statuses
+                    (wamid, status, at, whatsapp_number_id, phone, code, title)
+                select t.wamid, t.status, public.wacampaign_event_time(t.at, v_now), t.number, t.phone,
+                       t.code, t.title
+                from jsonb_to_recordset(v_statuses) as t (
+                    wamid text, status text, at numeric, number uuid, phone text, code text, title text);
+        end;
     end if;
     update public.wacampaign_logs_read
     set after_wamid = case when v_rows < p_limit then '' else v_wamid end,
@@ -182,20 +214,39 @@ begin
     if v_wamids is null then
         return 0;
     end if;
-    perform public.wacampaign_lock_campaigns_of(
-        array(select d.wamid from public.wacampaign_deliveries d
-              where d.wamid = any (v_wamids) and d.failed_at is not null),
-        array(select d.callback from public.wacampaign_deliveries d
-              where d.wamid = any (v_wamids) and d.callback is not null));
-    perform public.wacampaign_clear_doubts(
-        (select jsonb_object_agg(d.wamid, d.callback) from public.wacampaign_deliveries d
-         where d.wamid = any (v_wamids) and d.callback is not null));
-    perform public.wacampaign_clear_doubts_by_phone();
-    perform public.wacampaign_join_deliveries(v_wamids, '{}'::jsonb, p_rules);
+    begin
+        perform public.wacampaign_look_at(v_wamids, p_rules);
+    exception
+        when deadlock_detected or lock_not_available or serialization_failure then raise;
+        when others then
+            if p_limit > 1 and cardinality(v_wamids) > 1 then
+                -- One of them is bad: the others are not to wait for it.
+                return public.wacampaign_look_again(cardinality(v_wamids) / 2, p_rules);
+            end if;
+    end;
     update public.wacampaign_deliveries d
     set look_at = case when d.first_seen_at > v_now - interval '31 days'
                   then v_now + greatest(interval '0.5 seconds', (v_now - d.first_seen_at) / 4) end
     where d.wamid = any (v_wamids) and d.row_id is null;
     return cardinality(v_wamids);
+end
+$$;
+
+-- Finds the rows of these now, if there are any: by their callback data, by number and phone, by message id.
+create or replace function public.wacampaign_look_at(p_wamids text[], p_rules jsonb)
+returns void language plpgsql
+set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
+set plan_cache_mode = force_custom_plan as $$
+begin
+    perform public.wacampaign_lock_campaigns_of(
+        array(select d.wamid from public.wacampaign_deliveries d
+              where d.wamid = any (p_wamids) and d.failed_at is not null),
+        array(select d.callback from public.wacampaign_deliveries d
+              where d.wamid = any (p_wamids) and d.callback is not null));
+    perform public.wacampaign_clear_doubts(
+        (select jsonb_object_agg(d.wamid, d.callback) from public.wacampaign_deliveries d
+         where d.wamid = any (p_wamids) and d.callback is not null));
+    perform public.wacampaign_clear_doubts_by_phone();
+    perform public.wacampaign_join_deliveries(p_wamids, '{}'::jsonb, p_rules);
 end
 $$;
