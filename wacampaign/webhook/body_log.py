@@ -121,13 +121,15 @@ class LogReader:
             path.unlink(missing_ok=True)
 
     def _write_position(self) -> None:
-        # In one write of always the same length; a stale one only has bodies come twice.
+        # In one write of always the same length; a stale one only has bodies come twice. A disk
+        # that is full of them has no room for it, and gets room only when they go.
         line = b"%d %d" % (self._number, self._offset)
-        fd = os.open(self._position_path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        try:
-            os.pwrite(fd, line.ljust(24) + b"\n", 0)
-        finally:
-            os.close(fd)
+        with contextlib.suppress(OSError):
+            fd = os.open(self._position_path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            try:
+                os.pwrite(fd, line.ljust(24) + b"\n", 0)
+            finally:
+                os.close(fd)
 
 
 class DeadLog(LogReader):
@@ -199,7 +201,8 @@ class BodyLog(LogReader):
 
     def append(self, bodies: Sequence[ReceivedBody]) -> None:
         """Writes all of these or, raising `OSError`, none."""
-        if self._fd is not None and self._written > FILE_BYTES:
+        if self._fd is not None and (self._written > FILE_BYTES or not os.fstat(self._fd).st_nlink):
+            # It is full, or somebody has removed it: nobody could read what goes there.
             self._close_file()
         fd = self._open_file() if self._fd is None else self._fd
         data = b"".join(map(record_of, bodies))
@@ -232,12 +235,24 @@ class BodyLog(LogReader):
         now = self._fd is not None and number == self._next_number - 1
         return data[: self._written] if now else data
 
-    def done(self, count: int) -> None:
-        """As of every log; and when nothing is left, the files go."""
-        super().done(count)
-        self.waiting -= count
+    def read(self, count_max: int, bytes_max: int) -> list[ReceivedBody]:
+        """As of every log. Where nothing is left to be read, nothing waits, whatever was counted:
+        somebody may have removed a file, and in one with a fault may stand more than was answered.
+        """
+        bodies = super().read(count_max, bytes_max)
+        if not bodies:
+            self._count_done(len(self._sizes))
+        return bodies
+
+    def _count_done(self, count: int) -> None:
+        self.waiting -= len(self._sizes[:count])
         self.waiting_bytes -= sum(self._sizes[:count])
         del self._sizes[:count]
+
+    def done(self, count: int) -> None:
+        """As of every log; and when nothing is left, the files go."""
+        self._count_done(count)
+        super().done(count)
         if self.waiting == 0 and self._fd is not None:
             self._close_file()
             for number in self.numbers():

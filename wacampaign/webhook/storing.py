@@ -5,6 +5,7 @@ does not, everything goes into the file (the spool), until the database has all 
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Final
 from wacampaign.core.engine.ports import DatabaseAway, EventLog
 from wacampaign.core.engine.turns import SHORTEST_SECONDS, give_up
 from wacampaign.core.webhook.received import ReceivedBody
-from wacampaign.problems import Problem
+from wacampaign.problems import AccessRefused, Misconfigured, Problem
 from wacampaign.store.webhooks import Webhooks
 from wacampaign.webhook.kept_bodies import KeptBodies
 
@@ -34,6 +35,8 @@ BESIDE_SECONDS: Final = 0.02
 #: First and longest pause between two attempts to empty the file, in seconds.
 FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 2.0
+#: Seconds until what the database alone does not take is tried again.
+REFUSED_SECONDS: Final = 30.0
 #: Seconds between two looks for what dead receivers left.
 ADOPT_SECONDS: Final = 5.0
 
@@ -61,6 +64,8 @@ class Storing:
         self._behind = asyncio.Event()
         self._calls: set[asyncio.Task[int]] = set()
         self._storing: set[asyncio.Task[None]] = set()
+        #: Why a body was not taken that was alone.
+        self._refusal: str | None = None
         #: Set whenever the database got bodies: there is work.
         self.stored = asyncio.Event()
         #: Why the database does not get bodies at once; None while it does.
@@ -175,13 +180,18 @@ class Storing:
 
     async def _empty_spool(self) -> None:
         pause = FIRST_PAUSE_SECONDS
+        count = CALL_BODIES
         while True:
             await self._behind.wait()
+            refused: list[ReceivedBody] = []
             try:
-                bodies = await self._spool.read(CALL_BODIES, CALL_BYTES)
+                bodies = await self._spool.read(count, CALL_BYTES)
                 asked_at = time.monotonic()
                 if bodies:
-                    await self._store_all(bodies)
+                    refused = await self._store_all(bodies)
+                    # They go to the end: what nobody takes keeps nothing else.
+                    for one in refused:
+                        await self._spool.append(one)
                     await self._spool.done(bodies)
                     self.stored.set()
                 elif self.away is not None:
@@ -195,8 +205,14 @@ class Storing:
                 self.away = str(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                # A gateway may cut off what is too much at once without a word.
+                count = max(1, count // 2)
                 continue
             pause = FIRST_PAUSE_SECONDS
+            count = min(CALL_BODIES, count * 2)
+            if refused and self._spool.waiting == len(refused):
+                await self._wait_with(refused)
+                continue
             if not self._spool.empty:
                 continue
             if self.away is not None and took > QUICK_SECONDS:
@@ -207,18 +223,41 @@ class Storing:
                     self._log("database_back")
                 self.away = None
 
-    async def _store_all(self, bodies: list[ReceivedBody]) -> None:
-        """Stores these, in halves where the database or a gateway does not take so much at once."""
+    async def _wait_with(self, refused: list[ReceivedBody]) -> None:
+        """Nothing else is left: what comes in is stored at once, until these are tried again."""
+        self._log("not_stored", level="error", bodies=len(refused), error=self._refusal)
+        self.away = None
+        self._behind.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REFUSED_SECONDS):
+                await self._behind.wait()
+        self._behind.set()
+
+    async def _store_all(self, bodies: list[ReceivedBody]) -> list[ReceivedBody]:
+        """Stores these, in halves where the database or a gateway does not take so much at once.
+
+        Returns those that are not taken alone, while others are.
+        """
         try:
             await self._webhooks.keep(bodies)
-        except DatabaseAway:
+            return []
+        except (AccessRefused, Misconfigured):
             raise
-        except Problem:
-            if len(bodies) == 1:
+        except DatabaseAway as error:
+            if len(bodies) > 1:
                 raise
-            half = len(bodies) // 2
-            await self._store_all(bodies[:half])
-            await self._store_all(bodies[half:])
+            await self._webhooks.keep([])
+            self._refusal = str(error)
+        except Problem as error:
+            if len(bodies) > 1:
+                half = len(bodies) // 2
+                return [
+                    *await self._store_all(bodies[:half]),
+                    *await self._store_all(bodies[half:]),
+                ]
+            await self._webhooks.keep([])
+            self._refusal = str(error)
+        return bodies
 
     async def close(self) -> None:
         """What was answered is safe already; calls that nobody waits for end."""
