@@ -22,10 +22,10 @@ não quero receber mensagens|NAO QUERO RECEBER MENSAGENS|Abmelden|afmelden|СТ�
 Відписатися|dur|DURDUR|ABONELİKTEN ÇIK|رُوکیں|توقف|إيقاف|ايقاف|إلغاء الاشتراك|الغاء الاشتراك
 بند کریں|بند كريں|रोकें|बंद करें।|स्टॉप|বন্ধ করুন|நிறுத்து|ఆపండి|ನಿಲ್ಲಿಸಿ|നിർത്തുക|બંધ કરો|ਬੰਦ ਕਰੋ
 berhenti|Berhenti berlangganan|huỷ đăng ký|หยุด|退订|停止。|取消訂閱|配信停止|ストップ|ｽﾄｯﾌﾟ|수신 거부
-στοπ|הסר"""
+στοπ|הסר|opt\u2011out|S T O P|s.t.o.p.|S-T-O-P|停 止|Detener promociones|Ստոպ|სტოპ"""
 NOT_STOP = """please stop by tomorrow|don't stop|Don’t stop!|do not stop|nonstop|bus stop|stop at 5?
 can't stop|I will stop by|stopping|cancel|end|no|resume|बंद|closed| |🛑|!!!|para mañana|para que
-停车|alto"""
+停车|alto|acha|Acha!|s t o p now|a b c"""
 
 
 @pytest.mark.parametrize("text", re.split(r"[|\n]", STOP))

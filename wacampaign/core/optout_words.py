@@ -25,21 +25,24 @@ _SHOWN: Final = 40
 _BUTTONS: Final = frozenset({"button", "interactive"})
 
 #: By language; normalised when they are read. No word that answers something else as well: "cancel"
-#: is an order's, "end", "no" and "quit" are a bot's, and "resume" is a CV.
+#: is an order's, "end", "no" and "quit" are a bot's, "resume" is a CV, and "acha" is Swahili for
+#: it, but "all right" in India.
 _STOP: Final = """
 stop, stop all, stopall, stop it, stop now, please stop, stop please, stop promotions,
 stop promotion, stop messages, stop messaging, stop messaging me, stop sending, stop texting me,
 stop sending messages, stop sending me messages, stop marketing, stop ads, unsubscribe,
-unsubscribe me, please unsubscribe, unsub, opt out, opt-out, optout, opt me out, remove me,
+unsubscribe me, please unsubscribe, unsub, un subscribe, stop promo, opt out, opt-out,
+optout, opt me out, remove me,
 remove me from list, remove me from your list, no more messages, do not message me, don't message me
-stopp, abmelden, abbestellen, austragen, keine werbung, abmeldung
+stopp, abmelden, abbestellen, austragen, keine werbung, abmeldung, werbung stoppen
 arrêt, arrêter, arrêtez, désabonner, me désabonner, se désabonner, désinscription, désinscrire,
-me désinscrire, désabonnement, stop pub
+me désinscrire, désabonnement, stop pub, arrêter les promotions, arrêter la publicité
 baja, darme de baja, dar de baja, parar, para, detener, cancelar suscripción, desuscribir,
-desuscribirme, desuscribirse, no más mensajes, no quiero más mensajes
+desuscribirme, desuscribirse, no más mensajes, no quiero más mensajes, detener promociones
 pare, sair, descadastrar, me descadastre, cancelar inscrição, cancelar assinatura, remover,
-não quero receber, não quero receber mensagens, parar mensagens
-ferma, fermati, annulla iscrizione, disiscrivimi, disiscriviti, cancellami, disiscrizione
+não quero receber, não quero receber mensagens, parar mensagens, parar promoções
+ferma, fermati, interrompi promozioni, annulla iscrizione, disiscrivimi, disiscriviti, cancellami,
+disiscrizione
 afmelden, uitschrijven, meld me af, stoppen
 wypisz, wypisz mnie, rezygnuję
 stoppa, avsluta prenumeration, avregistrera, stop beskeder, afmeld
@@ -47,7 +50,7 @@ dur, durdur, ret, abonelikten çık, abonelikten çıkmak istiyorum, listeden ç
 berhenti, berhenti berlangganan, hentikan, batal langganan, batal berlangganan, henti, tigil,
 itigil, ihinto
 dừng, dừng lại, ngừng, hủy đăng ký, huỷ đăng ký, từ chối
-acha, simama, sitisha, jiondoe
+simama, sitisha, jiondoe
 стоп, отписаться, отписка, отпишите, отпишите меня, отпишись, хватит писать, не пишите,
 не пишите мне, не пишите больше
 відписатися, відписатись, відписка, відпишіть, відпишіть мене, не пишіть, не пишіть мені
@@ -73,6 +76,11 @@ band karo, band karen, band kare, message band karo, mat bhejo, message mat bhej
 配信停止, 停止して, 止めて, ストップ, 登録解除, 配信解除, 購読解除
 중지, 그만, 스톱, 스탑, 정지, 수신거부, 수신 거부, 구독취소, 구독 취소, 차단
 አቁም
+ստոպ
+სტოპ, შეწყვიტე
+ឈប់
+ຢຸດ
+ရပ်
 """
 _START: Final = """
 start, unstop, subscribe, subscribe me, resubscribe, opt in, opt-in, optin, opt me in
@@ -120,7 +128,7 @@ _LETTERS: Final = str.maketrans(
 #: Marks on letters that people leave out: accents (Latin, Greek, Cyrillic), Arabic's and Hebrew's
 #: vowels. Those of Indian scripts are letters.
 _MARKS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]")
-_BETWEEN: Final = re.compile(r"[\s_.,;:!?…-]+")
+_BETWEEN: Final = re.compile("[\\s_.,;:!?…\u2010-\u2015\u2212-]+")
 
 
 def _once(text: str) -> str:
@@ -147,12 +155,15 @@ def _is_around(char: str) -> bool:
 def normal(text: str) -> str:
     """`text` as it is compared: one case, no accents, signs, emoji or invisible characters.
 
-    What is said several times over is said once. Of what is normal already it is the same.
+    What is said several times over is said once, what is spelled is a word. Of what is normal
+    already it is the same.
     """
     while (once := _once(text)) != text:
         text = once
     words = text.split(" ")
-    return words[0] if len(set(words)) == 1 else text
+    if len(set(words)) == 1:
+        return words[0]
+    return text.replace(" ", "") if all(len(word) == 1 for word in words) else text
 
 
 @dataclass(frozen=True, slots=True)
