@@ -20,12 +20,14 @@ from tests.campaigns import (
     run,
     worker,
 )
-from wacampaign.core.engine.ports import ClaimAnswer
+from wacampaign.core.engine.ports import ClaimAnswer, Settlement
 from wacampaign.core.numbers import Number
+from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.problems import NoSuchCampaign
 from wacampaign.store.budgets import Budgets
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
+from wacampaign.store.stuck import StuckCampaigns
 from wacampaign.store.work_queue import WorkQueue
 
 OpenStore = Callable[[], Store]
@@ -311,6 +313,36 @@ def test_claims_at_once_never_exceed_it(open_test_store: OpenStore) -> None:
                 break
             await WorkQueue(store).begin(me, rows[0].claim_id)
             sent += (await WorkQueue(store).settle(me, accepted(rows))).settled
+
+    run(open_test_store, scenario)
+
+
+def test_rows_in_doubt_keep_their_places_whatever_becomes_of_them(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    """They may have been sent: a person's word that they were gives no place back."""
+
+    async def scenario(store: Store) -> None:
+        number = await add_number(store)
+        await limit(store, number, 60)
+        campaign = await add_campaign(store, number, 100)
+        me = await worker(store)
+        await past_ramp(store, me, campaign)
+        rows = (await claim(store, me, 10)).rows
+        await WorkQueue(store).begin(me, rows[0].claim_id)
+        doubts = [Settlement(row, Verdict(Outcome.IN_DOUBT)) for row in rows]
+        assert (await WorkQueue(store).settle(me, doubts)).settled == 10
+        await StuckCampaigns(store).resolve_doubt(
+            campaign, "assume_sent", 10, "test", seen_at="infinity"
+        )
+        sql.execute("update wacampaign_budgets set counted_at = null")
+        assert (await budget(store, campaign)).used == 15
+        assert await send(store, me) == 45
+        assert await send(store, me) == 0
+        # A day after they went out they count no more.
+        sql.execute("update send_queue set sent_at = sent_at - interval '24 hours'")
+        sql.execute("update wacampaign_budgets set counted_at = null")
+        assert await send(store, me) == 10
 
     run(open_test_store, scenario)
 

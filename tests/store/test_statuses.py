@@ -245,6 +245,9 @@ def test_a_status_with_our_callback_settles_its_row(open_test_store: OpenStore, 
         assert in_doubt(sql, campaign) == 1
         found = await delivery(store, campaign)
         assert (found["read"], found["contradicted"], found["silent"]) == (2, 2, 5)
+        # In the inbox it stands where it went out: replies may be there already.
+        late = "select count(*) from messages m join send_queue q using (whatsapp_message_id)"
+        assert sql.execute(f"{late} where m.created_at <> q.sent_at").fetchone() == (0,)
         assert (await Statuses(store).take(statuses, "receiver"))["cleared"] == 0
 
     run(open_test_store, scenario)

@@ -2,7 +2,8 @@
 
 -- The people that these numbers wrote to within the last 24 hours and that count against the limit:
 -- a template outside of an open window (24 hours after the person's last message to that number),
--- whoever sent it, and rows that are being sent or in doubt. Failed ones count as well once Meta had
+-- whoever sent it, rows that are being sent or in doubt, and those whose message id is not known, as
+-- a person decided that they count as sent. Failed ones count as well once Meta had
 -- accepted them: whether it counts them is not documented.
 --   p_most: the limit
 --   frees_at: when so many of them have left the 24 hours that there is a place again (below the
@@ -58,6 +59,11 @@ begin
         from public.send_queue q
         where q.status = 'processing' and q.whatsapp_number_id = any (p_numbers)
           and coalesce(q.claimed_at, q.updated_at) > v_now - c_day
+        union all
+        select public.wacampaign_person(q.phone), q.sent_at
+        from public.send_queue q
+        where q.status = 'sent' and q.whatsapp_message_id is null
+          and q.whatsapp_number_id = any (p_numbers) and q.sent_at > v_now - c_day
     )
     select count(*),
            (array_agg(p.at order by p.at))[greatest(count(*) - p_most, 0) + 1] + c_day

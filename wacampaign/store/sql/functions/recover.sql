@@ -102,13 +102,14 @@ begin
                        -- it certainly was not sent, so it may be tried again
                        or (q.status = 'failed' and q.in_doubt_since is not null)) end
         returning q.id, q.campaign_id, q.whatsapp_number_id, q.template_name, q.phone, q.status,
-                  q.whatsapp_message_id, o.outcome
+                  q.whatsapp_message_id, q.sent_at, o.outcome
     ), inbox as (
         insert into public.messages
             (whatsapp_number_id, user_phone, direction, message_type, template_name, campaign_id,
              whatsapp_message_id, status, created_at)
         select whatsapp_number_id, phone, 'outgoing', 'template', template_name, campaign_id,
-               whatsapp_message_id, status, v_now
+               whatsapp_message_id, status, coalesce(sent_at, v_now)
+        -- When it went out: a reply to it may be there already, and its day be over.
         from done where outcome = 'sent' and whatsapp_message_id is not null
         on conflict (whatsapp_message_id) do nothing
     ), logged as (

@@ -47,3 +47,7 @@ create index if not exists wacampaign_messages_templates
 create index if not exists wacampaign_messages_single
     on public.messages (whatsapp_number_id, created_at)
     where direction = 'outgoing' and message_type = 'template' and campaign_id is null;
+-- Rows that were sent without a message to show for it: in doubt, until a person decided.
+create index if not exists wacampaign_queue_sent_without_id
+    on public.send_queue (whatsapp_number_id, sent_at)
+    where status = 'sent' and whatsapp_message_id is null;
