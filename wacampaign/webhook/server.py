@@ -30,6 +30,9 @@ BODY_BYTES_MAX: Final = 3_000_000
 MEMORY_BYTES_MAX: Final = 64_000_000
 #: Seconds that a body may take to come in.
 READ_SECONDS: Final = 20.0
+#: Seconds until a connection is closed that sends no request, or never the whole head of one.
+#: Longer than nginx keeps one to us (60): who closes first must not be us.
+IDLE_SECONDS: Final = 75.0
 #: Seconds that a stop waits for requests under way; Meta repeats what is cut off then.
 SHUTDOWN_SECONDS: Final = 10.0
 #: Connections that wait to be accepted: what Meta opens at once after an outage of ours.
@@ -79,7 +82,9 @@ class WebhookServer:
         logger = logging.Logger("http", logging.WARNING)
         logger.addFilter(self._count_line)
         runner = web.ServerRunner(
-            web.Server(self._guarded, access_log=None, logger=logger),
+            web.Server(
+                self._guarded, access_log=None, logger=logger, keepalive_timeout=IDLE_SECONDS
+            ),
             handle_signals=False,
             shutdown_timeout=SHUTDOWN_SECONDS,
         )
