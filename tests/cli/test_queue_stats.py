@@ -118,6 +118,32 @@ def test_holds_say_until_when_and_how_they_end(
     assert "held" not in wacampaign("queue-stats").stdout
 
 
+def test_a_hold_names_the_campaign_and_the_command_of_its_reason(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    short = seeded.campaign_id[:8]
+    sql.execute(
+        "insert into wacampaign_holds (scope, whatsapp_number_id, template_name, reason)"
+        " values ('template', %s, 'hello', 'it is PAUSED; wacampaign preflight CAMPAIGN says why')",
+        (seeded.number_id,),
+    )
+    stdout = wacampaign("queue-stats").stdout
+    assert f"it is PAUSED; wacampaign preflight {short} says why" in stdout
+    assert f"    → wacampaign preflight {short}\n" in stdout
+    assert "CAMPAIGN" not in stdout + wacampaign("preflight", "market_1").stdout
+
+
+def test_failed_rows_without_a_code_are_told_as_such() -> None:
+    counts = RUNNING["counts"] | {"failed": 9}
+    number = {"display_name": None, "phone_number_id": None}
+    errors = [{"code": 131026, "count": 2}]
+    campaign = RUNNING | {"counts": counts, "number": number, "errors": errors}
+    answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [campaign], "workers": []}
+    lines = ["".join(text for text, _ in line) for line in stats_lines(read_stats(answer))]
+    (failed,) = (line for line in lines if line.startswith("  failed"))
+    assert "   7 without a code of Meta's, such as people who opted out: wacampaign fai" in failed
+
+
 def test_what_stopped_a_campaign_is_told_once(
     wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
 ) -> None:

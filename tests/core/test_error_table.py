@@ -166,3 +166,9 @@ def test_explain_names_the_campaign() -> None:
     assert line.startswith("135000 Generic user error: ")
     assert "wacampaign investigate-135000 3d824b99" in line
     assert explain(999999).startswith("999999 Unknown error: ")
+
+
+def test_a_medium_is_put_right_for_the_rows_that_wait_too() -> None:
+    """`fix-media --code` takes failed rows only: of those that fail afterwards there are none."""
+    for entry in ERRORS.values():
+        assert not re.search(r"fix-media \S+ [^;:]*--code", entry.next_step), entry.code

@@ -32,8 +32,8 @@ decides, never the HTTP status: some final errors come as 500, and throttling co
 - "in a row" is counted on one number and template in one campaign; each accepted message takes one
   fault back.
 - A wait or a hold uses up no retry.
-- "leave the recipient out" and "no marketing for 24 h" are for you to heed: the worker does not
-  keep such recipients out of other campaigns.
+- "no marketing for 24 h" is kept by the claim, in every campaign; "leave the recipient out" is for
+  you to heed.
 - A code counts only where it is certain that Meta wrote it: with `fbtrace_id`, with headers that
   only Meta sets, or with a `type` of Meta's (not as HTTP 5xx, and not for codes with which the
   worker sends the message again).

@@ -16,10 +16,18 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.report.finished import BEGAN, FINISHED, NOTHING_SENT, named
+from tests.report.finished import BEGAN, COMPONENTS, FINISHED, NOTHING_SENT, named
 from tests.report.page import Page
 from tests.report.test_hostile_values import HOSTILE
-from wacampaign.core.campaign.client_report import Bin, ClientReport, Fates, fates_of, reasons
+from wacampaign.core.campaign.client_report import (
+    Bin,
+    ClientReport,
+    Fates,
+    SampleMessage,
+    fates_of,
+    reasons,
+)
+from wacampaign.core.template.preview import preview
 from wacampaign.problems import Problem, Usage
 from wacampaign.report import report_form, write_campaign_report
 from wacampaign.report.campaign_content import campaign_content
@@ -155,6 +163,21 @@ def test_no_phone_and_no_token_is_in_it(path: Path) -> None:
     assert "7700" not in text
     assert "secretsecret" not in text
     assert "+44***0123" in text
+
+
+def test_an_upload_is_shown_without_its_id(path: Path) -> None:
+    """An id says nothing to a client, and was masked as if it were somebody's phone."""
+    upload = preview(COMPONENTS, None, {"var1": "700000000000001", "var2": "a", "var3": "b"})
+    sample = SampleMessage("t", "en", upload)
+    text = told(path, replace(FINISHED, messages=(sample,)))
+    assert "media id" not in text
+    assert "[video]" in text
+
+
+def test_sent_is_counted_whatever_became_of_it(path: Path) -> None:
+    text = told(path, FINISHED)
+    assert "Sent: WhatsApp accepted the message, whatever became of it afterwards" in text
+    assert "not arrived yet" not in text
 
 
 def test_markdown_keeps_to_80_columns_where_it_can(tmp_path: Path) -> None:

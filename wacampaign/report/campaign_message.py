@@ -1,5 +1,6 @@
 """The campaign's message as its recipients saw it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -9,6 +10,8 @@ from wacampaign.core.words import counted
 from wacampaign.report.document import Block, Heading, Message, Paragraph, words
 from wacampaign.report.shown import Shown
 
+#: The id of an upload says nothing to a client, and looks like a phone number.
+_UPLOAD: Final = re.compile(r": media id \d+(?=\])| \(media id \d+\)(?=\])")
 #: Messages that are shown whole; the others are counted.
 _MESSAGES_MAX: Final = 5
 
@@ -42,7 +45,7 @@ def _bubble(bubble: Bubble, shown: Shown, offer: str | None = None) -> Message:
     if offer:
         lines.append(shown.text(offer))
     return Message(
-        None if bubble.header is None else shown.text(bubble.header),
+        None if bubble.header is None else shown.text(_UPLOAD.sub("", bubble.header)),
         tuple(lines),
         None if bubble.footer is None else shown.text(bubble.footer),
         tuple(map(shown.text, bubble.buttons)),

@@ -30,7 +30,7 @@ NEVER_SENT: Final = Series("waiting", "Not sent: the campaign had ended")
 #: A figure, and how it is counted.
 DEFINITIONS: Final = (
     ("Recipients", "the entries of the list that were taken into the campaign"),
-    ("Sent", "WhatsApp accepted the message; it had not arrived yet"),
+    ("Sent", "WhatsApp accepted the message, whatever became of it afterwards"),
     (
         "Delivered",
         "WhatsApp told that the message arrived on a device, or that it was read there",

@@ -114,6 +114,13 @@ def _count_notes(campaign: Campaign) -> dict[str, str]:
         notes["in_doubt"] = in_doubt.COUNT_NOTE
     if campaign.counts.sent:
         notes["sent"] = "accepted by the API"
+    # Codes of rows that wait for another try are among the errors: this many at least.
+    uncoded = campaign.counts.failed - sum(error.count for error in campaign.errors)
+    if uncoded > 0:
+        notes["failed"] = (
+            f"{uncoded:,} without a code of Meta's, such as people who opted out:"
+            f" wacampaign failures {campaign.short_id}"
+        )
     return notes
 
 

@@ -4,10 +4,16 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from typing import Final
 
 from wacampaign.cli.output import tell, tell_cells
+from wacampaign.core.display_width import cut, padded, width, wrapped
 from wacampaign.core.shown_text import one_line
 from wacampaign.core.words import told_locally
+
+#: Columns before, and at most of, a value that found no place in its row's own line.
+_INDENT: Final = "    "
+_BELOW_MAX: Final = 240
 
 
 def print_table(
@@ -15,8 +21,9 @@ def print_table(
 ) -> None:
     """The rows under their headings; the columns named in `right` are aligned to the right.
 
-    Lines too long for the terminal are cut at its edge, so the columns that matter come first.
-    Where stdout is no terminal: one line a row with tabs between, headings first.
+    Columns that the terminal has no room for stand below their row, each under its name: what an
+    operator looks for is never cut away. Where stdout is no terminal: one line a row with tabs
+    between, headings first.
     """
     lines = [list(headings)]
     # Cleaned before they are measured.
@@ -25,15 +32,31 @@ def print_table(
         for line in lines:
             tell_cells(line)
         return
-    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+    widths = [max(width(line[i]) for line in lines) for i in range(len(headings))]
     room = shutil.get_terminal_size().columns
-    for line in lines:
+    beside = _columns_that_fit(widths, room)
+    for n, line in enumerate(lines):
         cells = [
-            cell.rjust(width) if heading in right else cell.ljust(width)
-            for heading, cell, width in zip(headings, line, widths, strict=True)
+            " " * (columns - width(cell)) + cell if heading in right else padded(cell, columns)
+            for heading, cell, columns in zip(headings, line, widths[:beside], strict=False)
         ]
-        text = "  ".join(cells).rstrip()
-        tell(text if len(text) <= room else text[: room - 1] + "…")
+        tell(cut("  ".join(cells).rstrip(), room))
+        below = zip(headings[beside:], line[beside:], strict=True)
+        text = "  ".join(f"{heading} {cut(cell, _BELOW_MAX)}" for heading, cell in below if cell)
+        if n and text:
+            for part in wrapped(text, max(room - len(_INDENT), 20)):
+                tell(_INDENT + part)
+
+
+def _columns_that_fit(widths: Sequence[int], room: int) -> int:
+    """How many of the first columns fit beside each other, two columns between; one at least."""
+    used, fit = -2, 0
+    for columns in widths:
+        used += 2 + columns
+        if used > room:
+            break
+        fit += 1
+    return max(fit, 1)
 
 
 def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None:

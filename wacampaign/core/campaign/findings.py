@@ -1,5 +1,6 @@
 """What is wrong with a campaign, worst first, each with the command that acts on it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -174,13 +175,14 @@ def _holds(campaign: Campaign) -> Iterator[Finding]:
     for hold in campaign.holds:
         what = f"template {hold.template}" if hold.template else "the number"
         code = f" ({hold.code})" if hold.code else ""
+        reason = (hold.reason or "").replace("CAMPAIGN", campaign.short_id)
         if hold.until:
-            text = f"{what} waits until {local_clock(hold.until)}{code}: {hold.reason}"
+            text = f"{what} waits until {local_clock(hold.until)}{code}: {reason}"
             step = f"wacampaign monitor {campaign.short_id}"
             yield Finding(_K.HELD_FOR_A_WHILE, text, step, what + code)
         elif hold.code is None or not _explained(hold):
-            text = f"{what} is held until you resume{code}: {hold.reason or ''}"
-            yield Finding(_K.HELD, text, resume, f"{what}{code}: {hold.reason}")
+            text = f"{what} is held until you resume{code}: {reason}"
+            yield Finding(_K.HELD, text, _own_step(reason) or resume, f"{what}{code}: {reason}")
         else:
             kind, step = _K.HELD, _step(hold.code, campaign)
             text = f"{what} is held until you resume: {lookup(hold.code, 400).heading}"
@@ -194,6 +196,12 @@ def _holds(campaign: Campaign) -> Iterator[Finding]:
                 text += ", no row any more"
                 kind, step = _K.HELD_WITHOUT_ROWS, resume
             yield Finding(kind, text, step, what + code)
+
+
+def _own_step(reason: str) -> str | None:
+    """The command that a hold's reason names: that of the template's state, for example."""
+    named = re.search(r"wacampaign [a-z][a-z-]* [0-9a-f]{8}\b", reason)
+    return named and named[0]
 
 
 def _explained(hold: Hold) -> bool:

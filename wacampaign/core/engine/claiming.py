@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
-from wacampaign.core.campaign.completion import describe_verdict
+from wacampaign.core.campaign.completion import CompletionVerdict, describe_verdict
 from wacampaign.core.engine.boot_clock import boot_seconds
 from wacampaign.core.engine.claim_size import AHEAD_MS, ClaimSize
 from wacampaign.core.engine.in_flight import InFlight
@@ -87,6 +87,8 @@ class Claiming:
         self._may_claim = may_claim
         self._kick = asyncio.Event()
         self._asked: dict[str, _Asked] = {}
+        #: Campaigns of the last answer.
+        self._running: set[str] = set()
         self._poll = BUSY_POLL_SECONDS
         self._size = ClaimSize(waiting, in_flight)
 
@@ -201,8 +203,23 @@ class Claiming:
             elif campaign.unsent == 0 or _long_wait(answer.next_ms):
                 await self._ask(campaign, now)
         running = {campaign.id for campaign in answer.campaigns}
+        for campaign_id in self._running - running:
+            await self._ask_why_stopped(campaign_id)
+        self._running = running
         for campaign_id in self._asked.keys() - running:
             del self._asked[campaign_id]
+
+    async def _ask_why_stopped(self, campaign_id: str) -> None:
+        """Says that a campaign was paused: by a person, or as its messages failed afterwards."""
+        try:
+            verdict = await self._queue.complete(campaign_id, f"worker {self._worker_id}")
+        except DatabaseAway:
+            raise
+        except Exception:
+            # It may have been deleted: what nobody has any more needs no word.
+            return
+        if verdict.status == "paused":
+            self._tell(campaign_id, verdict)
 
     async def _ask(self, campaign: CampaignWork, now: float) -> None:
         left = (campaign.unsent, campaign.in_flight)
@@ -215,15 +232,17 @@ class Claiming:
             pause = min(asked.pause * 2, GUARD_LONGEST_SECONDS)
         sentence = describe_verdict(verdict)
         if asked is None or asked.sentence != sentence:
-            level = "info" if verdict.completed else "warning"
-            self._log(
-                "verdict",
-                level=level,
-                campaign=campaign.id,
-                verdict=sentence,
-                **verdict.counts.by_name(),
-            )
+            self._tell(campaign.id, verdict)
         self._asked[campaign.id] = _Asked(left, now + pause, pause, sentence)
+
+    def _tell(self, campaign_id: str, verdict: CompletionVerdict) -> None:
+        self._log(
+            "verdict",
+            level="info" if verdict.completed else "warning",
+            campaign=campaign_id,
+            verdict=describe_verdict(verdict),
+            **verdict.counts.by_name(),
+        )
 
 
 def _long_wait(next_ms: int | None) -> bool:

@@ -86,8 +86,10 @@ def standing_lines(facts: Readiness) -> Iterator[Line]:
         until = f" until {local_time(hold.until)}" if hold.until else ""
         yield warn(
             "holds",
-            f"{what} is held{until}: {hold.reason}",
-            f"once the cause is gone, starting it lifts this: wacampaign start {short}",
+            f"{what} is held{until}: {(hold.reason or '').replace('CAMPAIGN', short)}",
+            "wait: it goes on by itself then"
+            if hold.until
+            else f"once the cause is gone, starting it lifts this: wacampaign start {short}",
         )
     if not facts.holds:
         yield ok("holds", "nothing holds its number or templates")
