@@ -97,14 +97,14 @@ create table if not exists public.wacampaign_hearing (
     asked_at timestamptz
 );
 
--- How the messages of this run fare after they were accepted.
+-- How the messages of this run fare after they were accepted. `began_at`: when its first outcome was
+-- written. `ramp_at`: when the last of the ramp's messages was accepted; `ramp_heard`: how many of them have
+-- a status. `undelivered_in_a_row`: failures by status that count towards a hold; each delivered message
+-- takes one back.
 alter table public.wacampaign_lanes
-    -- When its first message of the run was accepted.
     add column if not exists began_at timestamptz,
-    -- When the last of the ramp's messages was accepted, and how many of them have a status.
     add column if not exists ramp_at timestamptz,
     add column if not exists ramp_heard int not null default 0,
-    -- Failures by status that count towards a hold; each delivered message takes one back.
     add column if not exists undelivered_in_a_row int not null default 0;
 
 -- What is known of message ids beyond one a row, by the id.
