@@ -218,3 +218,39 @@ def test_who_takes_statuses_leaves_a_campaign_to_who_settles_it(
         assert (found["delivered"], found["undelivered"]) == (1, 1)
 
     run(open_test_store, scenario)
+
+
+@pytest.mark.parametrize("seen", ["marked", "unmarked", "at work"])
+def test_what_another_program_took_and_left_is_settled_by_its_status(
+    open_test_store: OpenStore, sql: Sql, seen: str
+) -> None:
+    """The backend's processor died after it had sent: no claim, no callback data, no message."""
+
+    async def scenario(store: Store) -> None:
+        campaign, _, _ = await five_sent(store, sql)
+        (row, number, phone) = sql.execute(
+            "update send_queue set status = 'processing' where id in (select id from send_queue"
+            " where status = 'ready' limit 1) returning id, whatsapp_number_id, phone"
+        ).fetchall()[0]
+        if seen == "marked":
+            await store.call("mend_rows", campaign_id=campaign, actor="test")
+        logged(sql, "wamid.theirs", "failed", number=number, phone=phone, code=131026)
+        await take_all(store)
+        sql.execute(
+            "update wacampaign_deliveries set look_at = now(), first_seen_at = now()"
+            " - %s::interval, last_at = now() - %s::interval where row_id is null",
+            ["1 minute" if seen == "at work" else "3 minutes"] * 2,
+        )
+        await take_all(store)
+        found = sql.execute(
+            "select status, whatsapp_message_id, in_doubt_since from send_queue where id = %s",
+            [row],
+        ).fetchone()
+        if seen == "at work":
+            # It will say so itself: its batch is perhaps not over.
+            assert found is not None and found[:2] == ("processing", None)
+        else:
+            assert found == ("sent", "wamid.theirs", None)
+            assert (await delivery(store, campaign))["undelivered"] == 1
+
+    run(open_test_store, scenario)

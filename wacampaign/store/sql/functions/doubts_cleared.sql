@@ -80,6 +80,8 @@ set enable_mergejoin = off set plan_cache_mode = force_custom_plan as $$
 declare
     -- Who sends by another way enters its message right after Meta's answer; until then it is nobody's.
     c_settled_after constant interval := '5 seconds';
+    -- Another program that took a row itself says what became of it after its whole batch.
+    c_theirs_after constant interval := '2 minutes';
     -- Statuses have whole seconds, and a claim's time is that of its beginning.
     c_slack constant interval := '2 seconds';
     -- Rows a call, as long as a call of `recover` may be.
@@ -92,10 +94,19 @@ begin
     with doubt as materialized (
         select q.id, q.claim_id, q.whatsapp_number_id as number,
                public.wacampaign_person(q.phone) as person,
-               coalesce(q.claimed_at, q.in_doubt_since) as attempted_at
-        from public.send_queue q
-        where q.status = 'processing' and q.in_doubt_since is not null
-          and q.whatsapp_message_id is null and q.claim_id is not null
+               -- Of one that another program took nobody knows when: it was there by then.
+               case when q.claim_id is null then q.created_at
+                    else coalesce(q.claimed_at, q.in_doubt_since) end as attempted_at,
+               case when q.claim_id is null then v_now - c_theirs_after
+                    else v_now - c_settled_after end as known_by
+        from (
+            select * from public.send_queue
+            where status = 'processing' and in_doubt_since is not null and whatsapp_message_id is null
+            union all
+            select * from public.send_queue
+            where status = 'processing' and claim_id is null and in_doubt_since is null
+              and whatsapp_message_id is null
+        ) as q
     ), same as materialized (
         select u.number, array_agg(o.id) as numbers
         from (select distinct number from doubt) as u
@@ -116,7 +127,7 @@ begin
             where d.callback is null
               and coalesce(d.sent_at, d.delivered_at, d.read_at, d.failed_at)
                   >= date_trunc('second', t.attempted_at) - c_slack
-              and (d.first_seen_at < v_now - c_settled_after or d.last_at < v_now - c_settled_after)
+              and (d.first_seen_at < t.known_by or d.last_at < t.known_by)
               -- known as somebody's
               and not exists (select 1 from public.messages m
                               where m.whatsapp_message_id = d.wamid offset 0)

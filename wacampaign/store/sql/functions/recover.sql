@@ -94,7 +94,8 @@ begin
         where q.id = o.id
           and case o.outcome
               when 'sent' then q.whatsapp_message_id is null
-                  and ((q.status = 'processing' and q.claim_id = o.claim_id)
+                  -- Without a claim: another program took it.
+                  and ((q.status = 'processing' and q.claim_id is not distinct from o.claim_id)
                        -- given back or failed since: accepted all the same, so not to be sent again
                        or q.status in ('ready', 'failed', 'pending', 'sent'))
               else q.claim_id = o.claim_id
