@@ -14,9 +14,11 @@ import pytest
 
 from tests.campaigns import add_campaign, add_number, run, worker
 from wacampaign.core.optout_words import OptOutWords
-from wacampaign.core.webhook.updates import InboundMessage, Preference, StatusUpdate
+from wacampaign.core.webhook.updates import InboundMessage, News, Preference, StatusUpdate
+from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.inbound import Inbound
+from wacampaign.store.news import NewsStore
 from wacampaign.store.optouts import OptOuts
 from wacampaign.store.statuses import Statuses
 from wacampaign.store.store import Store
@@ -148,6 +150,30 @@ def test_what_is_no_marketing_goes_out(
         sql.execute("update templates set category = %s", (category,))
         sql.execute("update wacampaign_campaign_templates set category = %s", (category,))
         assert sorted(await claim_all(store)) == sorted(people)
+
+    run(open_test_store, scenario)
+
+
+def test_a_webhook_makes_a_template_marketing_whoever_has_its_campaign_run_again(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    """The backend's row of it stays as it was, and so does the plan when a hold is lifted."""
+
+    async def scenario(store: Store) -> None:
+        campaign = await add_campaign(store, await add_number(store), 5)
+        people = phones_of(sql, campaign)
+        for table in ("templates", "wacampaign_translations", "wacampaign_campaign_templates"):
+            sql.execute(f"update {table} set category = 'UTILITY'".encode())
+        await OptOuts(store).take([switched("stop", people[0], now())])
+        value = {
+            "message_template_name": "hello",
+            "message_template_language": "en",
+            "previous_category": "UTILITY",
+            "new_category": "MARKETING",
+        }
+        await NewsStore(store).take([News("template_category_update", "2000000001", now(), value)])
+        await Campaigns(store).set_status(campaign, "resume", "test")
+        assert sorted(await claim_all(store)) == sorted(people[1:])
 
     run(open_test_store, scenario)
 

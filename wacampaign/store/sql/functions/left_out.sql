@@ -1,7 +1,8 @@
 -- Whom the claim leaves out: people who opted out of marketing, and those who rest.
 
 -- Whether a campaign's template is marketing: all that is not known to be UTILITY or AUTHENTICATION, as it
--- was planned and as it is now.
+-- was planned and as it is now, in the backend's table and by Meta's latest word (a webhook's stands
+-- in ours alone).
 create or replace function public.wacampaign_is_marketing(
     p_campaign_id uuid, p_number_id uuid, p_template text)
 returns bool language sql stable
@@ -16,6 +17,15 @@ set search_path = public, extensions, pg_temp as $$
             select t.category from public.templates t
             where t.whatsapp_number_id = p_number_id and t.name = p_template
               and t.category is not null
+            union all
+            select k.category
+            from public.wacampaign_known_templates(array[p_number_id], array[p_template]) as k
+            where k.category is not null
+              and (k.is_standing
+                   or exists (select 1 from public.wacampaign_campaign_templates p
+                              where p.campaign_id = p_campaign_id
+                                and p.whatsapp_number_id = p_number_id
+                                and p.template_name = p_template and p.language = k.language))
         ) as c), false)
 $$;
 
