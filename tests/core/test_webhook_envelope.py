@@ -281,6 +281,12 @@ def test_preferences() -> None:
     )
 
 
+def test_a_preference_counts_in_any_case() -> None:
+    given = {"wa_id": PHONE, "category": "MARKETING_MESSAGES", "value": "STOP", "timestamp": "1"}
+    (update,) = updates_of(body({"user_preferences": [given]}, "user_preferences")).preferences
+    assert (update.value, update.category) == ("stop", "marketing_messages")
+
+
 def test_all_else_is_news() -> None:
     value = {"event": "PAUSED", "message_template_name": "offer", "reason": "NONE"}
     (news,) = updates_of(body(value, "message_template_status_update", time=1757600000)).news

@@ -140,6 +140,31 @@ def test_both_handlers_in_both_orders_and_again(
     run(open_test_store, scenario)
 
 
+def test_rows_that_are_not_whole_keep_no_wish_from_being_read(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    """A row without a time comes first in any order; one without a message id has its own."""
+
+    async def scenario(store: Store) -> None:
+        number = await add_number(store)
+        sql.execute("alter table messages alter column created_at drop not null")
+        for n in range(3):
+            stored(sql, number, f"wamid.{n}", f"44770090005{n}", "hello", ago=60)
+        sql.execute("update messages set created_at = null")
+        stored(sql, number, "", "447700900061", "STOP", ago=70)
+        stored(sql, number, "wamid.old", "447700900062", "STOP", ago=80)
+        sql.execute("truncate wacampaign_logged_messages")  # before the trigger
+        while (await Inbound(store).take_logged(WORDS, 2))["left"]:
+            pass
+        stored(sql, number, "wamid.new", "447700900063", "STOP")
+        sql.execute("update messages set created_at = null where user_phone = '447700900063'")
+        await Inbound(store).take_logged(WORDS, 2)
+        out = {one["phone"] for one in await OptOuts(store).newest()}
+        assert out == {"447700900061", "447700900062", "447700900063"}
+
+    run(open_test_store, scenario)
+
+
 def test_what_was_there_before_is_read_back(open_test_store: OpenStore, sql: Connection) -> None:
     """Replies of a month, words of all time, codes too."""
 

@@ -62,8 +62,9 @@ def preference(
     if person.phone is None and person.user_id is None:
         return "nobody is named, by number or by id"
     return Preference(
-        value=value,
-        category=text_of(given.get("category"), _KIND_MOST) or _MARKETING,
+        # Whatever the case: who is out by a word in capitals is out.
+        value=value.lower(),
+        category=(text_of(given.get("category"), _KIND_MOST) or _MARKETING).lower(),
         at=moment(given.get("timestamp")),
         phone_number_id=number_id,
         phone=person.phone,

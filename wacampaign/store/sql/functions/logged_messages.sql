@@ -41,7 +41,8 @@ begin
         select array_agg(t.id order by t.created_at desc, t.id desc) into v_older
         from (
             select m.id, m.created_at from public.messages m
-            where m.direction = 'incoming'
+            -- Without a time it has no place in that order; what comes now is noted by itself.
+            where m.direction = 'incoming' and m.created_at is not null
               and (v_back.what is null or (m.created_at, m.id) < (v_back.before_at, v_back.before_id))
             order by m.created_at desc, m.id desc
             limit v_limit) as t;
@@ -55,7 +56,7 @@ begin
     return jsonb_build_object(
         'messages', (
             select coalesce(jsonb_agg(jsonb_build_object(
-                'message_id', m.id, 'wamid', coalesce(m.whatsapp_message_id, m.id::text),
+                'message_id', m.id, 'wamid', coalesce(nullif(m.whatsapp_message_id, ''), m.id::text),
                 'at', extract(epoch from m.created_at), 'number_id', m.whatsapp_number_id,
                 'old', m.created_at < clock_timestamp() - interval '31 days',
                 'phone', m.user_phone, 'kind', m.message_type, 'text', m.message_body)), '[]'::jsonb)
