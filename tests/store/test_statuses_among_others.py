@@ -254,3 +254,36 @@ def test_what_another_program_took_and_left_is_settled_by_its_status(
             assert (await delivery(store, campaign))["undelivered"] == 1
 
     run(open_test_store, scenario)
+
+
+def test_the_log_of_before_is_read_without_reading_the_queue_for_each(
+    open_test_store: OpenStore, sql: Sql
+) -> None:
+    """A million rows on the day of installation: no step may cost what there is of them."""
+    rows = 1500
+
+    async def scenario(store: Store) -> None:
+        await five_sent(store, sql, rows)
+        sql.execute(
+            "update send_queue set status = 'sent', sent_at = now(), revision = 1,"
+            " whatsapp_message_id = 'wamid.' || id where status = 'ready'"
+        )
+        sql.execute("alter table message_status_logs disable trigger wacampaign_status_logged")
+        sql.execute(
+            "insert into message_status_logs (whatsapp_number_id, user_phone, whatsapp_message_id,"
+            " status, created_at) select whatsapp_number_id, phone, whatsapp_message_id,"
+            " 'delivered', now() from send_queue"
+        )
+        sql.execute("analyze send_queue")
+        sql.execute("analyze message_status_logs")
+        with sql.transaction():
+            rules = '{"rest_hours": 24}'
+            sql.execute("select wacampaign_take_logged(1000, %s)", [rules])
+            found = sql.execute(
+                "select count(*), (select idx_tup_fetch from pg_stat_xact_user_tables"
+                " where relname = 'send_queue') from wacampaign_deliveries"
+            ).fetchone()
+        assert found is not None and found[0] == 1000
+        assert found[1] < 20 * found[0]
+
+    run(open_test_store, scenario)

@@ -36,7 +36,9 @@ create or replace function public.wacampaign_statuses_taken(
     p_statuses jsonb, p_source text, p_rules jsonb)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
-set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_custom_plan as $$
+set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_custom_plan
+-- Who reads the log goes without: here each row would be looked for through the whole queue.
+set enable_sort = on as $$
 declare
     v_now constant timestamptz := clock_timestamp();
     v_wamids text[];
