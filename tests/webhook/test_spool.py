@@ -149,6 +149,30 @@ def test_a_body_that_the_database_refuses_keeps_no_other(
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("kind", [Problem, DatabaseUnreachable])
+def test_a_database_that_answers_but_takes_nothing_is_asked_at_leisure(
+    tmp_path: Path, kind: type[Problem]
+) -> None:
+    """Its disk is full."""
+    sent = bodies(60)
+
+    async def scenario(storing: Storing, spool: KeptBodies, database: Database) -> None:
+        database.refused, database.kind = {one.body for one in sent}, kind
+        for one in sent:
+            await storing.keep(one)
+        database.problem = None
+        await asyncio.sleep(1.0)
+        calls = database.calls
+        await asyncio.sleep(2.0)
+        assert database.calls - calls < 20
+        assert spool.waiting == 60
+        database.refused = set()
+        await until(lambda: spool.empty)
+        assert {one.body for one in database.got} == {one.body for one in sent}
+
+    play(tmp_path, scenario)
+
+
 def test_bodies_that_were_refused_but_stand_in_the_file_do_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

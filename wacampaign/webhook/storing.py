@@ -193,7 +193,8 @@ class Storing:
                     for one in refused:
                         await self._spool.append(one)
                     await self._spool.done(bodies)
-                    self.stored.set()
+                    if len(refused) < len(bodies):
+                        self.stored.set()
                 elif self.away is not None:
                     await self._webhooks.keep([])  # whether it is there again
                 elif not self._spool.empty:
@@ -208,11 +209,16 @@ class Storing:
                 # A gateway may cut off what is too much at once without a word.
                 count = max(1, count // 2)
                 continue
-            pause = FIRST_PAUSE_SECONDS
-            count = min(CALL_BODIES, count * 2)
             if refused and self._spool.waiting == len(refused):
                 await self._wait_with(refused)
                 continue
+            if refused and len(refused) == len(bodies):
+                # Perhaps it is not these: a full disk takes nothing, and answers all the same.
+                await asyncio.sleep(pause)
+                pause, count = min(pause * 2, LONGEST_PAUSE_SECONDS), 1
+                continue
+            pause = FIRST_PAUSE_SECONDS
+            count = min(CALL_BODIES, count * 2)
             if not self._spool.empty:
                 continue
             if self.away is not None and took > QUICK_SECONDS:
