@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from wacampaign.core.callback_data import callback_data
 from wacampaign.core.engine.ports import ClaimedRow, Settlement
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.webhook.updates import StatusUpdate
+from wacampaign.operations.audit import audit_campaigns
 from wacampaign.store.sent_tests import SentTests
 from wacampaign.store.statuses import Statuses
 from wacampaign.store.store import Store
@@ -254,8 +256,10 @@ def test_a_status_with_our_callback_settles_its_row(open_test_store: OpenStore, 
 
 
 def test_what_a_person_had_sent_again_is_told_as_sent_twice(
-    open_test_store: OpenStore, sql: Sql
+    open_test_store: OpenStore, sql: Sql, tmp_path: Path
 ) -> None:
+    told_lines: list[str] = []
+
     async def scenario(store: Store) -> None:
         _, campaign, (row,) = await doubted(store, sql, 1)
         await store.call(
@@ -273,6 +277,11 @@ def test_what_a_person_had_sent_again_is_told_as_sent_twice(
         ).fetchall()
         assert len(events) == 1
         assert events[0][0].startswith("sent twice, by hand")
+        (audited,) = await audit_campaigns(store, tmp_path, [campaign], told_lines.append)
+        assert [line for line in audited.findings() if "twice, by hand" in line] == [
+            "attention: 1 in doubt were sent once more, as a person decided; what was accepted both"
+            " times was sent twice, by hand"
+        ]
 
     run(open_test_store, scenario)
 

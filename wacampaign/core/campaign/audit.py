@@ -105,6 +105,8 @@ class Audit(Named):
                 findings.append(sentence.format(n=f"{n:,}", rows=rows(n), audit=self))
                 if count == "perhaps_repeated":
                     findings[-1] += f" ({', '.join(self.perhaps_samples)})"
+                if count == "resent" and self.twice_by_row:
+                    findings[-1] += "; what was accepted both times was sent twice, by hand"
                 if count == "deleted":
                     findings += [write.sentence for write in deleted(self.others)]
         if not self.deleted:
