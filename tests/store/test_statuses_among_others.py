@@ -77,6 +77,8 @@ def test_failures_hold_though_statuses_of_an_earlier_run_come_between(
         assert lane == (len(first), len(first))
         found = sql.execute("select status, pause_reason from campaigns").fetchone()
         assert found is not None and found[0] == "paused" and "132015" in found[1]
+        # A click on the bell leads somewhere.
+        assert sql.execute("select action_url from notifications").fetchall() == [("/campaigns",)]
 
     run(open_test_store, scenario)
 

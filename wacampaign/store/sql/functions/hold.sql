@@ -164,8 +164,9 @@ begin
     perform public.wacampaign_event(p_campaign_id, 'paused', 'database', v_left, v_reason);
     perform public.wacampaign_show_totals(array[p_campaign_id]);
     insert into public.notifications
-        (type, title, message, related_entity_type, related_entity_id, created_at, is_read)
-    values ('error', 'Campaign paused: ' || v_name, v_reason, 'campaign', p_campaign_id,
+        (type, title, message, action_url, related_entity_type, related_entity_id, created_at,
+         is_read)
+    values ('error', 'Campaign paused: ' || v_name, v_reason, '/campaigns', 'campaign', p_campaign_id,
             clock_timestamp(), false);
     return true;
 end

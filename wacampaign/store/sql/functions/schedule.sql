@@ -131,8 +131,9 @@ begin
     perform public.wacampaign_event(
         p_campaign_id, 'preflight_failed', p_actor, p_reason => p_failure);
     insert into public.notifications
-        (type, title, message, related_entity_type, related_entity_id, created_at, is_read)
-    values ('error', 'Campaign not started: ' || v_name, v_reason, 'campaign', p_campaign_id,
+        (type, title, message, action_url, related_entity_type, related_entity_id, created_at,
+         is_read)
+    values ('error', 'Campaign not started: ' || v_name, v_reason, '/campaigns', 'campaign', p_campaign_id,
             clock_timestamp(), false);
     return jsonb_build_object('changed', true, 'was', v_was, 'status', 'paused');
 end
