@@ -28,6 +28,14 @@ from wacampaign.webhook.server import BODY_BYTES_MAX
 from wacampaign.webhook.signature import HEADER, sign
 
 
+def test_a_missing_signature_is_no_wrong_secret(rig: ReceiverRig) -> None:
+    process = rig.start()
+    assert request(rig.url, b"{}").status == 401
+    wait_until(lambda: "without_signature=1" in rig.log_of(process), what="the refusal")
+    assert "META_APP_SECRET" not in rig.log_of(process)
+    assert "X-Hub-Signature-256" in rig.log_of(process)
+
+
 def test_meta_verifies_the_address(rig: ReceiverRig) -> None:
     process = rig.start()
     asked = f"{rig.url}?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="

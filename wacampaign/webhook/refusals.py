@@ -14,6 +14,11 @@ WRONG_SECRET: Final = (
     "set META_APP_SECRET (several with commas), or the number's app_secret, to the secret of the"
     " app that Meta calls for: App settings, Basic, App secret"
 )
+#: What to do about a body without a signature.
+NO_SIGNATURE: Final = (
+    "nothing, for a few: Meta signs each, so these were a stranger's. If nothing arrives at all,"
+    " let the proxy pass the header X-Hub-Signature-256 on"
+)
 
 
 class Refusals:

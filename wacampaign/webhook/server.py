@@ -19,7 +19,7 @@ from aiohttp import web
 from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.problems import Misconfigured
-from wacampaign.webhook.refusals import WRONG_SECRET, Refusals
+from wacampaign.webhook.refusals import NO_SIGNATURE, WRONG_SECRET, Refusals
 from wacampaign.webhook.secrets import AppSecrets
 from wacampaign.webhook.signature import HEADER, signed_with
 from wacampaign.webhook.storing import NotKept
@@ -199,9 +199,10 @@ class WebhookServer:
         signature = request.headers.get(HEADER)
         if signed_with(signature, body, self._secrets.candidates(body)) is None:
             self._secrets.missed()
-            self._refusals.count(
-                "wrong_signatures" if signature else "without_signature", WRONG_SECRET
-            )
+            if signature:
+                self._refusals.count("wrong_signatures", WRONG_SECRET)
+            else:
+                self._refusals.count("without_signature", NO_SIGNATURE)
             # Secrets that could not be read yet are our fault: Meta repeats either.
             return web.Response(status=401) if self._secrets.known else _again_please()
         assert signature is not None
