@@ -311,3 +311,29 @@ def test_a_database_that_is_away_or_empty(
     error = json.loads(done.stderr)["error"]
     assert error["code"] == "schema_missing"
     assert error["suggestion"].startswith("wacampaign db migrate")
+
+
+@pytest.mark.usefixtures("seeded")
+def test_somebodys_open_transaction_keeps_nobody_from_reading(
+    wacampaign: Wacampaign,
+    sql: psycopg.Connection[Any],
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A status that cannot be taken meanwhile waits, and is counted as such."""
+    monkeypatch.setattr("wacampaign.cli.session.LONGEST_TAKING_SECONDS", 1.0)
+    as_found(
+        sql,
+        "update send_queue set status = 'sent', whatsapp_message_id = 'w.1', sent_at = now()"
+        " where id in (select id from send_queue order by id limit 1)",
+    )
+    sql.execute(
+        "insert into message_status_logs (whatsapp_message_id, status, error_code)"
+        " values ('w.1', 'failed', 131053)"
+    )
+    with psycopg.connect(database) as somebody:
+        somebody.execute("select 1 from campaigns for update")
+        found = campaign(wacampaign)["delivery"]
+        assert (found["waiting"], found["silent"]) == (1, 1)
+    found = campaign(wacampaign)["delivery"]
+    assert (found["waiting"], found["undelivered"]) == (0, 1)

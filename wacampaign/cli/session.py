@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from wacampaign.problems import Problem, Unreachable
 from wacampaign.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
+
+#: Seconds for which a command that reads waits for what is to be taken: more than the takers' own
+#: five, as the last call of these may take a while, and little for a person who waits.
+LONGEST_TAKING_SECONDS: Final = 8.0
 
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
@@ -98,8 +102,10 @@ async def take_what_waits(store: Store, settings: Settings) -> None:
     from wacampaign.operations.arrivals import take_arrivals
 
     try:
-        await take_arrivals(store, settings)
+        # Somebody's open transaction may hold what has to change: what there is can be read.
+        async with asyncio.timeout(LONGEST_TAKING_SECONDS):
+            await take_arrivals(store, settings)
     except Unreachable:
         raise
-    except Problem:
+    except (Problem, TimeoutError):
         pass  # whoever may not write, or has a damaged status there, reads all the same
