@@ -53,7 +53,9 @@ async def take(store: Store, *news: News) -> dict[str, int]:
 def bell(sql: Connection) -> list[tuple[str, str, str]]:
     return sql.execute(
         "select type, title, action_url from notifications"
-        " where action_url is not null order by created_at"
+        # Those of the news, not those that a paused campaign rings by itself.
+        " where action_url is not null and title not like 'Campaign paused:%'"
+        " order by created_at"
     ).fetchall()
 
 
