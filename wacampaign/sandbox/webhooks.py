@@ -46,7 +46,11 @@ class Webhooks:
         return len(self._queue) + self._posting
 
     def reset(self) -> None:
-        """No URL, nothing queued, counters at zero."""
+        """No URL, nothing queued, no repeat under way, counters at zero."""
+        if self._task is not None:
+            # Else it goes on with an address that is gone, and keeps back what is queued next.
+            self._task.cancel()
+            self._task = None
         self.settings = WebhookSettings()
         self._queue.clear()
         self._dice = random.Random(0)
@@ -104,7 +108,8 @@ class Webhooks:
                     while batch := self._due():
                         await self._post(session, batch)
         finally:
-            self._task = None
+            if self._task is asyncio.current_task():
+                self._task = None
 
     def _due(self) -> list[Update]:
         """The next POST's updates, in the order that the settings want."""
