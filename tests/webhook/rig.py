@@ -203,6 +203,8 @@ class ReceiverRig:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
+        for log in self.logs:  # pytest shows it when the test has failed
+            print(f"--- {log.name} ends with\n{log.read_text(errors='replace')[-3000:]}")
 
 
 class Backend:

@@ -176,5 +176,7 @@ class Rig:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGKILL)
                 worker.wait()
+        for log in self.logs:  # pytest shows it when the test has failed
+            print(f"--- {log.name} ends with\n{log.read_text(errors='replace')[-3000:]}")
         self._runner.run(self._store.close())
         self._runner.close()
