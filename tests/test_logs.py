@@ -139,6 +139,7 @@ def test_ids_stay_readable() -> None:
         "campaign": "3d824b99-a638-4363-b720-222222222222",
         "wamid": "wamid.HBgMOTE5MDAwMDAwMDAxFQIAERgSMTIzNDU2Nzg5MDEyMzQ1Njc4AA==",
         "worker": "12345678",
+        "receiver": "23456789",
         "took_ms": 1795444327123,
         "n": 10807,
     }

@@ -45,7 +45,7 @@ _NUMBER_ID: Final = re.compile(r"\d{14,20}")
 _META_ID: Final = re.compile(r"\d{1,20}")
 _WAMID: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_-]+")
 #: Keys of ids that may be cut to their first 8 hex digits, 2 % of which look like a number.
-_CUT_ID_KEYS: Final = frozenset({"campaign", "claim", "repair", "row", "worker"})
+_CUT_ID_KEYS: Final = frozenset({"campaign", "claim", "receiver", "repair", "row", "worker"})
 _CUT_ID: Final = re.compile(r"[0-9a-f]{6,8}")
 #: An integer from here on may be a phone; smaller ones are counts.
 _PHONE_INT_MIN: Final = 10**9
