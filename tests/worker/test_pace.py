@@ -175,7 +175,7 @@ def test_a_worker_that_stood_still_sends_nothing_that_was_resolved_meanwhile(
     rig.sandbox.control.settings(latency_ms=150)
     zombie = rig.start_worker(program=("-c", SHORT_FENCE))
     rig.wait_accepted(80)
-    zombie.send_signal(signal.SIGSTOP)
+    rig.stand_still(zombie)
     # What is on its way arrives; then nothing more can.
     time.sleep(1.0)
     before = rig.accepted()
