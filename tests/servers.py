@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,12 @@ def wait_until(condition: Callable[[], object], seconds: float = 20.0, what: str
             raise AssertionError(f"not within {seconds} s: {what or condition}")
         # What is asked for takes a core that others wait for, so what lasts is asked less often.
         time.sleep(min(max(waited / 20, 0.01), 0.1))
+
+
+def print_ends(logs: Iterable[Path]) -> None:
+    """The ends of what processes logged; pytest shows them when the test has failed."""
+    for log in logs:
+        print(f"--- {log.name} ends with\n{log.read_text(errors='replace')[-3000:]}")
 
 
 class PostgresServer:

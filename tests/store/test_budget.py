@@ -38,6 +38,16 @@ async def limit(store: Store, number: str, people: int) -> None:
     await Budgets(store).set(number, "test", people=people, portfolio=None)
 
 
+async def past_ramp_of_100(store: Store) -> tuple[UUID, str]:
+    """A worker and a campaign of 100 whose five first messages took five of 60 places."""
+    number = await add_number(store)
+    await limit(store, number, 60)
+    campaign = await add_campaign(store, number, 100)
+    me = await worker(store)
+    await past_ramp(store, me, campaign)
+    return me, campaign
+
+
 async def claim(store: Store, me: UUID, limit: int = 500) -> ClaimAnswer:
     return await WorkQueue(store).claim(me, uuid4(), limit)
 
@@ -323,11 +333,7 @@ def test_rows_in_doubt_keep_their_places_whatever_becomes_of_them(
     """They may have been sent: a person's word that they were gives no place back."""
 
     async def scenario(store: Store) -> None:
-        number = await add_number(store)
-        await limit(store, number, 60)
-        campaign = await add_campaign(store, number, 100)
-        me = await worker(store)
-        await past_ramp(store, me, campaign)
+        me, campaign = await past_ramp_of_100(store)
         rows = (await claim(store, me, 10)).rows
         await WorkQueue(store).begin(me, rows[0].claim_id)
         doubts = [Settlement(row, Verdict(Outcome.IN_DOUBT)) for row in rows]
@@ -351,11 +357,7 @@ def test_a_count_beside_the_claims_keeps_what_was_handed_out(
     open_test_store: OpenStore, sql: Connection
 ) -> None:
     async def scenario(store: Store) -> None:
-        number = await add_number(store)
-        await limit(store, number, 60)
-        campaign = await add_campaign(store, number, 100)
-        me = await worker(store)
-        await past_ramp(store, me, campaign)
+        me, _ = await past_ramp_of_100(store)
         held = (await claim(store, me, 10)).rows
         assert await Budgets(store).count(3600) == 0
         assert await Budgets(store).count(0) == 1

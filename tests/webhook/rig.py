@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 
 from tests.forked import Forked
-from tests.servers import free_port, wait_until
+from tests.servers import free_port, print_ends, wait_until
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
 from wacampaign.webhook.signature import HEADER, sign
@@ -203,8 +203,7 @@ class ReceiverRig:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-        for log in self.logs:  # pytest shows it when the test has failed
-            print(f"--- {log.name} ends with\n{log.read_text(errors='replace')[-3000:]}")
+        print_ends(self.logs)
 
 
 class Backend:

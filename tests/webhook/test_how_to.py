@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.docs.pages import section, table_rows
-from tests.servers import NODE_MODULES, node, wait_until
+from tests.pm2 import install_command, pm2_command, pm2_environment
+from tests.servers import wait_until
 from tests.webhook.rig import ReceiverRig, status_body
 
 ROOT = Path(__file__).parents[2]
@@ -19,14 +18,7 @@ PAGE = (ROOT / "docs" / "how-to" / "receive-webhooks.md").read_text("utf-8")
 
 def test_the_entry_for_pm2(rig: ReceiverRig, tmp_path: Path) -> None:
     folder = tmp_path / "installed"
-    command = folder / ".venv" / "bin" / "wacampaign"
-    command.parent.mkdir(parents=True)
-    # As pip writes it; the package itself may lie anywhere.
-    command.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path[:0] = {sys.path!r}\n"
-        "from wacampaign.__main__ import main\nsys.exit(main())\n"
-    )
-    command.chmod(0o755)
+    install_command(folder)
     (entry,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
     # The usual port may be taken on this machine.
     entry = entry.replace("args: ['webhook']", f"args: ['webhook', '--port', '{rig.port}']")
@@ -34,18 +26,11 @@ def test_the_entry_for_pm2(rig: ReceiverRig, tmp_path: Path) -> None:
     wanted = ("DATABASE_URL", "WACAMPAIGN_STORE", "WACAMPAIGN_HOME", "META_APP_SECRET")
     settings = {name: rig.environment()[name] for name in wanted}
     (folder / ".env").write_text("".join(f"{k}='{v}'\n" for k, v in settings.items()))
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("PM2", "WACAMPAIGN", "SUPABASE", "META", "DATABASE"))
-    }
-    path = f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = kept | {"PM2_HOME": str(folder / "pm2"), "PATH": path}
 
     def pm2(*arguments: str) -> str:
         return subprocess.run(
-            [node(), str(NODE_MODULES / "pm2" / "bin" / "pm2"), *arguments],
-            env=environment,
+            pm2_command(*arguments),
+            env=pm2_environment(folder),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -17,7 +17,7 @@ import psutil
 
 from tests.campaigns import BODY_TEMPLATE, add_campaign, add_number
 from tests.forked import Forked
-from tests.servers import wait_until
+from tests.servers import print_ends, wait_until
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.postgres import PostgresTransport
@@ -200,6 +200,15 @@ class Rig:
 
         wait_until(stopped_while_it_waits, what="it is stopped while it waits")
 
+    def wait_sent_or_in_doubt(self, campaign_id: str, rows: int, seconds: float) -> None:
+        """Waits until nothing of the campaign is left to do."""
+
+        def done() -> bool:
+            counts = self.stats(campaign_id)["counts"]
+            return bool(counts["sent"] + counts["in_doubt"] == rows)
+
+        wait_until(done, seconds, "all is sent or in doubt")
+
     def accepted(self) -> int:
         return int(self.sandbox.control.totals()["accepted"])
 
@@ -211,7 +220,6 @@ class Rig:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGKILL)
                 worker.wait()
-        for log in self.logs:  # pytest shows it when the test has failed
-            print(f"--- {log.name} ends with\n{log.read_text(errors='replace')[-3000:]}")
+        print_ends(self.logs)
         self._runner.run(self._store.close())
         self._runner.close()

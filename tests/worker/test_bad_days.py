@@ -77,12 +77,7 @@ def test_a_worker_that_stood_still_sends_nothing_twice(rig: Rig, sql: Connection
     other = rig.start_worker()
     rig.wait_accepted(200)
     zombie.send_signal(signal.SIGCONT)
-
-    def done() -> bool:
-        counts = rig.stats(campaign)["counts"]
-        return bool(counts["sent"] + counts["in_doubt"] == 600)
-
-    wait_until(done, 40, "all sent or in doubt")
+    rig.wait_sent_or_in_doubt(campaign, 600, 40)
     for worker in (zombie, other):
         assert rig.stop(worker) == [0]
     assert rig.sandbox.control.repeated() == []

@@ -34,14 +34,6 @@ def silent_for_a_minute(sql: Connection) -> None:
     sql.execute("update wacampaign_workers set last_beat_at = now() - interval '1 minute'")
 
 
-def all_answered(rig: Rig, campaign: str) -> None:
-    def answered() -> bool:
-        counts = rig.stats(campaign)["counts"]
-        return bool(counts["sent"] + counts["in_doubt"] == ROWS)
-
-    wait_until(answered, 90, "all are sent or in doubt")
-
-
 def nobody_twice(rig: Rig, campaign: str) -> None:
     control = rig.sandbox.control
     assert control.repeated() == []
@@ -76,7 +68,7 @@ def test_a_home_that_is_copied_while_its_worker_lives(rig: Rig) -> None:
     rig.wait_started(second)
     assert rig.stats(campaign)["counts"]["in_doubt"] == 0
     rig.wait_accepted(500, 60)
-    all_answered(rig, campaign)
+    rig.wait_sent_or_in_doubt(campaign, ROWS, 90)
     for worker in (first, second):
         assert rig.stop(worker) == [0]
     for worker in (first, second):
@@ -137,7 +129,7 @@ def test_a_home_put_back_from_a_backup_after_its_workers_death(
             shutil.copyfile(path, rig.home / "journals" / path.name)
     silent_for_a_minute(sql)
     last = rig.start_worker()
-    all_answered(rig, campaign)
+    rig.wait_sent_or_in_doubt(campaign, ROWS, 90)
     assert rig.stop(last) == [0]
     counts = rig.stats(campaign)["counts"]
     assert counts["in_doubt"] > 0
@@ -181,7 +173,7 @@ def test_a_journal_that_is_damaged_before_it_is_read(
         # Whose process it was is not to be read any more: the database has to notice the death.
         silent_for_a_minute(sql)
     last = rig.start_worker()
-    all_answered(rig, campaign)
+    rig.wait_sent_or_in_doubt(campaign, ROWS, 90)
     assert rig.stop(last) == [0]
     only = "acceptances" if damage is no_head else "answers"
     assert f"proves_only={only}" in rig.log_of(last)

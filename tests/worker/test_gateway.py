@@ -23,12 +23,7 @@ def test_answers_of_a_gateway_send_nothing_twice(rig: Rig) -> None:
             "gateway", status=status, wording=wording, probability=0.01, seed=n, times=5
         )
     worker = rig.start_worker()
-
-    def all_answered() -> bool:
-        counts = rig.stats(campaign)["counts"]
-        return bool(counts["sent"] + counts["in_doubt"] == ROWS)
-
-    wait_until(all_answered, 90, "all are sent or in doubt")
+    rig.wait_sent_or_in_doubt(campaign, ROWS, 90)
     worker.terminate()
     assert rig.finished(worker) == 0
     counts = rig.stats(campaign)["counts"]

@@ -38,12 +38,7 @@ def test_the_one_message_that_leaves_late_was_nobody_elses(
     # As if the 30 s without a heartbeat had passed.
     sql.execute("update wacampaign_workers set last_beat_at = now() - interval '1 minute'")
     other = rig.start_worker()
-
-    def all_is_sent_or_in_doubt() -> bool:
-        counts = rig.stats(campaign)["counts"]
-        return bool(counts["sent"] + counts["in_doubt"] == 300)
-
-    wait_until(all_is_sent_or_in_doubt, 40, "the other has sent what is nobody's")
+    rig.wait_sent_or_in_doubt(campaign, 300, 40)
     before = rig.accepted()
     zombie.send_signal(signal.SIGCONT)
     wait_until(lambda: rig.accepted() == before + 1, 20, "the late one arrives")

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import psutil
 import psycopg
 import pytest
 
-from tests.servers import NODE_MODULES, node, wait_until
+from tests.pm2 import install_command, pm2_command, pm2_environment
+from tests.servers import wait_until
 from tests.worker.rig import Rig
 from wacampaign.store.campaigns import Campaigns
 
@@ -35,23 +35,10 @@ class Pm2:
         self.folder = folder
         (found,) = re.findall(r"```js\n(.*?)```", HOW_TO.read_text("utf-8"), re.DOTALL)
         (folder / "ecosystem.config.cjs").write_text(found)
-        command = folder / ".venv" / "bin" / "wacampaign"
-        command.parent.mkdir(parents=True)
-        # As pip writes it; the package itself may lie anywhere.
-        command.write_text(
-            f"#!{sys.executable}\nimport sys\nsys.path[:0] = {sys.path!r}\n"
-            "from wacampaign.__main__ import main\nsys.exit(main())\n"
-        )
-        command.chmod(0o755)
+        install_command(folder)
         self.write_settings()
         self.home = folder / "pm2"
-        self.environment = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("PM2", "WACAMPAIGN", "SUPABASE", "META", "WHATSAPP"))
-        } | {
-            "PM2_HOME": str(self.home),
-            "PATH": f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}",
+        self.environment = pm2_environment(folder) | {
             # A person's shell: were these to reach the worker, it would not work.
             "DATABASE_URL": f"postgresql://somebody:{SECRET}@127.0.0.1:1/none",
             "META_ACCESS_TOKEN": SECRET,
@@ -68,7 +55,7 @@ class Pm2:
 
     def popen(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [node(), str(NODE_MODULES / "pm2" / "bin" / "pm2"), *arguments],
+            pm2_command(*arguments),
             env=self.environment,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -181,12 +168,7 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
     (pm2.home / "pm2.pid").unlink()
     pm2("resurrect")
     assert pm2.app()["status"] == "online"
-
-    def over() -> bool:
-        counts = rig.stats(campaign)["counts"]
-        return bool(counts["sent"] + counts["in_doubt"] == rows)
-
-    wait_until(over, 60, "all rows are sent or in doubt")
+    rig.wait_sent_or_in_doubt(campaign, rows, 60)
     pm2("stop", APP)
     counts = rig.stats(campaign)["counts"]
     assert counts["in_doubt"] == in_doubt
