@@ -8,7 +8,8 @@ import pytest
 
 from tests.campaigns import RUNNING, campaign_at
 from wacampaign.core.campaign.delivery import Delivery, read_delivery, share, silence
-from wacampaign.core.campaign.findings import Finding, FindingKind, findings_of
+from wacampaign.core.campaign.finding import Finding, FindingKind
+from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.errors import explain
 
 DELIVERY: dict[str, Any] = {

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.delivery import Delivery
-from wacampaign.core.campaign.findings import FindingKind, findings_of
+from wacampaign.core.campaign.finding import FindingKind
+from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.state import Campaign, Stats, WorkerState
 from wacampaign.logs import logfmt_value
 

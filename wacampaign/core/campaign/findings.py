@@ -2,110 +2,28 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 
-from wacampaign.core.budget import rate_above
 from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.delivery import LATE_MINUTES, is_unusual, share
+from wacampaign.core.campaign.finding import Finding, FindingKind
 from wacampaign.core.campaign.other_writers import deleted, kept_back
+from wacampaign.core.campaign.pace_findings import pace_findings
 from wacampaign.core.campaign.state import Campaign, Hold
 from wacampaign.core.errors import Handling, lookup, without_step
-from wacampaign.core.words import counted, duration, local_clock, local_time, rows
+from wacampaign.core.words import local_clock, rows
 
-Severity = Literal["red", "yellow"]
-
-#: Seconds after its start from which a campaign that sends nothing is worth a sentence.
-STANDSTILL_SECONDS: Final = 60
 #: Errors of single recipients: in the list of errors, but nothing to act on.
 _RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
 #: Where statuses are lost on the way.
 _LOOK_FOR_STATUSES: Final = "wacampaign webhook subscribe    (and does wacampaign webhook run?)"
-#: Share of the number's configured rate below which it counts as slowed down.
-_SLOWED_BELOW: Final = 0.95
-
-
-class FindingKind(StrEnum):
-    """What a finding is about. With its subject it is what makes two findings the same one."""
-
-    COUNTS_WRONG = "counts_wrong"
-    ROWS_LEFT_BEHIND = "rows_left_behind"
-    NEVER_ENQUEUED = "never_enqueued"
-    NEVER_COMPLETES = "never_completes"
-    PENDING = "pending"
-    NO_LIVE_WORKER = "no_live_worker"
-    NUMBER_SWITCHED_OFF = "number_switched_off"
-    HELD = "held"
-    #: No row is left that met the error of the hold.
-    HELD_WITHOUT_ROWS = "held_without_rows"
-    ERROR = "error"
-    ROWS_DELETED = "rows_deleted"
-    GUARD_MISSING = "guard_missing"
-    NOTHING_SENT = "nothing_sent"
-    STARTS_BY_ITSELF = "starts_by_itself"
-    STARTS_WITHOUT_WORKER = "starts_without_worker"
-    PAUSED = "paused"
-    HELD_FOR_A_WHILE = "held_for_a_while"
-    #: One that passes by itself.
-    PASSING_ERROR = "passing_error"
-    #: Accepted, then failed by what a person can put right.
-    UNDELIVERED = "undelivered"
-    #: Accepted, then failed for more recipients than is usual.
-    UNDELIVERED_MANY = "undelivered_many"
-    HELD_BY_META = "held_by_meta"
-    #: Accepted long ago, and no status came.
-    SILENT = "silent"
-    IN_DOUBT = "in_doubt"
-    ONLY_DOUBT_LEFT = "only_doubt_left"
-    KEPT_BACK = "kept_back"
-    SLOWED_DOWN = "slowed_down"
-    #: Its number is set to more than Meta takes.
-    RATE_CAPPED = "rate_capped"
-    #: Its portfolio may write to nobody new for now, or will not soon.
-    BUDGET_USED_UP = "budget_used_up"
-    BUDGET_STOPS = "budget_stops"
-    ONLY_RETRIES_LEFT = "only_retries_left"
-    RETRIES_FAR_AWAY = "retries_far_away"
-
 
 _K = FindingKind
-#: What explains a delay; everything else needs a person.
-_YELLOW: Final = frozenset(
-    {_K.STARTS_BY_ITSELF, _K.STARTS_WITHOUT_WORKER, _K.PAUSED, _K.HELD_FOR_A_WHILE}
-    | {_K.UNDELIVERED_MANY, _K.HELD_BY_META, _K.SILENT}
-    | {_K.PASSING_ERROR, _K.IN_DOUBT, _K.ONLY_DOUBT_LEFT, _K.KEPT_BACK}
-    | {_K.RATE_CAPPED, _K.BUDGET_USED_UP, _K.BUDGET_STOPS}
-    | {_K.SLOWED_DOWN, _K.ONLY_RETRIES_LEFT, _K.RETRIES_FAR_AWAY}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that needs a person (red) or explains a delay (yellow)."""
-
-    kind: FindingKind
-    text: str
-    #: What to run or do about it.
-    command: str
-    #: Which of its kind: the error's code, what is held, who wrote; empty when there is one only.
-    subject: str = ""
-
-    @property
-    def severity(self) -> Severity:
-        """Red for what needs a person."""
-        return "yellow" if self.kind in _YELLOW else "red"
-
-    @property
-    def error_code(self) -> int | None:
-        """The code, when this is about one of the campaign's errors."""
-        return int(self.subject) if self.kind in (_K.ERROR, _K.PASSING_ERROR) else None
 
 
 def findings_of(campaign: Campaign) -> list[Finding]:
     """Everything that is wrong, red before yellow."""
-    looks = (_counts, _status, _start, _holds, _errors, _delivery, _doubt, _others, _pace)
+    looks = (_counts, _status, _start, _holds, _errors, _delivery, _doubt, _others, pace_findings)
     findings = [finding for look in looks for finding in look(campaign)]
     return sorted(findings, key=lambda finding: finding.severity != "red")
 
@@ -280,68 +198,3 @@ def _others(campaign: Campaign) -> Iterator[Finding]:
         yield Finding(_K.GUARD_MISSING, text, "wacampaign db migrate")
     for write in kept_back(campaign.others):
         yield Finding(_K.KEPT_BACK, write.sentence, audit, write.subject)
-
-
-def _pace(campaign: Campaign) -> Iterator[Finding]:
-    """Why a running campaign is slower than it could be."""
-    if campaign.status != "running" or not campaign.live_workers:
-        return
-    counts, number = campaign.counts, campaign.number
-    limit, configured = number.rate, number.configured_rate
-    if configured and (note := rate_above(configured, number.throughput)):
-        configured = number.throughput
-        yield Finding(_K.RATE_CAPPED, note, "wacampaign number list")
-    yield from _budget(campaign)
-    if limit and configured and limit < _SLOWED_BELOW * configured:
-        text = f"the number is slowed down to {limit:g}/s of {configured}/s"
-        yield Finding(_K.SLOWED_DOWN, text, "wait: it speeds up by itself")
-    if counts.only_retries:
-        text = f"{rows(counts.retry_later)} left, waiting for another try"
-        if campaign.next_retry_at and campaign.retry_far_away:
-            text += f" until {local_time(campaign.next_retry_at)}"
-            step = f"wacampaign restart-stuck {campaign.short_id}"
-            yield Finding(_K.RETRIES_FAR_AWAY, text, step)
-        else:
-            yield Finding(_K.ONLY_RETRIES_LEFT, text, f"wacampaign monitor {campaign.short_id}")
-    still = (
-        counts.ready
-        and not counts.processing
-        and not campaign.rate_per_second
-        and not campaign.holds
-        and not (campaign.budget and campaign.budget.is_used_up)
-        and number.is_active is not False
-    )
-    if still and (age := _age_seconds(campaign.start_time)) > STANDSTILL_SECONDS:
-        text = (
-            f"{rows(counts.ready)} ready, but nothing was sent in the last minute"
-            f" (started {duration(age)} ago)"
-        )
-        step = "look at the worker's log, then: wacampaign db check"
-        yield Finding(_K.NOTHING_SENT, text, step)
-
-
-def _budget(campaign: Campaign) -> Iterator[Finding]:
-    """That the portfolio's limit stops it, now or later."""
-    budget, stop = campaign.budget, campaign.stop
-    if budget is None or stop is None:
-        return
-    step = "wacampaign number list"
-    if budget.is_used_up:
-        text = f"{budget.in_words}; {rows(campaign.counts.unsent)} left, and it goes on by itself"
-        yield Finding(_K.BUDGET_USED_UP, text, step)
-    else:
-        beside = ""
-        if budget.others:
-            beside = f" for {counted(1 + budget.others, 'running campaign')}"
-        text = (
-            f"{stop.in_words(datetime.now(UTC).isoformat())}: the portfolio may write to"
-            f" {budget.left:,} more people today{beside}; then it goes on by itself"
-        )
-        yield Finding(_K.BUDGET_STOPS, text, step)
-
-
-def _age_seconds(start_time: str | None) -> float:
-    if start_time is None:
-        return 0.0
-    started = datetime.fromisoformat(start_time)
-    return (datetime.now(started.tzinfo) - started).total_seconds()

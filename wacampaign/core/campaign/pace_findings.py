@@ -1,0 +1,82 @@
+"""Why a running campaign is slower than it could be, or stands."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from wacampaign.core.budget import rate_above
+from wacampaign.core.campaign.finding import Finding, FindingKind
+from wacampaign.core.campaign.state import Campaign
+from wacampaign.core.words import counted, duration, local_time, rows
+
+#: Seconds after its start from which a campaign that sends nothing is worth a sentence.
+STANDSTILL_SECONDS: Final = 60
+#: Share of the number's configured rate below which it counts as slowed down.
+_SLOWED_BELOW: Final = 0.95
+
+_K = FindingKind
+
+
+def pace_findings(campaign: Campaign) -> Iterator[Finding]:
+    """Why a running campaign is slower than it could be."""
+    if campaign.status != "running" or not campaign.live_workers:
+        return
+    counts, number = campaign.counts, campaign.number
+    limit, configured = number.rate, number.configured_rate
+    if configured and (note := rate_above(configured, number.throughput)):
+        configured = number.throughput
+        yield Finding(_K.RATE_CAPPED, note, "wacampaign number list")
+    yield from _budget(campaign)
+    if limit and configured and limit < _SLOWED_BELOW * configured:
+        text = f"the number is slowed down to {limit:g}/s of {configured}/s"
+        yield Finding(_K.SLOWED_DOWN, text, "wait: it speeds up by itself")
+    if counts.only_retries:
+        text = f"{rows(counts.retry_later)} left, waiting for another try"
+        if campaign.next_retry_at and campaign.retry_far_away:
+            text += f" until {local_time(campaign.next_retry_at)}"
+            step = f"wacampaign restart-stuck {campaign.short_id}"
+            yield Finding(_K.RETRIES_FAR_AWAY, text, step)
+        else:
+            yield Finding(_K.ONLY_RETRIES_LEFT, text, f"wacampaign monitor {campaign.short_id}")
+    still = (
+        counts.ready
+        and not counts.processing
+        and not campaign.rate_per_second
+        and not campaign.holds
+        and not (campaign.budget and campaign.budget.is_used_up)
+        and number.is_active is not False
+    )
+    if still and (age := _age_seconds(campaign.start_time)) > STANDSTILL_SECONDS:
+        text = (
+            f"{rows(counts.ready)} ready, but nothing was sent in the last minute"
+            f" (started {duration(age)} ago)"
+        )
+        step = "look at the worker's log, then: wacampaign db check"
+        yield Finding(_K.NOTHING_SENT, text, step)
+
+
+def _budget(campaign: Campaign) -> Iterator[Finding]:
+    """That the portfolio's limit stops it, now or later."""
+    budget, stop = campaign.budget, campaign.stop
+    if budget is None or stop is None:
+        return
+    step = "wacampaign number list"
+    if budget.is_used_up:
+        text = f"{budget.in_words}; {rows(campaign.counts.unsent)} left, and it goes on by itself"
+        yield Finding(_K.BUDGET_USED_UP, text, step)
+    else:
+        beside = ""
+        if budget.others:
+            beside = f" for {counted(1 + budget.others, 'running campaign')}"
+        text = (
+            f"{stop.in_words(datetime.now(UTC).isoformat())}: the portfolio may write to"
+            f" {budget.left:,} more people today{beside}; then it goes on by itself"
+        )
+        yield Finding(_K.BUDGET_STOPS, text, step)
+
+
+def _age_seconds(start_time: str | None) -> float:
+    if start_time is None:
+        return 0.0
+    started = datetime.fromisoformat(start_time)
+    return (datetime.now(started.tzinfo) - started).total_seconds()
