@@ -285,9 +285,11 @@ def test_a_campaign_that_ends_stays_on_the_screen() -> None:
 def test_once(wacampaign: Wacampaign, seeded: Seeded) -> None:
     done = wacampaign("monitor", "market_1", "--once")
     assert done.exit_code == 0
-    (line,) = done.stdout.splitlines()
+    line, finding = done.stdout.splitlines()
     assert f"level=warning event=progress campaign={seeded.campaign_id} name=market_1" in line
     assert "state=running total=20 percent=0.0" in line
+    assert f"level=error event=finding campaign={seeded.campaign_id} text=" in finding
+    assert 'suggest="wacampaign run-worker' in finding
     done = wacampaign("monitor", "--once", "--json")
     one = json.loads(done.stdout)
     assert one["schema_version"] == 1

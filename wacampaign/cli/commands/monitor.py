@@ -90,6 +90,8 @@ def monitor(
                 await watch(feed, console)
         elif once:
             _print_progress(feed.stats, as_json=as_json)
+            if not as_json:
+                _print_changes(None, feed.stats)
         else:
             await _write_lines(feed, seconds, as_json=as_json)
 
@@ -102,6 +104,11 @@ def _print_progress(stats: Stats, *, as_json: bool) -> None:
             print_json({"at": stats.at, **campaign_json(campaign)}, one_line=True)
         else:
             tell(progress_line(stats.at, campaign))
+
+
+def _print_changes(before: Stats | None, after: Stats) -> None:
+    for line in change_lines(before, after):
+        tell(line)
 
 
 async def _write_lines(feed: Feed, seconds: float, *, as_json: bool) -> None:
@@ -118,14 +125,13 @@ async def _write_lines(feed: Feed, seconds: float, *, as_json: bool) -> None:
             said_away = True
         elif stats is not before:
             said_away = False
-            changes = list(change_lines(before, stats))
+            changed = any(change_lines(before, stats))
             now = time.monotonic()
-            if now >= due or (as_json and changes) or feed.over:
+            if now >= due or (as_json and changed) or feed.over:
                 _print_progress(stats, as_json=as_json)
                 due = now + seconds
             if not as_json:
-                for line in changes:
-                    tell(line)
+                _print_changes(before, stats)
             before = stats
             if feed.over:
                 return
