@@ -43,7 +43,7 @@ class NoSuchCampaign(Problem):
 
     exit_code = 5
     code = "no_such_campaign"
-    default_suggestion = "wacampaign queue-stats"
+    default_suggestion = "wacampaign list"
 
 
 class Refused(Problem):

@@ -81,6 +81,13 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{failed} --undo {nobody}", 6),
         ("{failed} --undo {hostile}", 6),
     ],
+    "list": [
+        ("", 0),
+        ("--json", 0),
+        ("--status failed --since 7d --show-numbers", 0),
+        ("--number {hostile}", 6),
+        ("--since {hostile}", 2),
+    ],
     "monitor": [("--once", 0), ("--once --json", 0), ("{completed}", 0), ("{hostile}", 5)],
     "queue-stats": [("", 0), ("--json", 0), ("{running} {paused} {failed}", 0), ("{hostile}", 5)],
     "failures": [

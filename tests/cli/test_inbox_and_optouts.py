@@ -17,6 +17,7 @@ from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.core.optout_words import OptOutWords
 from wacampaign.core.webhook.updates import InboundMessage
 from wacampaign.operations import inbox
+from wacampaign.operations.since import read_since
 from wacampaign.settings import load_settings
 from wacampaign.store.inbound import Inbound
 from wacampaign.store.store import Store
@@ -109,7 +110,7 @@ def test_follow_shows_each_new_message_once(
         seen: list[str] = []
         n = 0
         async for reply in inbox.follow(
-            store, settings, None, inbox.read_since("2020-01-01"), 50, print
+            store, settings, None, read_since("2020-01-01", "wacampaign inbox"), 50, print
         ):
             seen.append(reply.said)
             if len(seen) == 4:

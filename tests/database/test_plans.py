@@ -254,6 +254,12 @@ def test_a_claim_costs_the_same_in_a_long_queue_as_in_a_short_one(postgres: Post
     assert long < 2 * short, pages
 
 
+def test_the_list_of_campaigns_reads_the_kept_counts(queue: Queue) -> None:
+    queue.claim()
+    listed = queue.cheap(4 * BATCH, "list", status=None, limit=10)
+    assert [one["rows"] for one in listed] == [ROWS // 2] * 2
+
+
 def test_no_call_is_compiled(sql: Connection) -> None:
     """A default installation compiles what the planner takes for dear: a second for each claim.
 

@@ -293,6 +293,8 @@ async def whole_protocol(store: Store) -> None:
     kinds = {e["kind"] for e in await store.call("events_of", campaign_id=campaign, limit=100)}
     assert {"created", "started", "paused", "resumed", "recovered", "completed"} <= kinds
     assert (await Campaigns(store).recent(5))[0].id == campaign
+    assert campaign in [one.id for one in await Campaigns(store).names()]
+    assert campaign in [one.id for one in await Campaigns(store).listed()]
     (failure,) = await FailedRows(store).by_code(campaign)
     assert (failure["code"], failure["count"], failure["accepted"]) == (131026, 1, 0)
     assert len(await FailedRows(store).page(campaign, 131026)) == 1

@@ -31,6 +31,8 @@ class _Wacampaign(Program):
         Listed("retry-failed", _SEND, "retry_failed:retry_failed"),
         Listed("fix-media", _SEND, "fix_media:fix_media"),
         Listed("optouts", _SEND, "optouts:app"),
+        Listed("list", _LOOK, "campaign_list:list_campaigns"),
+        Listed("status", _LOOK, "campaign_list:list_campaigns", is_alias=True),
         Listed("monitor", _LOOK, "monitor:monitor"),
         Listed("queue-stats", _LOOK, "queue_stats:queue_stats"),
         Listed("failures", _LOOK, "failures:failures"),

@@ -24,6 +24,8 @@ class Listed(NamedTuple):
     heading: str
     #: A module of `cli/commands`, and the function or the group of commands (`app`) in it.
     place: str
+    #: Another name of a command that stands in the help already.
+    is_alias: bool = False
 
 
 class Commands(Mapping[str, Any]):
@@ -33,19 +35,19 @@ class Commands(Mapping[str, Any]):
     """
 
     def __init__(self, listed: Sequence[Listed]) -> None:
-        self._places = {line.name: line.place for line in listed}
+        self._lines = {line.name: line for line in listed}
 
     def __getitem__(self, name: str) -> Any:
-        return _load(name, self._places[name])
+        return _load(self._lines[name])
 
     def __contains__(self, name: object) -> bool:
-        return name in self._places
+        return name in self._lines
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._lines)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._lines)
 
 
 class LazyGroup(TyperGroup):
@@ -60,29 +62,31 @@ class LazyGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Writes the list of commands without importing them."""
-        widest = max((len(line.name) for line in self.listed), default=0)
+        shown = [line for line in self.listed if not line.is_alias]
+        widest = max((len(line.name) for line in shown), default=0)
         room = formatter.width - 4 - widest
-        for heading in dict.fromkeys(line.heading for line in self.listed):
+        for heading in dict.fromkeys(line.heading for line in shown):
             with formatter.section(heading):
                 formatter.write_dl(
                     [
                         (line.name.ljust(widest), _summary(line, room))
-                        for line in self.listed
+                        for line in shown
                         if line.heading == heading
                     ]
                 )
 
 
 @cache
-def _load(name: str, place: str) -> Any:
-    module_name, _, attribute = place.partition(":")
+def _load(line: Listed) -> Any:
+    name = line.name
+    module_name, _, attribute = line.place.partition(":")
     outline = _outline(module_name, attribute)
     command = outline[attribute]
     holder = typer.Typer(rich_markup_mode=None)
     if isinstance(command, typer.Typer):
         holder.add_typer(command, name=name)
     else:
-        holder.command(name, cls=outline.get("COMMAND_CLASS"))(command)
+        holder.command(name, cls=outline.get("COMMAND_CLASS"), hidden=line.is_alias)(command)
     return get_group(holder).commands[name]
 
 

@@ -53,6 +53,15 @@ DryRun: TypeAlias = Annotated[
 ShowNumbers: TypeAlias = Annotated[
     bool, typer.Option("--show-numbers", help="Show phone numbers whole instead of masked.")
 ]
+Since: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Only since then: 2026-11-26, '2026-11-26 18:00', or 90min, 24h, 7d ago.",
+        show_default=False,
+    ),
+]
 Code: TypeAlias = Annotated[
     int | None,
     typer.Option(

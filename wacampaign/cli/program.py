@@ -91,7 +91,7 @@ def report(problem: Problem, *, as_json: bool) -> int:
 
 
 #: Names that people try, and what they mean by it: the likeness of letters misleads (`start`).
-_MEANT: Final = {"status": "queue-stats", "list": "queue-stats", "stats": "queue-stats"}
+_MEANT: Final = {"ls": "list", "stats": "queue-stats", "log": "events", "history": "events"}
 
 
 def _usage(error: TyperException, prog_name: str) -> Problem:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.near_names import near
 from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.cells import cell
 from wacampaign.problems import NoSuchCampaign, Usage
@@ -19,7 +20,8 @@ ID_BEGINNING_MIN: Final = 6
 async def resolve_campaign(store: Store, text: str) -> CampaignName:
     """The campaign that a person means: full id, beginning of an id, or exact name.
 
-    Raises `NoSuchCampaign`, or `Usage` naming the candidates when there are several.
+    Raises `NoSuchCampaign` naming near ones, or `Usage` naming the candidates when there are
+    several.
     """
     wanted = cell(text)
     beginning = wanted.lower()
@@ -41,7 +43,13 @@ async def resolve_campaign(store: Store, text: str) -> CampaignName:
         )
     short = len(wanted) < ID_BEGINNING_MIN and all(c in "0123456789abcdef-" for c in beginning)
     hint = f"; the beginning of an id needs {ID_BEGINNING_MIN} characters" if short else ""
-    raise NoSuchCampaign(f"there is no campaign {text!r}{hint}")
+    raise NoSuchCampaign(f"there is no campaign {text!r}{hint}{await _near(store, wanted)}")
+
+
+async def _near(store: Store, wanted: str) -> str:
+    """Which campaigns may be meant instead; empty: none is near."""
+    found = near(wanted, await Campaigns(store).names())
+    return f"; near it: {', '.join(f'{one} {one.status}' for one in found)}" if found else ""
 
 
 async def resolve_campaigns(store: Store, texts: Sequence[str] | None) -> list[str] | None:

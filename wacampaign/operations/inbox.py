@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from wacampaign.core.campaign.name import CampaignName
-from wacampaign.core.cells import cell
 from wacampaign.core.replies import Reply
 from wacampaign.operations.arrivals import take_arrivals
 from wacampaign.operations.campaigns import resolve_campaign
-from wacampaign.problems import Problem, Unreachable, Usage
+from wacampaign.problems import Problem, Unreachable
 from wacampaign.settings import Settings
 from wacampaign.store.inbound import PAGE, TAKE_STEP, Inbound
 from wacampaign.store.store import Store
@@ -119,14 +118,3 @@ async def _take(store: Store, settings: Settings) -> None:
         raise
     except Problem:
         pass
-
-
-def read_since(text: str) -> datetime:
-    """A time as people type it; without a zone it is local. Raises `Usage` for what is none."""
-    try:
-        return datetime.fromisoformat(cell(text)).astimezone()
-    except (ValueError, OverflowError, OSError):
-        today = datetime.now().astimezone()
-        raise Usage(
-            f"--since {text!r} is no time", f'wacampaign inbox --since "{today:%Y-%m-%d}"'
-        ) from None

@@ -1,14 +1,20 @@
 """Campaigns in the database: made, found, counted, started and stopped."""
 
 from collections.abc import Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
+from wacampaign.core.campaign.listed import ListedCampaign
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.repeats import REPEAT_DAYS, SAME_LIST, EarlierCampaign
 from wacampaign.core.campaign.state import Stats, read_stats
 from wacampaign.core.reading import read
 from wacampaign.store.store import Capability
+
+#: Campaigns a page: a tenth of a second, and as many as one call of the database gives.
+LIST_PAGE: Final = 500
+#: Names that are looked at for near ones: more campaigns than a year has hours.
+NAMES_MAX: Final = 10_000
 
 
 class EmptyCampaign(TypedDict):
@@ -76,6 +82,41 @@ class Campaigns(Capability):
     async def find(self, text: str) -> list[CampaignName]:
         """Campaigns that `text` may mean: id, beginning of an id, or exact name."""
         return [read(CampaignName, one) for one in await self._store.call_list("find", text=text)]
+
+    async def names(self, beginning: str = "", limit: int = NAMES_MAX) -> list[CampaignName]:
+        """The newest campaigns whose name or id begins so, whatever their state."""
+        answer = await self._store.call_list("names", beginning=beginning, limit=limit)
+        return [read(CampaignName, one) for one in answer]
+
+    async def listed(
+        self,
+        *,
+        status: str | None = None,
+        number_id: str | None = None,
+        since: str | None = None,
+        limit: int | None = None,
+    ) -> list[ListedCampaign]:
+        """The newest campaigns first, page by page; all without `limit`.
+
+        `since` (ISO 8601): those that run, or were made, started or ended since then.
+        """
+        found: list[dict[str, Any]] = []
+        while limit is None or len(found) < limit:
+            size = LIST_PAGE if limit is None else min(LIST_PAGE, limit - len(found))
+            last = found[-1] if found else {}
+            page = await self._store.call_list(
+                "list",
+                status=status,
+                number_id=number_id,
+                since=since,
+                before=last.get("at"),
+                before_id=last.get("id"),
+                limit=size,
+            )
+            found += page
+            if len(page) < size:
+                break
+        return [read(ListedCampaign, one) for one in found]
 
     async def recent(self, limit: int) -> list[CampaignName]:
         """The newest campaigns, whatever their state."""

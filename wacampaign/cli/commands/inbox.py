@@ -12,12 +12,14 @@ from wacampaign.cli.options import (
     EnvFile,
     OptionalCampaign,
     ShowNumbers,
+    Since,
     StoreFlag,
 )
 from wacampaign.cli.output import print_json, say
 from wacampaign.cli.screens.inbox import inbox_json, reply_json, show_inbox, show_reply
 from wacampaign.cli.session import read_settings, with_arrivals, with_store
 from wacampaign.operations import inbox as operation
+from wacampaign.operations.since import read_since
 
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
@@ -29,15 +31,7 @@ def inbox(
         bool,
         typer.Option("--follow", "-f", help="Show new messages as they come, until Ctrl-C."),
     ] = False,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since",
-            metavar="TIME",
-            help="Only what was written since then, such as 2026-11-26 or '2026-11-26 18:00'.",
-            show_default=False,
-        ),
-    ] = None,
+    since: Since = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")
     ] = SHOWN_MAX,
@@ -59,7 +53,7 @@ def inbox(
     Example: wacampaign inbox --follow
     """
     settings = read_settings(env_file, store)
-    when = None if since is None else operation.read_since(since)
+    when = None if since is None else read_since(since, "wacampaign inbox")
 
     async def work(opened: Store) -> None:
         async for reply in operation.follow(

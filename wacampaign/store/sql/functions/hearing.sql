@@ -34,6 +34,20 @@ begin
 end
 $$;
 
+-- Whether statuses arrive for a number of the campaign.
+create or replace function public.wacampaign_is_heard(p_campaign_id uuid)
+returns bool language sql stable
+set search_path = public, extensions, pg_temp set enable_seqscan = off as $$
+    select exists (
+        select 1 from public.wacampaign_hearing h
+        where h.first_status_at is not null
+          and h.number_id in (
+              select c.whatsapp_number_id from public.wacampaign_counts c
+              where c.campaign_id = p_campaign_id
+              union
+              select k.whatsapp_number_id from public.campaigns k where k.id = p_campaign_id))
+$$;
+
 -- What became of a campaign's accepted messages (contract: `delivery`). Each is counted once, and
 -- delivered + undelivered + held + silent are the accepted ones.
 --   contradicted: delivered, and failed as well; waiting: statuses that nobody has taken yet
@@ -71,14 +85,7 @@ begin
     v_held := least(v_held, v_sent - v_delivered - v_undelivered);
     select sum(n) into v_lags from public.wacampaign_delivery_lags where campaign_id = p_campaign_id;
     return jsonb_build_object(
-        'known', exists (
-            select 1 from public.wacampaign_hearing h
-            where h.first_status_at is not null
-              and h.number_id in (
-                  select c.whatsapp_number_id from public.wacampaign_counts c
-                  where c.campaign_id = p_campaign_id
-                  union
-                  select k.whatsapp_number_id from public.campaigns k where k.id = p_campaign_id)),
+        'known', public.wacampaign_is_heard(p_campaign_id),
         'delivered', v_delivered, 'read', v_read, 'undelivered', v_undelivered, 'held', v_held,
         'silent', v_sent - v_delivered - v_undelivered - v_held,
         'replied', public.wacampaign_replied_of(p_campaign_id),

@@ -1,0 +1,107 @@
+"""How `list` shows campaigns: a line each."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from wacampaign.cli.output import say
+from wacampaign.cli.plan import show_next
+from wacampaign.cli.screens.tables import print_table
+from wacampaign.core.campaign.listed import ListedCampaign
+from wacampaign.core.display_width import cut
+from wacampaign.core.masking import mask_secrets
+from wacampaign.core.shown_text import one_line
+from wacampaign.core.words import counted, duration, local_time
+from wacampaign.operations.campaign_list import CampaignList
+
+_COUNTS: Final = ("rows", "accepted", "delivered", "failed", "in doubt")
+_HEADINGS: Final = ("id", "name", "status", *_COUNTS, "started", "took", "number")
+#: Columns of a terminal that all figures take beside a name, and those up to `failed`: what does
+#: not fit stands below its line. A long name is known by its beginning, and whole in JSON.
+_ALL_BESIDE: Final = 107
+_COUNTS_BESIDE: Final = 62
+_NAME_MIN: Final = 14
+_NAME_MAX: Final = 40
+
+
+def list_json(found: CampaignList, *, show_numbers: bool) -> dict[str, Any]:
+    """The object of `list --json`."""
+    return {
+        "campaigns": [_json(one, show_numbers=show_numbers) for one in found.campaigns],
+        "more": found.more,
+    }
+
+
+def _json(campaign: ListedCampaign, *, show_numbers: bool) -> dict[str, Any]:
+    fields = asdict(campaign)
+    if not campaign.delivery_known:
+        fields["delivered"] = None
+    for text in ("pause_reason", "number"):
+        fields[text] = _shown(fields[text], show_numbers=show_numbers)
+    return fields
+
+
+def show_list(found: CampaignList, *, show_numbers: bool) -> None:
+    """A table, the newest first; then whether there is more."""
+    if not found.campaigns:
+        say("no campaign is like that" if found.is_chosen else "no campaigns yet")
+        show_next("wacampaign list" if found.is_chosen else "wacampaign create --help", sys.stderr)
+        return
+    if sys.stdout.isatty():
+        _show_table(found.campaigns, show_numbers=show_numbers)
+    else:
+        _tell_lines(found.campaigns, show_numbers=show_numbers)
+    if found.more:
+        n = len(found.campaigns)
+        say(f"{counted(n, 'campaign')} shown, there are older ones: --limit {2 * n} shows more")
+
+
+def _show_table(campaigns: Sequence[ListedCampaign], *, show_numbers: bool) -> None:
+    columns = shutil.get_terminal_size().columns
+    room = columns - _ALL_BESIDE
+    if room < _NAME_MIN:
+        room = max(columns - _COUNTS_BESIDE, _NAME_MIN)
+    room = min(room, _NAME_MAX)
+    several = len({one.number for one in campaigns}) > 1
+    print_table(
+        _HEADINGS if several else _HEADINGS[:-1],
+        [
+            (
+                one.short_id,
+                cut(one_line(" ".join(one.name.split())), room),
+                one.status,
+                f"{one.size:,}",
+                f"{one.accepted:,}",
+                f"{one.delivered:,}" if one.delivery_known else "unknown",
+                f"{one.failed:,}",
+                f"{one.in_doubt:,}" if one.in_doubt else "",
+                local_time(one.start_time) if one.start_time else "",
+                "" if one.took_seconds is None else duration(one.took_seconds),
+                *([_shown(one.number, show_numbers=show_numbers)] if several else []),
+            )
+            for one in campaigns
+        ],
+        right=_COUNTS,
+    )
+
+
+def _tell_lines(campaigns: Sequence[ListedCampaign], *, show_numbers: bool) -> None:
+    """For programs: whole ids, digits only, UTC, seconds."""
+    print_table(
+        [f"{one}_seconds" if one == "took" else one for one in _HEADINGS],
+        [
+            (
+                *(one.id, one.name, one.status, one.size, one.accepted),
+                one.delivered if one.delivery_known else "unknown",
+                *(one.failed, one.in_doubt, one.start_time, one.took_seconds),
+                _shown(one.number, show_numbers=show_numbers),
+            )
+            for one in campaigns
+        ],
+    )
+
+
+def _shown(text: str | None, *, show_numbers: bool) -> str | None:
+    return text if show_numbers or text is None else mask_secrets(text)
