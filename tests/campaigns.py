@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from wacampaign.core.campaign.state import Campaign, Counts, read_stats
+from wacampaign.core.campaign.counts import Counts
+from wacampaign.core.campaign.state import Campaign, read_stats
 from wacampaign.core.engine.ports import ClaimedRow, Settlement
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.store.campaigns import Campaigns

@@ -24,9 +24,10 @@ from wacampaign.core.budget import (
     stop_of,
 )
 from wacampaign.core.campaign.completion import CompletionVerdict, describe_verdict
+from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.finding import FindingKind
 from wacampaign.core.campaign.findings import findings_of
-from wacampaign.core.campaign.state import Counts, Stats
+from wacampaign.core.campaign.state import Stats
 from wacampaign.core.numbers import KnownNumber, Number
 from wacampaign.core.preflight.budget_checks import limit_line
 from wacampaign.core.preflight.model import Check

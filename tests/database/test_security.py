@@ -244,6 +244,7 @@ async def workers_protocol(store: Store) -> tuple[str, str, UUID]:
     for worker in (me, dead):
         await Workers(store).register(worker, "host", 1, "0")
     assert (await Workers(store).heartbeat(me, 0))["known"]
+    await Workers(store).measured(me, {"in_flight": 3})
     assert await past_ramp(store, me, campaign) == 5
     assert (await WorkQueue(store).sending([number]))[0].templates
 

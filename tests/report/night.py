@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.delivery import read_delivery
 from wacampaign.core.campaign.error_counts import ErrorCount
-from wacampaign.core.campaign.state import Campaign, CampaignNumber, Counts
+from wacampaign.core.campaign.number import CampaignNumber
+from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.investigation.hypotheses import HYPOTHESES
 from wacampaign.core.investigation.model import (
     Beside,

@@ -13,7 +13,7 @@ import pytest
 from tests.report.night import BAD_URL, GOOD_URL, ID, NIGHT, NOTHING_FOUND
 from tests.report.page import Page
 from wacampaign import __version__
-from wacampaign.core.campaign.state import CampaignNumber
+from wacampaign.core.campaign.number import CampaignNumber
 from wacampaign.core.investigation.hypotheses import HYPOTHESES
 from wacampaign.core.investigation.model import Group, Pace, Sample
 from wacampaign.problems import Problem, Usage

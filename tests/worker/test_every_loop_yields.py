@@ -11,7 +11,6 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -238,7 +237,8 @@ def test_the_look_for_slow_requests(monkeypatch: pytest.MonkeyPatch) -> None:
         def look(_now: float) -> None:
             inputs.count("look")
 
-        in_flight: Any = SimpleNamespace(look_for_slow=look)
+        in_flight = InFlight(1)
+        monkeypatch.setattr(in_flight, "look_for_slow", look)
         processor = Processor(
             nothing,
             nothing,  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from wacampaign.core.campaign.completion import CompletionVerdict
-from wacampaign.core.campaign.state import Counts
+from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.engine.claiming import Claiming
 from wacampaign.core.engine.in_flight import InFlight
 from wacampaign.core.engine.ports import CampaignWork, ClaimAnswer, DatabaseAway

@@ -45,6 +45,11 @@ def duration(seconds: float) -> str:
     return f"{days} d {hours} h"
 
 
+def milliseconds(value: float) -> str:
+    """`42 ms`, `310 ms`, `1.9 s` of milliseconds."""
+    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
+
+
 def rough_duration(seconds: float) -> str:
     """`41 s`, `5 min`, `26 h`: one unit, the rest is cut off."""
     whole = max(0, round(seconds))

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.next_step import after_status_change
-from wacampaign.core.campaign.state import Campaign, Counts
+from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.plan import Change, Plan
 from wacampaign.core.template_changes import TemplateChange
 from wacampaign.core.words import rows

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from wacampaign.core.engine.ports import DatabaseAway
@@ -25,6 +26,8 @@ class Store:
         self.transport = transport
         #: Calls made so far, for the bench.
         self.calls = 0
+        #: Hears of each attempt: seconds that it took, and whether the database answered.
+        self.heard: Callable[[float, bool], None] | None = None
         self._patience = patience_seconds
 
     async def call(self, function: str, **params: Any) -> dict[str, Any]:
@@ -45,11 +48,18 @@ class Store:
         pause = FIRST_PAUSE_SECONDS
         while True:
             self.calls += 1
+            asked = time.monotonic()
+            answered = False
             try:
-                return await self.transport.call(function, params)
+                answer = await self.transport.call(function, params)
+                answered = True
+                return answer
             except DatabaseAway:
                 if time.monotonic() + pause > deadline:
                     raise
+            finally:
+                if self.heard is not None:
+                    self.heard(time.monotonic() - asked, answered)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, 2.0)
 

@@ -1,6 +1,7 @@
 """The workers that the database knows: who lives, and what the dead ones left."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,10 @@ class Workers(Capability):
     async def heartbeat(self, worker_id: UUID, in_flight: int) -> dict[str, Any]:
         """Says that the worker lives. `known` is False when it was given up as dead."""
         return await self._store.call("heartbeat", worker_id=str(worker_id), in_flight=in_flight)
+
+    async def measured(self, worker_id: UUID, facts: Mapping[str, Any]) -> None:
+        """Says what the worker measured lately."""
+        await self._store.call("measured", worker_id=str(worker_id), facts=json.dumps(facts))
 
     async def goodbye(self, worker_id: UUID) -> None:
         """The worker ends; what it still holds is given up."""

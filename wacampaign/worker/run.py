@@ -25,6 +25,7 @@ from wacampaign.store.workers import Workers
 from wacampaign.worker.hearing import hear, wait_heard
 from wacampaign.worker.heartbeat import Heartbeat
 from wacampaign.worker.limits import NumberLimits
+from wacampaign.worker.measured import Measured
 from wacampaign.worker.process_manager import Pm2Channel
 from wacampaign.worker.registration import Registration
 from wacampaign.worker.scheduled import ScheduledStarts
@@ -64,6 +65,7 @@ class Worker:
             pm2.watch(self.stopping.ask)
         # The heartbeat's connection is its own: a busy pool must not make a worker look dead.
         store, beats = self._open_store(), self._open_store(patience_seconds=1)
+        store.heard = self.in_flight.measures.called
         watchdog = Watchdog(self._log, self._deadlines.stall)
         watchdog.start()
         home = self._settings.home
@@ -95,6 +97,7 @@ class Worker:
                 "beat": heartbeat.run(),
                 "recover": recover_while_working(home, store, self._id, self._log),
                 "limits": NumberLimits(store, self._settings, self._log).run(),
+                "measured": Measured(Workers(beats), self._id, self.in_flight, self._log).run(),
                 "hear": hear(store, self._settings, self._log, heard),
             }
             # With --until-idle a worker does the work that there is, and begins nothing new.

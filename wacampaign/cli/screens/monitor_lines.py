@@ -9,7 +9,8 @@ from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.delivery import Delivery
 from wacampaign.core.campaign.finding import FindingKind
 from wacampaign.core.campaign.findings import findings_of
-from wacampaign.core.campaign.state import Campaign, Stats, WorkerState
+from wacampaign.core.campaign.state import Campaign, Stats
+from wacampaign.core.campaign.worker_state import WorkerState
 from wacampaign.logs import logfmt_value
 
 #: Their codes have a line of their own, `event=undelivered`.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wacampaign.core.budget import Budget
+from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.in_doubt import note
-from wacampaign.core.campaign.state import Counts
 from wacampaign.core.words import local_clock, rows
 
 

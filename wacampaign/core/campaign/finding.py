@@ -30,6 +30,8 @@ class FindingKind(StrEnum):
     HELD_FOR_A_WHILE = "held_for_a_while"
     #: One that passes by itself.
     PASSING_ERROR = "passing_error"
+    #: Refused for more recipients than is usual, each by its own fault.
+    FAILING_MANY = "failing_many"
     #: Accepted, then failed by what a person can put right.
     UNDELIVERED = "undelivered"
     #: Accepted, then failed for more recipients than is usual.
@@ -40,6 +42,9 @@ class FindingKind(StrEnum):
     IN_DOUBT = "in_doubt"
     ONLY_DOUBT_LEFT = "only_doubt_left"
     KEPT_BACK = "kept_back"
+    #: No live worker reaches Meta's API, or some do not.
+    API_AWAY = "api_away"
+    WORKER_CUT_OFF = "worker_cut_off"
     SLOWED_DOWN = "slowed_down"
     #: Its number is set to more than Meta takes.
     RATE_CAPPED = "rate_capped"
@@ -54,7 +59,7 @@ _K = FindingKind
 #: What explains a delay; everything else needs a person.
 _YELLOW: Final = frozenset(
     {_K.STARTS_BY_ITSELF, _K.STARTS_WITHOUT_WORKER, _K.PAUSED, _K.HELD_FOR_A_WHILE}
-    | {_K.UNDELIVERED_MANY, _K.HELD_BY_META, _K.SILENT}
+    | {_K.FAILING_MANY, _K.WORKER_CUT_OFF, _K.UNDELIVERED_MANY, _K.HELD_BY_META, _K.SILENT}
     | {_K.PASSING_ERROR, _K.IN_DOUBT, _K.ONLY_DOUBT_LEFT, _K.KEPT_BACK}
     | {_K.RATE_CAPPED, _K.BUDGET_USED_UP, _K.BUDGET_STOPS}
     | {_K.SLOWED_DOWN, _K.ONLY_RETRIES_LEFT, _K.RETRIES_FAR_AWAY}

@@ -139,8 +139,16 @@ def _told_by_holds(campaign: Campaign) -> set[int | None]:
 
 def _errors(campaign: Campaign) -> Iterator[Finding]:
     held = _told_by_holds(campaign)
+    tried = campaign.counts.sent + campaign.counts.failed
     for error in campaign.errors:
         entry = lookup(error.code, 400)
+        if entry.handling in _RECIPIENTS_OWN and is_unusual(error.count, tried):
+            text = (
+                f"{error.count:,} of {tried:,} refused ({share(error.count, tried)}):"
+                f" {error.code} {error.title}"
+            )
+            step = f"wacampaign failures {campaign.short_id} --code {error.code}"
+            yield Finding(_K.FAILING_MANY, text, step, str(error.code))
         if entry.handling not in _RECIPIENTS_OWN and error.code not in held:
             passing = entry.hold_seconds or not entry.burns_row
             kind = _K.PASSING_ERROR if passing else _K.ERROR

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from wacampaign.core.budget import rate_above
+from wacampaign.core.campaign.binding_limit import LimitKind
 from wacampaign.core.campaign.finding import Finding, FindingKind
 from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.words import counted, duration, local_time, rows
@@ -27,6 +28,7 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
         configured = number.throughput
         yield Finding(_K.RATE_CAPPED, note, "wacampaign number list")
     yield from _budget(campaign)
+    yield from _reach(campaign)
     if limit and configured and limit < _SLOWED_BELOW * configured:
         text = f"the number is slowed down to {limit:g}/s of {configured}/s"
         yield Finding(_K.SLOWED_DOWN, text, "wait: it speeds up by itself")
@@ -43,6 +45,7 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
         and not counts.processing
         and not campaign.rate_per_second
         and not campaign.holds
+        and not campaign.cut_off
         and not (campaign.budget and campaign.budget.is_used_up)
         and number.is_active is not False
     )
@@ -53,6 +56,20 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
         )
         step = "look at the worker's log, then: wacampaign db check"
         yield Finding(_K.NOTHING_SENT, text, step)
+
+
+def _reach(campaign: Campaign) -> Iterator[Finding]:
+    """That workers cannot reach Meta's API."""
+    step = f"wacampaign queue-stats {campaign.short_id}"
+    if campaign.limit is not None and campaign.limit.kind is LimitKind.API_AWAY:
+        text = f"nothing is sent, and nothing is lost: waiting for {campaign.limit.text}"
+        yield Finding(_K.API_AWAY, text, step)
+    elif campaign.cut_off:
+        text = f"{', '.join(campaign.cut_off)} cannot reach Meta's API; the others go on"
+        subject = " ".join(campaign.cut_off)
+        yield Finding(
+            _K.WORKER_CUT_OFF, text, f"wacampaign queue-stats {campaign.short_id}", subject
+        )
 
 
 def _budget(campaign: Campaign) -> Iterator[Finding]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wacampaign.core.budget import Budget, Stop, stop_of
+from wacampaign.core.campaign.binding_limit import Limit, limit_of
+from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.delivery import Delivery, read_delivery
 from wacampaign.core.campaign.error_counts import ErrorCount, error_count
+from wacampaign.core.campaign.error_trends import ErrorTrend, read_trends
 from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.number import CampaignNumber, Ramp, SpareNumber
 from wacampaign.core.campaign.other_writers import ForeignWrite
+from wacampaign.core.campaign.pace import MINUTE_SECONDS, NO_PACE, CampaignPace, read_pace, steady
+from wacampaign.core.campaign.worker_state import WorkerFacts, WorkerState
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.reading import read
 from wacampaign.core.words import seconds_between
@@ -19,63 +25,6 @@ from wacampaign.core.words import seconds_between
 BEING_WRITTEN: Final = "its contacts are being written"
 #: In these a campaign still has something before it.
 NOT_OVER: Final = ("scheduled", "running", "paused")
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """The seven disjoint counts of a campaign's rows, in the order in which a row meets them."""
-
-    pending: int
-    #: May go now.
-    ready: int
-    #: Ready, and waiting for the time of another try.
-    retry_later: int
-    #: Claimed by a worker that is believed alive.
-    processing: int
-    #: Was being sent when its worker or its answer was lost.
-    in_doubt: int
-    sent: int
-    failed: int
-
-    @property
-    def unsent(self) -> int:
-        """Rows that a worker still has to take."""
-        return self.pending + self.ready + self.retry_later
-
-    @property
-    def undone(self) -> int:
-        """Rows that are not over: to be taken, or taken."""
-        return self.unsent + self.processing
-
-    @property
-    def total(self) -> int:
-        """All rows."""
-        return sum(self.by_name().values())
-
-    @property
-    def only_retries(self) -> bool:
-        """Whether what is left waits for the time of another try."""
-        return bool(self.retry_later) and not self.ready and not self.processing
-
-    def by_name(self) -> dict[str, int]:
-        """Each count with its name."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignNumber:
-    """The number that a campaign sends from. All None: it has none."""
-
-    #: Messages a second, at the present pace and as configured.
-    rate: float | None = None
-    is_active: bool | None = None
-    display_name: str | None = None
-    quality_rating: str | None = None
-    configured_rate: int | None = None
-    #: Messages a second that Meta takes from it, as it said last.
-    throughput: int | None = None
-    #: Meta's id.
-    phone_number_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +42,6 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerState:
-    """A worker that was heard of in the last hour and has not said goodbye."""
-
-    id: str
-    pid: int
-    host: str
-    #: Whether the database still believes its heartbeat.
-    alive: bool
-    version: str
-    in_flight: int
-    #: ISO 8601.
-    started_at: str
-    beat_age_seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.host} pid {self.pid}"
-
-
-@dataclass(frozen=True, slots=True)
 class Campaign(CampaignName):
     """One campaign at one moment. Times are ISO 8601; a time that is None has not come or is none.
 
@@ -123,7 +53,7 @@ class Campaign(CampaignName):
     counts: Counts
     #: Age in seconds of the ready row that waits longest; None: none waits.
     oldest_ready_seconds: float | None
-    #: Accepted a second over the last minute.
+    #: Rows done (accepted, failed or in doubt) a second over the last minute of this run.
     rate_per_second: float
     #: The commonest first.
     errors: tuple[ErrorCount, ...]
@@ -148,6 +78,24 @@ class Campaign(CampaignName):
     live_workers: int
     #: None: its numbers' portfolio has no limit, or the campaign is over.
     budget: Budget | None = None
+    pace: CampaignPace = NO_PACE
+    #: Errors of Meta's answers in the last quarter of an hour, the commonest first.
+    trends: tuple[ErrorTrend, ...] = ()
+    #: None: it is over, or there is none.
+    ramp: Ramp | None = None
+    #: When it last began to run.
+    run_began_at: str | None = None
+    #: For how long it has been running; None: it does not run.
+    run_seconds: float | None = None
+    #: Since a status of its messages was last taken.
+    heard_seconds: float | None = None
+    #: Its last events, the oldest first; those of one campaign only are asked for.
+    events: tuple[Mapping[str, Any], ...] = ()
+    spare_numbers: tuple[SpareNumber, ...] = ()
+    #: What binds its pace now; None: it does not run, or nobody knows.
+    limit: Limit | None = None
+    #: Live workers that cannot reach Meta's API (`host pid 4121`).
+    cut_off: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -179,20 +127,27 @@ class Campaign(CampaignName):
             return None
         if left == self.counts.retry_later and not self.counts.processing:
             return None  # they wait for their time, whatever the pace was
-        return round(left / self.rate_per_second) if self.rate_per_second > 0 else None
+        rate = self.expected_rate
+        return round(left / rate) if rate > 0 else None
+
+    @property
+    def expected_rate(self) -> float:
+        """Rows a second that the rest goes at, as far as one can know."""
+        return self.pace.expected(self.number.share)
 
     @property
     def stop(self) -> Stop | None:
         """Where its budget stops it; None: nowhere."""
         unsent = self.counts.unsent
-        return stop_of(self.budget, self.counts.total - unsent, unsent, self.rate_per_second)
+        return stop_of(self.budget, self.counts.total - unsent, unsent, self.expected_rate)
 
     @property
     def lasted_seconds(self) -> int | None:
-        """Seconds from its start to its end; None while it has not ended."""
-        if not self.start_time or not self.end_time:
+        """Seconds from the start of its last run to its end; None while it has not ended."""
+        began = self.run_began_at or self.start_time
+        if not began or not self.end_time:
             return None
-        return round(seconds_between(self.start_time, self.end_time))
+        return round(seconds_between(began, self.end_time))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,32 +167,50 @@ class Stats:
 
 def read_stats(answer: Mapping[str, Any], *, show_numbers: bool = False) -> Stats:
     """The database's `stats`; phone numbers in texts are masked unless `show_numbers`."""
-    workers = [read(WorkerState, worker) for worker in answer["workers"]]
-    live = sum(worker.alive for worker in workers)
-    campaigns = [_campaign(given, live, show_numbers) for given in answer["campaigns"]]
+    workers = [
+        read(WorkerState, worker, facts=read(WorkerFacts, worker.get("facts") or {}))
+        for worker in answer["workers"]
+    ]
+    campaigns = [_campaign(given, workers, show_numbers) for given in answer["campaigns"]]
     return Stats(answer["at"], campaigns, workers)
 
 
-def _campaign(given: Mapping[str, Any], live_workers: int, show_numbers: bool) -> Campaign:
+def _campaign(
+    given: Mapping[str, Any], workers: Sequence[WorkerState], show_numbers: bool
+) -> Campaign:
     number = given["number"]
+    running = given["status"] == "running"
+    # An earlier schema tells neither; then the minute is not cut at the run's beginning.
+    run_seconds = float(given.get("run_seconds") or MINUTE_SECONDS) if running else None
+    if "pace" in given:
+        pace = read_pace(given["pace"], run_seconds)
+    else:
+        pace = steady(float(given["rate_per_second"] or 0.0))  # an earlier schema
+    alive = [worker for worker in workers if worker.alive]
 
     def shown(text: str | None) -> str | None:
         if show_numbers or text is None:
             return text
         return mask_secrets(text, ids=(number["phone_number_id"],))
 
-    return read(
+    campaign = read(
         Campaign,
         given,
         pause_reason=shown(given["pause_reason"]),
-        rate_per_second=float(given["rate_per_second"] or 0.0),
+        rate_per_second=round(pace.minute, 1),
+        pace=pace,
+        trends=read_trends(given.get("error_minutes") or ()),
         errors=tuple(error_count(error) for error in given["errors"]),
         delivery=read_delivery(given.get("delivery"), given["counts"]["sent"]),
         number=read(CampaignNumber, number, display_name=shown(number["display_name"])),
         holds=tuple(read(Hold, hold, reason=shown(hold["reason"])) for hold in given["holds"]),
         retry_far_away=_is_after(given["next_retry_at"], given["far_away"]),
-        live_workers=live_workers,
+        live_workers=len(alive),
+        events=tuple(given.get("events") or ()),
+        spare_numbers=tuple(read(SpareNumber, one) for one in given.get("spare_numbers") or ()),
+        cut_off=tuple(str(one) for one in alive if one.facts.api_away_seconds is not None),
     )
+    return replace(campaign, limit=limit_of(campaign, workers)) if running else campaign
 
 
 def _is_after(moment: str | None, other: str) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wacampaign.core.budget import Budget
+from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.name import CampaignName
-from wacampaign.core.campaign.state import Counts
 from wacampaign.core.reading import read
 
 

@@ -85,6 +85,8 @@ class Claiming:
         self._take = take
         self._campaign_ids = campaign_ids
         self._may_claim = may_claim
+        #: A claim is under way.
+        self.asking = False
         self._kick = asyncio.Event()
         self._asked: dict[str, _Asked] = {}
         #: Campaigns of the last answer.
@@ -110,12 +112,16 @@ class Claiming:
         if not self._may_claim():
             return _Rest(BARRED_SECONDS, _Wake.NOTHING)
         try:
+            self.asking = True
             answer = await self._claim(min(wanted, CLAIM_ROWS))
+            self.asking = False
             await self._ask_guard(answer)
         except DatabaseAway as away:
             self._log("database_away", level="warning", doing="claim", error=away)
             self._poll = min(self._poll * 2, self._queue.idle_poll_seconds)
             return _Rest(self._poll, _Wake.WORK)
+        finally:
+            self.asking = False
         if until_idle and self._idle(answer):
             return None
         return _Rest(self._seconds_to_work(answer, wanted), _Wake.WORK)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from wacampaign.core.engine.boot_clock import boot_seconds
+from wacampaign.core.engine.measures import Measures
 from wacampaign.core.engine.ports import ClaimedRow
 from wacampaign.core.outcomes import Outcome, Verdict
 
@@ -83,6 +85,8 @@ class InFlight:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.lanes: dict[tuple[str, str], Lane] = {}
+        #: What became of the requests, for those who watch.
+        self.measures = Measures()
         #: Requests that are on the wire or kept free for the lane they belong to.
         self._committed = 0
         #: Requests without an answer yet.
@@ -96,6 +100,8 @@ class InFlight:
         self.moved = asyncio.Event()
         #: The API cannot be reached: nothing goes out before then (boot seconds), then one probe.
         self.down_until: float | None = None
+        #: Since when (boot seconds).
+        self.down_since: float | None = None
         self._down_pause = 0.0
         self._answered_at: float | None = None
 
@@ -142,13 +148,15 @@ class InFlight:
             return False
         self._down_pause = min(max(1.0, self._down_pause * 2), DOWN_LONGEST_SECONDS)
         self.down_until = now + self._down_pause
+        if self.down_since is None:
+            self.down_since = now
         return True
 
     def reached(self, now: float) -> None:
         """The API answered."""
         self._answered_at = now
         if self.down_until is not None:
-            self.down_until = None
+            self.down_until = self.down_since = None
             self._down_pause = 0.0
 
     def departs(self, row: ClaimedRow, now: float) -> None:
@@ -166,6 +174,9 @@ class InFlight:
 
     def arrives(self, row: ClaimedRow, verdict: Verdict) -> None:
         """Its answer (or the lack of one) is known."""
+        now = boot_seconds()
+        departed = self.lane(row.lane).on_wire.get(row, now)
+        self.measures.answered(verdict, now - departed, now)
         self._lands(row).notice(verdict)
         self.answered += 1
         self.moved.set()
@@ -177,6 +188,10 @@ class InFlight:
         self._committed -= lane.busy >= lane.kept
         self.requests -= 1
         return lane
+
+    def numbers_on_wire(self) -> set[str]:
+        """Numbers that wait for an answer."""
+        return {number_id for (number_id, _), lane in self.lanes.items() if lane.on_wire}
 
     def rows(self) -> list[ClaimedRow]:
         """Rows whose answer is not here yet: in doubt if the process ends now."""

@@ -10,13 +10,14 @@ from wacampaign.core.engine.claiming import Claiming
 from wacampaign.core.engine.credentials import CredentialsCache
 from wacampaign.core.engine.deadlines import Deadlines
 from wacampaign.core.engine.in_flight import InFlight
+from wacampaign.core.engine.pace_look import PaceLook
 from wacampaign.core.engine.ports import EventLog, Journal, Queue, Sender, SettleAnswer
 from wacampaign.core.engine.sending import Sending
 from wacampaign.core.engine.settling import Settling
 from wacampaign.core.engine.turns import give_up
 from wacampaign.core.engine.waiting import Waiting
 
-#: Seconds between two looks for slow requests.
+#: Seconds between two looks for slow requests, and for what the pace waits for.
 LOOK_SECONDS: Final = 0.25
 
 
@@ -48,6 +49,7 @@ class Processor:
         self._deadlines = deadlines or Deadlines()
         self._may_claim = may_claim
         waiting = Waiting()
+        self._pace_look = PaceLook(waiting, in_flight)
         self._settling = Settling(queue, worker_id, in_flight, journal, log, self._on_settled)
         self._sending = Sending(
             queue,
@@ -117,4 +119,8 @@ class Processor:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._in_flight.look_for_slow(boot_seconds())
+            now = boot_seconds()
+            self._in_flight.look_for_slow(now)
+            self._pace_look.look(
+                now, asking=self._claiming.asking, backed_up=self._settling.backed_up
+            )

@@ -52,6 +52,17 @@ class Waiting:
         """The earliest slot, in boot seconds."""
         return min((slots[0][0] for slots in self._lanes.values()), default=None)
 
+    def heads(self) -> dict[str, float]:
+        """Number → its earliest slot, in boot seconds."""
+        heads: dict[str, float] = {}
+        for (number_id, _), slots in self._lanes.items():
+            heads[number_id] = min(slots[0][0], heads.get(number_id, slots[0][0]))
+        return heads
+
+    def parked(self) -> set[str]:
+        """Numbers with rows whose slot has come and whose fence is being asked."""
+        return {row.number_id for claim in self.claims.values() for row in claim.parked[:1]}
+
     def add_claim(self, rows: list[ClaimedRow]) -> None:
         """Counts the rows of a new claim; `put` says which of them wait for a slot."""
         self.claims[rows[0].claim_id] = HeldClaim(len(rows))

@@ -160,7 +160,9 @@ returns trigger language plpgsql security definer
 set search_path = '' as $$
 begin
     delete from public.wacampaign_lanes where campaign_id = new.id;
-    update public.wacampaign_runs set shown_at = null where campaign_id = new.id;
+    insert into public.wacampaign_runs as r (campaign_id, began_at)
+    values (new.id, clock_timestamp())
+    on conflict (campaign_id) do update set began_at = excluded.began_at, shown_at = null;
     perform public.wacampaign_plan_templates(array[new.id], 'database');
     perform pg_notify('wacampaign', new.id::text);
     return null;

@@ -176,7 +176,7 @@ declare
 begin
     select min(at), max(at) into v_first, v_last
     from public.wacampaign_pace where campaign_id = p_campaign_id;
-    -- Whole fives: pace itself is kept so.
+    -- Whole fives: earlier pace was kept so.
     v_step := greatest(5, 5 * ceil(coalesce(extract(epoch from v_last - v_first), 0) / 1195)::int);
     return jsonb_build_object(
         'events', (

@@ -84,7 +84,7 @@ begin
           and (q.claim_id = o.claim_id and q.status = 'processing'
                and q.in_doubt_since is null) is true
         returning q.id, q.campaign_id, q.whatsapp_number_id, q.template_name, q.phone, q.status,
-                  q.whatsapp_message_id, o.outcome, o.hold_scope, o.cumulative
+                  q.whatsapp_message_id, o.outcome, o.code, o.hold_scope, o.cumulative
     ), inbox as (
         insert into public.messages
             (whatsapp_number_id, user_phone, direction, message_type, template_name, campaign_id,
@@ -126,7 +126,7 @@ begin
                 + excluded.faults_in_a_row
     ), pace as (
         insert into public.wacampaign_pace as p (campaign_id, at, sent, failed, in_doubt)
-        select campaign_id, date_bin('5 seconds', v_now, 'epoch'::timestamptz),
+        select campaign_id, date_trunc('second', v_now),
                count(*) filter (where status = 'sent'),
                count(*) filter (where status = 'failed'),
                count(*) filter (where outcome = 'in_doubt')
@@ -136,6 +136,13 @@ begin
         on conflict (campaign_id, at) do update
         set sent = p.sent + excluded.sent, failed = p.failed + excluded.failed,
             in_doubt = p.in_doubt + excluded.in_doubt
+    ), errors as (
+        insert into public.wacampaign_error_minutes as e (campaign_id, at, code, n)
+        select campaign_id, date_trunc('minute', v_now), code, count(*)
+        from done where outcome <> 'sent' and code is not null
+        group by 1, 3
+        order by 1, 3
+        on conflict (campaign_id, at, code) do update set n = e.n + excluded.n
     ), runs as (
         insert into public.wacampaign_runs as r (campaign_id, last_settled_at, first_sent_at)
         select campaign_id, v_now, case when bool_or(outcome = 'sent') then v_now end

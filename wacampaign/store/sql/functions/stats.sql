@@ -14,12 +14,17 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                 'counts', n.counts,
                 'templates', to_jsonb(k.template_names),
                 'number', jsonb_build_object(
+                    'id', w.id,
                     'phone_number_id', nullif(public.wacampaign_solid(w.phone_number_id), ''),
                     'display_name', w.display_name,
                     'quality_rating', w.quality_rating, 'is_active', w.is_active,
                     'configured_rate', w.max_send_rate_per_sec,
                     'throughput', (select s.throughput_mps from public.wacampaign_number_settings s
                                    where s.number_id = w.id),
+                    'tier', (select m.tier from public.wacampaign_messaging_limits m
+                             where m.number_id = w.id),
+                    'sharing', (select count(*) from public.campaigns o
+                                where o.status = 'running' and o.whatsapp_number_id = w.id),
                     'rate', round(public.wacampaign_number_rate(w.id, w.phone_number_id,
                                                                 clock_timestamp()), 1)),
                 'oldest_ready_seconds', case when (n.counts ->> 'ready')::bigint > 0 then (
@@ -44,14 +49,20 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                            and q.template_name = lane.template_name
                          order by q.next_retry_at limit 1)
                     ) as o) end,
-                -- Accepted a second over the last minute, or since the first answer if that is less.
-                'rate_per_second', (
-                    select round(coalesce(sum(p.sent) / greatest(1, extract(epoch from
-                        clock_timestamp() - least(clock_timestamp(), greatest(
-                            min(greatest(p.at, k.start_time)),
-                            clock_timestamp() - interval '1 minute')))), 0)::numeric, 1)
-                    from public.wacampaign_pace p
-                    where p.campaign_id = k.id and p.at > clock_timestamp() - interval '1 minute'),
+                'pace', public.wacampaign_pace_shown(k.id, clock_timestamp()),
+                'error_minutes', public.wacampaign_errors_lately(k.id, clock_timestamp()),
+                'ramp', case when k.status = 'running' then public.wacampaign_ramp_shown(k.id) end,
+                'run_began_at', r.began_at,
+                -- As long as it runs, by this clock: the reader's may be another.
+                'run_seconds', case when k.status = 'running' then round(extract(epoch from
+                    clock_timestamp() - coalesce(r.began_at, k.start_time))::numeric, 1) end,
+                'heard_seconds', round(extract(epoch from
+                    clock_timestamp() - r.last_heard_at)::numeric, 1),
+                -- Of one campaign only: nobody reads those of many.
+                'events', case when cardinality(p_campaign_ids) = 1
+                          then public.wacampaign_events_lately(k.id) end,
+                'spare_numbers', case when cardinality(p_campaign_ids) = 1 and k.status = 'running'
+                                 then public.wacampaign_spare_numbers(k.id, clock_timestamp()) end,
                 'errors', (
                     select coalesce(jsonb_agg(to_jsonb(e) order by e.count desc, e.code), '[]'::jsonb)
                     from (select c.error_code as code, sum(c.n) as count
@@ -98,6 +109,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
             cross join lateral (
                 select public.wacampaign_row_counts(k.id) as counts offset 0) as n
             left join public.whatsapp_numbers w on w.id = k.whatsapp_number_id
+            left join public.wacampaign_runs r on r.campaign_id = k.id
             where case when p_campaign_ids is null
                   -- Over, but not settled: what is in doubt is shown until it is resolved, what
                   -- another program left in nobody's hands counts as such, and so is what was put
@@ -114,6 +126,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                 'id', w.id, 'host', w.host, 'pid', w.pid, 'version', w.version,
                 'started_at', w.started_at, 'in_flight', w.in_flight,
                 'alive', public.wacampaign_is_alive(w.id),
+                'facts', case when w.measured_at > clock_timestamp() - interval '30 seconds'
+                         then w.facts end,
                 'beat_age_seconds', round(extract(epoch from clock_timestamp() - w.last_beat_at)::numeric, 1)
             ) order by w.started_at desc), '[]'::jsonb)
             from public.wacampaign_workers w

@@ -74,6 +74,7 @@ begin
     delete from public.wacampaign_claims
     where closed_at is not null and claimed_at < clock_timestamp() - interval '1 hour';
     delete from public.wacampaign_pace where at < clock_timestamp() - interval '31 days';
+    delete from public.wacampaign_error_minutes where at < clock_timestamp() - interval '31 days';
     -- Meta reports on a message for 30 days.
     delete from public.wacampaign_deleted_rows
     where deleted_at < clock_timestamp() - interval '31 days';

@@ -139,7 +139,7 @@ create table if not exists public.wacampaign_events (
 create index if not exists wacampaign_events_campaign
     on public.wacampaign_events (campaign_id, id);
 
--- Outcomes over time, one row a campaign and five seconds: rate, ETA and charts.
+-- Outcomes over time, one row a campaign and second (at first five seconds): rate, ETA and charts.
 create table if not exists public.wacampaign_pace (
     campaign_id uuid not null,
     at timestamptz not null,

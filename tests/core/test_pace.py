@@ -1,0 +1,120 @@
+"""The pace and the end of a campaign, from its first second on, after a pause and an outage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.campaigns import campaign_at
+from wacampaign.core.campaign.pace import BARS, GAP_SECONDS, SETTLED_SECONDS, read_pace
+from wacampaign.core.campaign.state import Campaign
+
+
+def paced(recent: list[list[int]], bars: list[list[int]] | None = None) -> dict[str, Any]:
+    return {"recent": recent, "bars": bars or []}
+
+
+def running(recent: list[list[int]], run_seconds: float, *, ready: int = 20_000) -> Campaign:
+    counts = dict.fromkeys(
+        ("pending", "ready", "retry_later", "processing", "in_doubt", "sent", "failed"), 0
+    )
+    number = {"display_name": None, "rate": 80, "configured_rate": 80}
+    return campaign_at(
+        counts=counts | {"ready": ready}, pace=paced(recent), run_seconds=run_seconds, number=number
+    )
+
+
+def test_a_steady_minute_is_its_rate() -> None:
+    pace = read_pace(paced([[ago, 80, 79] for ago in range(60)]), 3600)
+    assert pace.now == pytest.approx(80)
+    assert pace.minute == pytest.approx(80, rel=0.02)
+    assert pace.accepted == pytest.approx(79, rel=0.02)
+
+
+def test_what_fails_is_done_too() -> None:
+    campaign = running([[ago, 80, 0] for ago in range(60)], 3600)
+    assert campaign.rate_per_second == pytest.approx(80, rel=0.02)
+    assert campaign.eta_seconds == pytest.approx(250, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "recent",
+    [
+        [[0, 1, 1]],
+        [[1, 1, 1]],
+        [[0, 4, 4], [2, 1, 1]],
+        [[2, 4, 4], [4, 1, 1]],
+        [[0, 40, 40], [1, 80, 80], [3, 4, 4], [5, 1, 1]],
+    ],
+)
+def test_the_ramps_few_messages_do_not_make_hours_of_four_minutes(recent: list[list[int]]) -> None:
+    eta = running(recent, recent[-1][0] + 0.5).eta_seconds
+    assert eta is not None
+    assert 240 < eta < 420
+
+
+def test_a_young_stretch_goes_over_into_its_own_pace() -> None:
+    """Meta's answers allow 20 a second of 80: after a quarter of a minute that is what counts."""
+    seconds = SETTLED_SECONDS + 1
+    campaign = running([[ago, 20, 20] for ago in range(seconds)], seconds)
+    assert campaign.eta_seconds == pytest.approx(1000, rel=0.05)
+
+
+def test_after_a_pause_only_the_new_run_counts() -> None:
+    recent = [[ago, 80, 80] for ago in range(5)] + [[ago, 10, 10] for ago in range(5, 60)]
+    campaign = running(recent, 4.5)
+    assert campaign.rate_per_second == pytest.approx(80, rel=0.2)
+
+
+def test_after_an_outage_only_what_came_since_counts() -> None:
+    back = [[ago, 80, 80] for ago in range(6)]
+    before = [[ago, 80, 80] for ago in range(6 + GAP_SECONDS, 40)]
+    campaign = running(back + before, 3600)
+    assert campaign.rate_per_second == pytest.approx(80, rel=0.15)
+
+
+def test_in_an_outage_there_is_no_rate_and_no_end() -> None:
+    campaign = running([[ago, 80, 80] for ago in range(GAP_SECONDS + 1, 60)], 3600)
+    assert campaign.rate_per_second == 0
+    assert campaign.eta_seconds is None
+
+
+def test_what_does_not_run_has_no_rate() -> None:
+    campaign = campaign_at(
+        status="paused", pace=paced([[ago, 175, 175] for ago in range(60)]), run_seconds=None
+    )
+    assert campaign.rate_per_second == 0
+    assert campaign.eta_seconds is None
+
+
+def test_two_campaigns_on_one_number_share_its_rate() -> None:
+    number = {"display_name": None, "rate": 80, "sharing": 2}
+    counts = dict.fromkeys(
+        ("pending", "ready", "retry_later", "processing", "in_doubt", "sent", "failed"), 0
+    )
+    campaign = campaign_at(
+        counts=counts | {"ready": 400}, pace=paced([[0, 1, 1]]), run_seconds=0.5, number=number
+    )
+    assert campaign.eta_seconds == pytest.approx(10, rel=0.15)
+
+
+seconds_of_a_minute = st.lists(
+    st.tuples(st.integers(0, 59), st.integers(0, 500), st.integers(0, 500)), max_size=60
+).map(lambda found: sorted({ago: [ago, n, min(n, sent)] for ago, n, sent in found}.values()))
+
+
+@given(seconds_of_a_minute, st.one_of(st.none(), st.floats(0, 1e7)))
+def test_no_rate_is_more_than_what_was_done(
+    recent: list[list[int]], run_seconds: float | None
+) -> None:
+    bars = [[i, 15] for i in range(0, BARS, 7)]
+    pace = read_pace(paced(recent, bars), run_seconds)
+    done = sum(n for _, n, _ in recent)
+    assert len(pace.bars) == BARS
+    assert 0 <= pace.accepted <= pace.minute <= done
+    assert 0 <= pace.now <= done
+    assert pace.stands == (pace.minute == 0)
+    assert pace.expected(80) >= 0

@@ -1,0 +1,60 @@
+"""What the worker measures, told to the database every few seconds, for everybody who watches."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from wacampaign.core.engine.in_flight import InFlight
+from wacampaign.core.engine.measures import Report
+from wacampaign.core.engine.ports import EventLog
+from wacampaign.core.engine.turns import within
+from wacampaign.store.workers import Workers
+
+#: Seconds between two reports: half of a beat, so that a screen shows what binds the pace while it
+#: does. One small write in five seconds is nothing beside the claims.
+TELL_SECONDS: Final = 5.0
+
+
+class Measured:
+    """Tells what was measured until cancelled. Nothing depends on it, so nothing waits for it."""
+
+    def __init__(
+        self, workers: Workers, worker_id: UUID, in_flight: InFlight, log: EventLog
+    ) -> None:
+        self._workers = workers
+        self._worker_id = worker_id
+        self._in_flight = in_flight
+        self._log = log
+        self._report = Report(in_flight.measures)
+        self._failed = False
+
+    async def run(self) -> None:
+        """One report after the other; that it fails is said once, until it works again."""
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            facts = self._report.facts(
+                in_flight=self._in_flight.requests,
+                away_since=self._in_flight.down_since,
+                memory_bytes=memory_bytes(),
+            )
+            try:
+                await within(TELL_SECONDS, self._workers.measured(self._worker_id, facts))
+                self._failed = False
+            except Exception as error:
+                # An earlier schema has no such function; the heartbeat tells of an outage.
+                if not self._failed:
+                    self._log("measures_untold", level="debug", error=error)
+                self._failed = True
+
+
+def memory_bytes() -> int | None:
+    """What this process has of the machine's memory now; None where that cannot be read."""
+    if sys.platform != "linux":
+        return None
+    # Resident pages are the second figure (proc(5)). Not ru_maxrss: that is the peak, and a child's
+    # begins with its parent's.
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
