@@ -88,6 +88,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "journal": "what it began is written before it leaves",
         "logs": "its events",
         "meta": "messages leave through it",
+        "metrics": "it serves its own",
         "operations": "scheduled campaigns get their preflight; journals of the dead are read",
         "problems": "why it ends",
         "settings": "what the operator chose",
@@ -97,11 +98,16 @@ ALLOWED: dict[str, dict[str, str]] = {
         "core": "bodies, and how a loop waits",
         "home": "what the database has not got yet lies there",
         "logs": "its events",
+        "metrics": "it serves its own",
         "operations": "what is stored is worked on",
         "problems": "why it cannot begin",
         "settings": "what the operator chose",
         "store": "bodies are kept there",
         "worker": "PM2's channel and the watchdog are those of a worker",
+    },
+    "metrics": {
+        "core": "what is measured and found",
+        "store": "campaigns are looked up there",
     },
     "sandbox": {
         "core": "it reads a message's mark as the engine writes it, and refuses by the tables of"
@@ -117,6 +123,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "core": "words, plans and findings are shown",
         "demo": "wacampaign demo",
         "logs": "run-worker sets them up; the monitor's lines have their form",
+        "metrics": "where they are served is an option",
         "operations": "what a command does",
         "problems": "exit codes",
         "report": "the investigation's screen is one more writer of its document",
@@ -136,6 +143,7 @@ ONLY_IN = {
     "psycopg": ("store", "SQL is called in one place"),
     "supabase": ("store", "SQL is called in one place"),
     "postgrest": ("store", "SQL is called in one place"),
+    "prometheus_client": ("metrics", "names and types are decided in one place"),
 }
 
 

@@ -41,6 +41,23 @@ StoreFlag: TypeAlias = Annotated[
     ),
 ]
 
+#: Nobody but this machine.
+LOOPBACK: Final = "127.0.0.1"
+MetricsPort: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        metavar="PORT",
+        min=0,
+        max=65535,
+        help="Serve metrics for Prometheus at /metrics on this port; 0 takes a free one.",
+        show_default=False,
+    ),
+]
+MetricsHost: TypeAlias = Annotated[
+    str, typer.Option("--metrics-host", help="Address for them; they tell the campaigns' names.")
+]
+
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout, errors as JSON on stderr.")
 ]

@@ -18,6 +18,7 @@ from wacampaign.core.engine.turns import give_up, within
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.home import folder_in
 from wacampaign.logs import log_event
+from wacampaign.metrics.address import MetricsAddress
 from wacampaign.problems import Misconfigured, Problem, Usage
 from wacampaign.settings import Settings
 from wacampaign.store.opening import open_store
@@ -55,6 +56,7 @@ class Listening:
     port: int
     path: str
     forward: str | None = None
+    metrics: MetricsAddress | None = None
 
 
 class Receiver:
@@ -138,6 +140,8 @@ class Receiver:
         }
         if forwarding is not None:
             chores["forward"] = forwarding.run()
+        if self._listening.metrics is not None:
+            chores |= self._metrics_chores(self._listening.metrics, work, health)
         tasks = [asyncio.create_task(chore, name=name) for name, chore in chores.items()]
         stopping = asyncio.create_task(self._stop.wait())
         self._say_started(host, port, pm2)
@@ -158,6 +162,24 @@ class Receiver:
             with contextlib.suppress(Problem, TimeoutError):
                 await within(GOODBYE_SECONDS, beside.goodbye(self._id))
             self._log("stopped", reason=self._reason, received=server.handled)
+
+    def _metrics_chores(
+        self, address: MetricsAddress, store: Store, health: ReceiverHealth
+    ) -> dict[str, Coroutine[Any, Any, None]]:
+        from wacampaign.metrics.campaign_metrics import CampaignCollector
+        from wacampaign.metrics.receiver_metrics import ReceiverCollector
+        from wacampaign.metrics.serving import registry_of, serve_metrics
+
+        own, campaigns = ReceiverCollector(), CampaignCollector(store, self._log)
+
+        async def look() -> None:
+            _, own.health = await health()
+
+        registry = registry_of("receiver", own, campaigns)
+        return {
+            "metrics": serve_metrics(address, registry, self._log, look),
+            "metrics of campaigns": campaigns.run(),
+        }
 
     def _say_started(self, host: str, port: int, pm2: Pm2Channel | None) -> None:
         shown = f"[{host}]" if ":" in host else host

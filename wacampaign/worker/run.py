@@ -14,6 +14,7 @@ from wacampaign.core.engine.turns import give_up
 from wacampaign.home import home_problem
 from wacampaign.journal.writing import WorkerJournal
 from wacampaign.meta.send import MessageSender
+from wacampaign.metrics.address import MetricsAddress
 from wacampaign.operations.known_outcomes import recover_while_working
 from wacampaign.problems import Unreachable
 from wacampaign.settings import Settings
@@ -43,11 +44,13 @@ class Worker:
         *,
         campaign_ids: Sequence[str] | None = None,
         until_idle: bool = False,
+        metrics: MetricsAddress | None = None,
         deadlines: Deadlines = USUAL_DEADLINES,
     ) -> None:
         self._settings = settings
         self._campaign_ids = campaign_ids
         self._until_idle = until_idle
+        self._metrics = metrics
         self._deadlines = deadlines
         self._id: UUID = uuid4()
         self._log = events_of(self._id)
@@ -65,6 +68,8 @@ class Worker:
             pm2.watch(self.stopping.ask)
         # The heartbeat's connection is its own: a busy pool must not make a worker look dead.
         store, beats = self._open_store(), self._open_store(patience_seconds=1)
+        # It connects when it is first used: for metrics only.
+        watched = self._open_store(patience_seconds=1)
         store.heard = self.in_flight.measures.called
         watchdog = Watchdog(self._log, self._deadlines.stall)
         watchdog.start()
@@ -107,6 +112,8 @@ class Worker:
                     store, self._settings, self._log, actor, self._campaign_ids
                 )
                 chores["scheduled starts"] = starts.run()
+            if self._metrics is not None:
+                chores |= self._metrics_chores(self._metrics, watched)
             beside = [asyncio.create_task(work, name=name) for name, work in chores.items()]
             async with MessageSender(
                 self._settings.api_url,
@@ -150,9 +157,26 @@ class Worker:
             await give_up(*beside)
             if journal is not None:
                 journal.close(settled=settled)
-            closing = asyncio.gather(store.close(), beats.close(), return_exceptions=True)
+            closing = asyncio.gather(
+                store.close(), beats.close(), watched.close(), return_exceptions=True
+            )
             await asyncio.wait((closing,), timeout=self._deadlines.close)
             watchdog.stop()
+
+    def _metrics_chores(
+        self, address: MetricsAddress, store: Store
+    ) -> dict[str, Coroutine[Any, Any, None]]:
+        # Here: the library takes 20 ms to import.
+        from wacampaign.metrics.campaign_metrics import CampaignCollector
+        from wacampaign.metrics.serving import registry_of, serve_metrics
+        from wacampaign.metrics.worker_metrics import WorkerCollector
+
+        campaigns = CampaignCollector(store, self._log)
+        registry = registry_of("worker", WorkerCollector(self.in_flight), campaigns)
+        return {
+            "metrics": serve_metrics(address, registry, self._log),
+            "metrics of campaigns": campaigns.run(),
+        }
 
     def _open_store(self, patience_seconds: float = PATIENCE_SECONDS) -> Store:
         limits = Limits()

@@ -6,9 +6,18 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from wacampaign.cli.options import CampaignsArgument, EnvFile, ShowNumbers, StoreFlag
+from wacampaign.cli.options import (
+    LOOPBACK,
+    CampaignsArgument,
+    EnvFile,
+    MetricsHost,
+    MetricsPort,
+    ShowNumbers,
+    StoreFlag,
+)
 from wacampaign.cli.session import read_settings, run_quickly, with_store
 from wacampaign.logs import set_up_logs
+from wacampaign.metrics.address import MetricsAddress
 from wacampaign.operations.campaigns import resolve_campaigns
 
 _LEVELS: Final = {
@@ -25,6 +34,8 @@ def run_worker(
         bool,
         typer.Option("--until-idle", help="End when no running campaign has work left."),
     ] = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = LOOPBACK,
     log_format: Annotated[
         Literal["logfmt", "json"], typer.Option("--log-format", help="Lines on stdout.")
     ] = "logfmt",
@@ -53,6 +64,8 @@ def run_worker(
     set_up_logs(
         sys.stdout, log_format=log_format, level=_LEVELS[log_level], show_numbers=show_numbers
     )
-    code = run_quickly(Worker(settings, campaign_ids=ids, until_idle=until_idle).run())
+    metrics = None if metrics_port is None else MetricsAddress(metrics_port, metrics_host)
+    worker = Worker(settings, campaign_ids=ids, until_idle=until_idle, metrics=metrics)
+    code = run_quickly(worker.run())
     if code:
         raise typer.Exit(code)

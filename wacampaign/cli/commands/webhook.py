@@ -7,9 +7,17 @@ from typing import Annotated, Final, Literal
 import typer
 
 from wacampaign.cli.loading import LazyGroup, Listed
-from wacampaign.cli.options import EnvFile, ShowNumbers, StoreFlag
+from wacampaign.cli.options import (
+    LOOPBACK,
+    EnvFile,
+    MetricsHost,
+    MetricsPort,
+    ShowNumbers,
+    StoreFlag,
+)
 from wacampaign.cli.session import run_quickly
 from wacampaign.logs import set_up_logs
+from wacampaign.metrics.address import MetricsAddress
 from wacampaign.settings import load_settings
 
 #: A port that nothing usual listens on, next to the sandbox's.
@@ -53,6 +61,8 @@ def webhook(
             show_default=False,
         ),
     ] = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = LOOPBACK,
     log_format: Annotated[
         Literal["logfmt", "json"], typer.Option("--log-format", help="Lines on stdout.")
     ] = "logfmt",
@@ -82,7 +92,8 @@ def webhook(
     from wacampaign.store.schema import prepare_embedded
     from wacampaign.webhook.run import Listening, Receiver, checked_forward
 
-    listening = Listening(host, port, path, settings.webhook_forward)
+    metrics = None if metrics_port is None else MetricsAddress(metrics_port, metrics_host)
+    listening = Listening(host, port, path, settings.webhook_forward, metrics)
     checked_forward(listening)
     prepare_embedded(settings)
     set_up_logs(

@@ -1,0 +1,1 @@
+"""What Prometheus may read of a worker, a receiver and the campaigns (reference/metrics.md)."""
