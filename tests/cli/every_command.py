@@ -64,6 +64,12 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("--url {hostile}", 2),
         ("--waba {hostile}", 2),
     ],
+    "pm2": [
+        ("", 0),
+        ("--webhook --systemd", 0),
+        ("--port 9", 2),
+        ("--env-file {hostile}", 78),
+    ],
     "preflight": [("{running}", 3), ("{running} --json", 3), ("{hostile}", 5)],
     "start": [
         ("{paused}", 6),

@@ -1,105 +1,34 @@
-"""The worker under the real PM2, with the configuration of docs/how-to/run-under-pm2.md."""
+"""The worker under the real PM2, with the file that `wacampaign pm2` prints."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
-from tests.pm2 import install_command, pm2_command, pm2_environment
+from tests.pm2 import SECRET, WORKER, Pm2
 from tests.servers import wait_until
+from tests.unsteady import Mode, unsteady_postgres
 from tests.worker.rig import Rig
 from wacampaign.store.campaigns import Campaigns
 
-HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "run-under-pm2.md"
-APP = "wacampaign-worker"
 NUMBER = "874163789109558"
-#: What a shell may hold, and what must go nowhere.
-SECRET = "EAAsecretofthetests"
-
-
-class Pm2:
-    """A PM2 of our own, and the app of the how-to in a folder laid out as it says."""
-
-    def __init__(self, rig: Rig, folder: Path) -> None:
-        self.rig = rig
-        self.folder = folder
-        (found,) = re.findall(r"```js\n(.*?)```", HOW_TO.read_text("utf-8"), re.DOTALL)
-        (folder / "ecosystem.config.cjs").write_text(found)
-        install_command(folder)
-        self.write_settings()
-        self.home = folder / "pm2"
-        self.environment = pm2_environment(folder) | {
-            # A person's shell: were these to reach the worker, it would not work.
-            "DATABASE_URL": f"postgresql://somebody:{SECRET}@127.0.0.1:1/none",
-            "META_ACCESS_TOKEN": SECRET,
-            "SUPABASE_SERVICE_KEY": SECRET,
-            "WACAMPAIGN_STORE": "supabase",
-        }
-
-    def write_settings(self, **more: str) -> None:
-        names = ("DATABASE_URL", "WACAMPAIGN_STORE", "WACAMPAIGN_HOME", "WHATSAPP_API_URL")
-        settings = {name: self.rig.environment[name] for name in names} | more
-        path = self.folder / ".env"
-        path.write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
-        path.chmod(0o600)
-
-    def popen(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            pm2_command(*arguments),
-            env=self.environment,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def __call__(self, *arguments: str) -> str:
-        process = self.popen(*arguments)
-        try:
-            said, _ = process.communicate(timeout=90)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return said
-
-    def app(self) -> dict[str, Any]:
-        """What PM2 says of the app."""
-        said = self("jlist")
-        found = json.loads(said[said.index("[{") :])
-        (app,) = [entry for entry in found if entry["name"] == APP]
-        return {"pid": app["pid"], **app["pm2_env"]}
-
-    @property
-    def daemon(self) -> int:
-        return int((self.home / "pm2.pid").read_text())
-
-    def log(self) -> str:
-        return "".join(path.read_text() for path in self.home.glob(f"logs/{APP}-out*.log"))
-
-    def wait_logged(self, words: str) -> None:
-        """The daemon writes what an app says when it comes to it, its answers before that."""
-        wait_until(lambda: words in self.log(), what=f"{words} in the log")
-
-    def close(self) -> None:
-        self("kill")
+ROWS = 5_000
+#: Seconds for which the database is away: twice what makes a worker dead for it.
+AWAY_SECONDS = 60
 
 
 @pytest.fixture
 def pm2(rig: Rig, tmp_path: Path) -> Iterator[Pm2]:
-    folder = tmp_path / "app"
-    folder.mkdir()
-    made = Pm2(rig, folder)
+    names = ("DATABASE_URL", "WACAMPAIGN_STORE", "WACAMPAIGN_HOME", "WHATSAPP_API_URL")
+    # A folder whose name has to be quoted.
+    made = Pm2(tmp_path / "an app's", {name: rig.environment[name] for name in names})
     try:
         yield made
     finally:
@@ -110,17 +39,43 @@ def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+def shown(pm2: Pm2, name: str) -> str:
+    """What `pm2 describe` shows of a metric; empty: nothing yet."""
+    found = re.search(rf"│ {name} +│ (.*?) *│", pm2("describe", WORKER))
+    return "" if found is None else found[1]
+
+
+def set_rate(rig: Rig, rate: int) -> None:
+    with psycopg.connect(rig.database, autocommit=True) as connection:
+        connection.execute("update whatsapp_numbers set max_send_rate_per_sec = %s", (rate,))
+
+
+def assert_each_once(rig: Rig, campaign: str, in_doubt: int = 0, beside: int = 0) -> None:
+    """Nothing is lost and nothing was sent twice, by the referee and by the audit.
+
+    `beside`: messages of other campaigns.
+    """
+    counts = rig.stats(campaign)["counts"]
+    assert (counts["sent"] + counts["in_doubt"], counts["in_doubt"]) == (ROWS, in_doubt)
+    assert counts["sent"] + beside <= rig.accepted() <= ROWS + beside
+    assert rig.sandbox.control.totals()["repeated_recipients"] == 0
+    audit = rig.audit(campaign)
+    assert (audit["ok"], audit["rows"], audit["lost"]) == (True, ROWS, 0)
+
+
 @pytest.mark.timeout(300)
 def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
-    rows = 2_000
     rig.sandbox.control.settings(latency_ms=100)
     # Slowly, so that PM2 has a minute for all that follows: it takes its time on a busy machine.
-    campaign = rig.campaign(rig.number(NUMBER, rate=30), rows)
+    campaign = rig.campaign(rig.number(NUMBER, rate=60), ROWS)
 
     def nothing_in_doubt() -> None:
         counts = rig.stats(campaign)["counts"]
         assert (counts["in_doubt"], counts["processing"]) == (0, 0), counts
-        assert counts["sent"] == rig.accepted() < rows
+        assert counts["sent"] == rig.accepted() < ROWS
+
+    def goes_on() -> None:
+        rig.wait_accepted(rig.accepted() + 60)
 
     pm2("start", "ecosystem.config.cjs")
     # `wait_ready`: it is registered when `pm2 start` returns.
@@ -130,31 +85,33 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
     assert first["status"] == "online"
     pm2("save")
 
-    rig.wait_accepted(60)
-    pm2("stop", APP)
+    goes_on()
+    pm2("stop", WORKER)
     assert (pm2.app()["status"], gone(first["pid"])) == ("stopped", True)
     pm2.wait_logged("reason=SIGINT")
     nothing_in_doubt()
 
-    pm2("start", APP)
-    second = pm2.app()["pid"]
-    rig.wait_accepted(rig.accepted() + 60)
-    pm2("restart", APP)
-    third = pm2.app()
-    assert (third["status"], gone(second)) == ("online", True)
-    assert rig.stats(campaign)["counts"]["in_doubt"] == 0
+    pm2("start", WORKER)
+    seen = pm2.app()["pid"]
+    for command in ("restart", "reload"):
+        goes_on()
+        pm2(command, WORKER)
+        app = pm2.app()
+        assert (app["status"], gone(seen)) == ("online", True)
+        assert rig.stats(campaign)["counts"]["in_doubt"] == 0
+        seen = app["pid"]
 
-    rig.wait_accepted(rig.accepted() + 60)
-    os.kill(third["pid"], signal.SIGKILL)
-    wait_until(lambda: pm2.app()["pid"] not in (0, third["pid"]), 30, "PM2 starts it again")
+    goes_on()
+    os.kill(seen, signal.SIGKILL)
+    wait_until(lambda: pm2.app()["pid"] not in (0, seen), 30, "PM2 starts it again")
     fourth = pm2.app()["pid"]
-    rig.wait_accepted(rig.accepted() + 60)
+    goes_on()
     in_doubt = rig.stats(campaign)["counts"]["in_doubt"]
     pm2.wait_logged("event=journal_read")
 
     os.kill(pm2.daemon, signal.SIGKILL)
     wait_until(lambda: gone(fourth), 40, "the worker without a daemon ends")
-    assert rig.accepted() < rows, "it ended because the campaign did"
+    assert rig.accepted() < ROWS, "it ended because the campaign did"
     counts = rig.stats(campaign)["counts"]
     assert (counts["processing"], counts["in_doubt"]) == (0, in_doubt)
     # Its log went to the daemon; that it said goodbye is in the database.
@@ -162,40 +119,104 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
         said = connection.execute(
             "select stopped_at is not null from wacampaign_workers where pid = %s", (fourth,)
         ).fetchall()
-        connection.execute("update whatsapp_numbers set max_send_rate_per_sec = 200")
     assert said == [(True,)]
 
     (pm2.home / "pm2.pid").unlink()
     pm2("resurrect")
     assert pm2.app()["status"] == "online"
-    rig.wait_sent_or_in_doubt(campaign, rows, 60)
-    pm2("stop", APP)
-    counts = rig.stats(campaign)["counts"]
-    assert counts["in_doubt"] == in_doubt
-    assert counts["sent"] <= rig.accepted() <= rows
-    assert rig.sandbox.control.totals()["repeated_recipients"] == 0
-    audit = rig.audit(campaign)
-    assert (audit["ok"], audit["rows"], audit["lost"]) == (True, rows, 0)
+    # A second copy beside the first, as after a daemon that could not be ended.
+    second = rig.start_worker()
+    rig.wait_started(second)
+    set_rate(rig, 800)
+    rig.wait_sent_or_in_doubt(campaign, ROWS, 60)
+    assert rig.stop(second) == [0]
+    pm2("stop", WORKER)
+    assert_each_once(rig, campaign, in_doubt)
 
     # Nothing of the shell's secrets is where PM2 keeps and shows things.
-    kept = [path for path in pm2.home.rglob("*") if path.is_file()]
-    assert any(path.name == "dump.pm2" for path in kept)
-    assert [path.name for path in kept if SECRET in path.read_text(errors="replace")] == []
+    kept = pm2.kept()
+    assert "dump.pm2" in kept
+    assert [name for name, text in kept.items() if SECRET in text] == []
     assert SECRET not in pm2("jlist")
+
+
+@pytest.mark.timeout(300)
+def test_what_pm2_shows_and_triggers_and_a_database_that_is_away(rig: Rig, pm2: Pm2) -> None:
+    rig.sandbox.control.settings(latency_ms=100)
+    campaign = rig.campaign(rig.number(NUMBER, rate=60), ROWS)
+    other = rig.campaign(
+        rig.number("874163789109559"), 10, name="another", start=False, first_phone=ROWS
+    )
+    with unsteady_postgres(rig.database) as (url, way):
+        pm2.write_settings(DATABASE_URL=url)
+        pm2("start", "ecosystem.config.cjs")
+        rig.wait_accepted(60)
+        wait_until(lambda: shown(pm2, "limited by") == "rate", what="metrics are shown")
+        for name in ("Meta's answers p50", "database p50"):
+            assert float(shown(pm2, name).removesuffix(" ms")) > 0
+        assert int(shown(pm2, "queue").removesuffix(" rows")) > 0
+
+        answer = pm2.trigger("pause")
+        assert (answer["ok"], len(answer["paused"])) == (True, 1)
+        wait_until(
+            lambda: rig.stats(campaign)["counts"]["processing"] == 0, what="what it held is out"
+        )
+        wait_until(lambda: shown(pm2, "in flight") == "0 requests", what="it is shown")
+        stats = rig.stats(campaign)
+        assert stats["status"] == "paused"
+        assert stats["pause_reason"].startswith("paused by pm2 trigger@")
+        assert pm2.trigger("pause")["paused"] == []
+        (told,) = (
+            one for one in pm2.trigger("stats")["campaigns"] if campaign[:8] in one["campaign"]
+        )
+        assert (told["status"], told["sent"]) == ("paused", stats["counts"]["sent"])
+        assert shown(pm2, "accepted") == f"{told['sent']} messages"
+        assert (shown(pm2, "in flight"), shown(pm2, "failed")) == ("0 requests", "0 messages")
+        # What a person paused stays so, unless it is named.
+        assert len(pm2.trigger("resume")["resumed"]) == 1
+        assert (rig.stats(campaign)["status"], rig.stats(other)["status"]) == ("running", "paused")
+        unknown = pm2.trigger("pause", "nobody")
+        assert (unknown["ok"], "nobody" in unknown["error"]) == (False, True)
+        assert len(pm2.trigger("resume", other)["resumed"]) == 1
+
+        rig.wait_accepted(rig.accepted() + 60)
+        way.set(Mode.REFUSE)
+        with psycopg.connect(rig.database, autocommit=True) as connection:
+
+            def worker_has_been_silent(seconds: float) -> bool:
+                row = connection.execute(
+                    "select max(last_beat_at) < clock_timestamp() - make_interval(secs => %s)"
+                    " from wacampaign_workers",
+                    (seconds,),
+                ).fetchone()
+                return row == (True,)
+
+            answer = pm2.trigger("pause")
+            assert (answer["ok"], bool(answer["error"])) == (False, True)
+            before = pm2.app()
+            wait_until(
+                lambda: worker_has_been_silent(AWAY_SECONDS), AWAY_SECONDS + 30, "it was away"
+            )
+        app = pm2.app()
+        assert (app["status"], app["pid"], app["restart_time"]) == ("online", before["pid"], 0)
+        way.set(Mode.PASS)
+        set_rate(rig, 800)
+        rig.wait_sent_or_in_doubt(campaign, ROWS, 90)
+        pm2("stop", WORKER)
+        assert_each_once(rig, campaign, beside=10)
 
 
 def test_stopped_while_it_starts_it_stays_stopped(pm2: Pm2) -> None:
     pm2.write_settings(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     # PM2 takes what it has heard nothing of for 20 s for started: not before we have looked.
-    config = pm2.folder / "ecosystem.config.cjs"
-    text, found = re.subn(r"listen_timeout: \d+", "listen_timeout: 600000", config.read_text())
+    text, found = re.subn(r"listen_timeout: \d+", "listen_timeout: 600000", pm2.config.read_text())
     assert found == 1
-    config.write_text(text)
+    pm2.config.write_text(text)
     starting = pm2.popen("start", "ecosystem.config.cjs")
     try:
         wait_until(lambda: "event=database_away" in pm2.log(), 30, "it waits for the database")
         assert pm2.app()["status"] == "launching"
-        pm2("stop", APP)
+        pm2("stop", WORKER)
     finally:
         starting.kill()
         starting.communicate()

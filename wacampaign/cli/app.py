@@ -47,6 +47,7 @@ class _Wacampaign(Program):
         Listed("number", _SET_UP, "numbers:app"),
         Listed("templates", _SET_UP, "templates:app"),
         Listed("db", _SET_UP, "database:app"),
+        Listed("pm2", _SET_UP, "pm2:pm2"),
     )
 
 

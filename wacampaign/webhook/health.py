@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from wacampaign.problems import Problem
@@ -80,6 +81,21 @@ class ReceiverHealth:
             "forward": None if self._forwarding is None else self._forwarding.health(),
             "refused": dict(self._refusals.counts),
         }
+
+
+def shown(health: Mapping[str, Any]) -> dict[str, tuple[float | str, str]]:
+    """The few figures of it that `pm2 describe` and `systemctl status` show, with their units."""
+    figures = {
+        "status": (health["status"], ""),
+        "received": (health["received"], "bodies"),
+        "waiting": (health["waiting"] or 0, "bodies"),
+        "lag": (health["lag_seconds"] or 0, "s"),
+        "in the file": (health["spool"]["bodies"], "bodies"),
+        "refused": (sum(health["refused"].values()), "requests"),
+    }
+    if health["forward"] is not None:
+        figures["to pass on"] = (health["forward"]["waiting"], "bodies")
+    return figures
 
 
 def _status(keeps: bool, away: bool, lag: float | None) -> str:

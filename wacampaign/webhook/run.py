@@ -15,6 +15,7 @@ from uuid import uuid4
 from wacampaign import __version__
 from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.core.engine.turns import give_up, within
+from wacampaign.core.services.service import STOPPED_EARLY
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.home import folder_in
 from wacampaign.logs import log_event
@@ -25,14 +26,14 @@ from wacampaign.store.opening import open_store
 from wacampaign.store.store import Store
 from wacampaign.store.webhooks import Webhooks
 from wacampaign.webhook.forwarding import Forwarding
-from wacampaign.webhook.health import ReceiverHealth
+from wacampaign.webhook.health import ReceiverHealth, shown
 from wacampaign.webhook.kept_bodies import FOLDER, KeptBodies
 from wacampaign.webhook.refusals import Refusals
 from wacampaign.webhook.secrets import AppSecrets
 from wacampaign.webhook.server import WebhookServer
 from wacampaign.webhook.storing import Storing
 from wacampaign.webhook.working import take_what_comes
-from wacampaign.worker.process_manager import Pm2Channel
+from wacampaign.worker.supervisor import Supervisor
 from wacampaign.worker.watchdog import Watchdog
 
 #: Seconds between two signs of life; the database takes it for dead after three.
@@ -78,17 +79,17 @@ class Receiver:
         self._reason = self._reason or reason
         self._stop.set()
 
-    async def run(self) -> None:
-        """Serves to its orderly end: what was answered is kept.
+    async def run(self) -> int:
+        """Serves to its orderly end: what was answered is kept. Returns the exit code: 0, or 130
+        when it was stopped before it listened.
 
         Raises `Problem`: no secret, a port that is taken, a database that cannot be used.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._ask_to_stop, signal.Signals(number).name)
-        pm2 = Pm2Channel.from_environment()
-        if pm2 is not None:
-            pm2.watch(self._ask_to_stop)
+        supervisor = Supervisor.from_environment()
+        supervisor.watch(self._ask_to_stop)
         # Bodies are stored at once or not at all; beats and secrets may wait for an answer; the
         # work on what is stored must not be in the way of either.
         store, beside, work = (
@@ -97,7 +98,7 @@ class Receiver:
         watchdog = Watchdog(self._log, STALL_SECONDS)
         watchdog.start()
         try:
-            await self._serve(Webhooks(store), Webhooks(beside), work, pm2)
+            return await self._serve(Webhooks(store), Webhooks(beside), work, supervisor)
         finally:
             watchdog.stop()
             await store.close()
@@ -105,11 +106,13 @@ class Receiver:
             await work.close()
 
     async def _serve(
-        self, webhooks: Webhooks, beside: Webhooks, work: Store, pm2: Pm2Channel | None
-    ) -> None:
+        self, webhooks: Webhooks, beside: Webhooks, work: Store, supervisor: Supervisor
+    ) -> int:
         home, owner = self._settings.home, str(self._id)
         secrets = AppSecrets(beside, self._settings.app_secrets, self._log)
-        await self._first_secrets(secrets)
+        supervisor.waits("waits for the database")
+        if not await self._unless_stopped(self._first_secrets(secrets)):
+            return STOPPED_EARLY
         spool = KeptBodies(home, "spool", owner, self._log, durable=True)
         storing = Storing(webhooks, spool, self._log)
         refusals = Refusals(self._log)
@@ -135,8 +138,9 @@ class Receiver:
         chores: dict[str, Coroutine[Any, Any, None]] = {
             "store": storing.run(),
             "secrets": secrets.run(),
-            "beat": self._beat(beside, health),
+            "beat": self._beat(beside, health, supervisor),
             "work": take_what_comes(work, self._settings, storing.stored, self._log),
+            "attend": supervisor.attend(self._stop),
         }
         if forwarding is not None:
             chores["forward"] = forwarding.run()
@@ -144,7 +148,11 @@ class Receiver:
             chores |= self._metrics_chores(self._listening.metrics, work, health)
         tasks = [asyncio.create_task(chore, name=name) for name, chore in chores.items()]
         stopping = asyncio.create_task(self._stop.wait())
-        self._say_started(host, port, pm2)
+        self._say_started(host, port)
+        worked = not self._stop.is_set()
+        if worked:
+            supervisor.offer(["stats"], lambda *_: _told(health))
+            supervisor.ready()
         try:
             done, _ = await asyncio.wait((stopping, *tasks), return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
@@ -162,6 +170,7 @@ class Receiver:
             with contextlib.suppress(Problem, TimeoutError):
                 await within(GOODBYE_SECONDS, beside.goodbye(self._id))
             self._log("stopped", reason=self._reason, received=server.handled)
+        return 0 if worked else STOPPED_EARLY
 
     def _metrics_chores(
         self, address: MetricsAddress, store: Store, health: ReceiverHealth
@@ -181,7 +190,7 @@ class Receiver:
             "metrics of campaigns": campaigns.run(),
         }
 
-    def _say_started(self, host: str, port: int, pm2: Pm2Channel | None) -> None:
+    def _say_started(self, host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{port}/{self._listening.path.strip('/')}"
         self._log(
@@ -199,8 +208,18 @@ class Receiver:
                 advice="Meta's verification is answered with 403 until META_WEBHOOK_VERIFY_TOKEN"
                 " is set",
             )
-        if pm2 is not None:
-            pm2.ready()
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether `work` came to its end before a stop; a database may not answer for seconds."""
+        working = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if self._stop.is_set():
+            await give_up(working, stopped)
+            return False
+        await give_up(stopped)
+        working.result()
+        return True
 
     async def _first_secrets(self, secrets: AppSecrets) -> None:
         """Reads the database's secrets. Raises a `Problem` where nothing could ever be verified."""
@@ -224,10 +243,13 @@ class Receiver:
                 "set META_APP_SECRET to the app's secret (Meta's dashboard: App settings, Basic)",
             )
 
-    async def _beat(self, webhooks: Webhooks, health: ReceiverHealth) -> None:
+    async def _beat(
+        self, webhooks: Webhooks, health: ReceiverHealth, supervisor: Supervisor
+    ) -> None:
         told = False
         while True:
             _, said = await health()
+            supervisor.publish(shown(said))
             try:
                 await within(
                     BEAT_SECONDS,
@@ -252,6 +274,12 @@ class _Keeping:
         await self._storing.keep(body)
         if self._forwarding is not None:
             await self._forwarding.put(body)
+
+
+async def _told(health: ReceiverHealth) -> dict[str, Any]:
+    """What `pm2 trigger … stats` answers: as /healthz."""
+    well, said = await health()
+    return {"ok": well, **said}
 
 
 def checked_forward(listening: Listening) -> None:

@@ -11,6 +11,7 @@ from wacampaign.core.engine.in_flight import LIMIT_IN_FLIGHT, InFlight
 from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.core.engine.processor import Processor
 from wacampaign.core.engine.turns import give_up
+from wacampaign.core.services.service import STOPPED_EARLY
 from wacampaign.home import home_problem
 from wacampaign.journal.writing import WorkerJournal
 from wacampaign.meta.send import MessageSender
@@ -27,11 +28,12 @@ from wacampaign.worker.hearing import hear, wait_heard
 from wacampaign.worker.heartbeat import Heartbeat
 from wacampaign.worker.limits import NumberLimits
 from wacampaign.worker.measured import Measured
-from wacampaign.worker.process_manager import Pm2Channel
 from wacampaign.worker.registration import Registration
 from wacampaign.worker.scheduled import ScheduledStarts
-from wacampaign.worker.stopping import STOPPED_EARLY, Stopping
+from wacampaign.worker.stopping import Stopping
 from wacampaign.worker.subscribers import events_of
+from wacampaign.worker.supervisor import Supervisor
+from wacampaign.worker.triggers import NAMES, Triggers
 from wacampaign.worker.watchdog import Watchdog
 
 
@@ -63,9 +65,8 @@ class Worker:
         Raises `Problem` for what cannot heal.
         """
         self.stopping.watch_signals()
-        pm2 = Pm2Channel.from_environment()
-        if pm2 is not None:
-            pm2.watch(self.stopping.ask)
+        supervisor = Supervisor.from_environment()
+        supervisor.watch(self.stopping.ask)
         # The heartbeat's connection is its own: a busy pool must not make a worker look dead.
         store, beats = self._open_store(), self._open_store(patience_seconds=1)
         # It connects when it is first used: for metrics only.
@@ -77,12 +78,13 @@ class Worker:
         registration = Registration(store, self._id, home, self._log, self.stopping)
         journal: WorkerJournal | None = None
         beside: list[asyncio.Task[None]] = []
-        settled = False
+        settled = worked = False
         try:
             try:
                 # First: a worker that has registered counts as alive for half a minute.
                 journal = WorkerJournal(home, self._id)
                 settled = True
+                supervisor.waits("waits for the database")
                 registered_at = await registration.wait(patient=not self._until_idle)
             except OSError as error:
                 raise home_problem(home, error, "Nothing was sent") from None
@@ -97,13 +99,15 @@ class Worker:
                 registered_at,
             )
             heard = asyncio.Event()
+            measured = Measured(Workers(beats), self._id, self.in_flight, self._log, supervisor)
             # What runs beside sending, by name.
             chores: dict[str, Coroutine[Any, Any, None]] = {
                 "beat": heartbeat.run(),
                 "recover": recover_while_working(home, store, self._id, self._log),
                 "limits": NumberLimits(store, self._settings, self._log).run(),
-                "measured": Measured(Workers(beats), self._id, self.in_flight, self._log).run(),
+                "measured": measured.run(),
                 "hear": hear(store, self._settings, self._log, heard),
+                "attend": supervisor.attend(self.stopping.asked),
             }
             # With --until-idle a worker does the work that there is, and begins nothing new.
             if not self._until_idle:
@@ -140,8 +144,11 @@ class Worker:
                     deadlines=self._deadlines,
                 )
                 await wait_heard(heard)
-                if pm2 is not None and self.stopping.reason is None:
-                    pm2.ready()
+                if self.stopping.reason is None:
+                    worked = True
+                    triggers = Triggers(store, self._id, self._log, self._campaign_ids, measured)
+                    supervisor.offer(NAMES, triggers)
+                    supervisor.ready()
                 settled = False
                 try:
                     await processor.run(until_idle=self._until_idle)
@@ -152,7 +159,7 @@ class Worker:
                     raise home_problem(home, error, fate) from None
                 settled = processor.all_settled
             await registration.say_goodbye(self._deadlines.goodbye)
-            return 0
+            return 0 if worked else STOPPED_EARLY
         finally:
             await give_up(*beside)
             if journal is not None:

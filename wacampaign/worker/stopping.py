@@ -9,11 +9,8 @@ from typing import Final
 
 from wacampaign.core.engine.in_flight import InFlight
 from wacampaign.core.engine.ports import EventLog
+from wacampaign.core.services.service import STOPPED_EARLY
 
-#: Exit code of a worker that was stopped at once, or before it had registered. Not 0: PM2 calls a
-#: death by SIGKILL 0, so 0 must be restarted, and restarts what is stopped while it starts unless
-#: its code is one of `stop_exit_codes` (docs/how-to/run-under-pm2.md).
-STOPPED_EARLY: Final = 130
 #: Rows in doubt that are named when the worker stops at once.
 NAMED_ROWS: Final = 20
 

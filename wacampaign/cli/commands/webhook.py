@@ -99,4 +99,6 @@ def webhook(
     set_up_logs(
         sys.stdout, log_format=log_format, level=_LEVELS[log_level], show_numbers=show_numbers
     )
-    run_quickly(Receiver(settings, listening).run())
+    code = run_quickly(Receiver(settings, listening).run())
+    if code:
+        raise typer.Exit(code)

@@ -150,6 +150,7 @@ class Claiming:
                 await asyncio.sleep(pause * random.uniform(0.7, 1.3))
                 pause *= 2
         self._size.note(time.monotonic() - asked, answer)
+        self._in_flight.measures.queued = sum(one.unsent for one in answer.campaigns)
         self._take(answer)
         if answer.rows:
             self._log("claimed", level="debug", rows=len(answer.rows), claim=claim_id)

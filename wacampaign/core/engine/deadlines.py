@@ -17,8 +17,8 @@ DEAD_SECONDS: Final = 30
 class Deadlines:
     """All in seconds. Tests shorten them; an installation has these.
 
-    The end of a worker is `drain` + `last_write` + `goodbye` + `close` + 1 at most, together below
-    PM2's kill_timeout of 30 s in our configuration.
+    Its end must be over before PM2's kill_timeout and systemd's TimeoutStopSec
+    (core/services/service.py).
     """
 
     #: For a connection to the Cloud API: name, TCP and TLS together.
@@ -46,6 +46,11 @@ class Deadlines:
     goodbye: float = 2.0
     #: For connections to close.
     close: float = 1.0
+
+    @property
+    def end(self) -> float:
+        """Seconds from a stop to the end of the process, at most."""
+        return self.drain + self.last_write + self.goodbye + self.close + 1.0
 
 
 #: Those of an installation.

@@ -30,6 +30,8 @@ class Measures:
     database_answered_at: float = field(default_factory=boot_seconds)
     #: What each number's next message waited for, look by look.
     waits: Waits = field(default_factory=Waits)
+    #: Rows that wait to be taken, in all running campaigns, as the last claim was told.
+    queued: int = 0
     #: The last error that an answer had, and when (boot seconds).
     last_code: int | None = None
     last_code_at: float | None = None
