@@ -138,6 +138,11 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{failed} --csv - --state {hostile}", 2),
         ("{hostile} --csv -", 5),
     ],
+    "prune": [
+        ("--dry-run", 0),
+        ("--yes --json", 0),
+        ("--details {hostile}", 2),
+    ],
     "audit": [("", 0), ("--json", 0), ("{failed}", 0), ("{running} --show-numbers", 0)],
     "number add": [
         ("{number} --waba {waba} --offline --yes", 0),

@@ -23,6 +23,7 @@ from wacampaign.core.numbers import Number
 from wacampaign.core.optout_words import OptOutWords
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.core.preflight.row_checks import rules_of
+from wacampaign.core.pruning import PruneAges
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.core.webhook.updates import InboundMessage, News, Preference, StatusUpdate
 from wacampaign.store.budgets import Budgets
@@ -37,6 +38,7 @@ from wacampaign.store.numbers import Numbers
 from wacampaign.store.optouts import OptOuts
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.preflight_facts import PreflightFacts
+from wacampaign.store.pruning import Pruning
 from wacampaign.store.repairs import Repairs, Targets
 from wacampaign.store.results import Results
 from wacampaign.store.rows_in_doubt import RowsInDoubt
@@ -354,6 +356,9 @@ async def whole_protocol(store: Store) -> None:
     assert not await doubts.confirm(str(uuid4()), None, "test")
     assert await store.call("schema_version")
     await Workers(store).goodbye(me)
+    await Pruning(store).due(PruneAges())
+    await Pruning(store).step("webhooks", 7, 500, None)
+    await Workers(store).is_settled(str(me))
 
 
 async def webhooks(store: Store) -> None:

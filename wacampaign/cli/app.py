@@ -48,6 +48,7 @@ class _Wacampaign(Program):
         Listed("templates", _SET_UP, "templates:app"),
         Listed("db", _SET_UP, "database:app"),
         Listed("pm2", _SET_UP, "pm2:pm2"),
+        Listed("prune", _SET_UP, "prune:prune"),
     )
 
 

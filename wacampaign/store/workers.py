@@ -37,3 +37,8 @@ class Workers(Capability):
         """Row and claim ids in doubt because this worker died."""
         answer = await self._store.call_list("doubts", worker_id=worker_id)
         return [(row["id"], row["claim"]) for row in answer]
+
+    async def is_settled(self, worker_id: str) -> bool:
+        """Whether this database knows the worker, it is gone, and none of its rows is open."""
+        answer = await self._store.call("worker_settled", worker_id=worker_id)
+        return bool(answer["settled"])

@@ -13,6 +13,8 @@ from wacampaign.core.masking import mask_phone, mask_secrets, mask_tokens
 STATES: Final = (
     *("waiting", "retry later", "being sent", "in doubt", "refused", "left out"),
     *("silent", "held", "undelivered", "delivered", "read"),
+    # Accepted; what became of it was removed by `prune`.
+    "pruned",
 )
 #: What is known of each recipient, and so the columns of the file before the list's own variables.
 #: Times are UTC, in whole seconds.

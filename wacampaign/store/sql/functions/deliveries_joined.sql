@@ -44,6 +44,11 @@ begin
         cross join lateral (select p_before -> d.wamid as was) as b
         left join public.send_queue q on q.id = d.row_id
         where d.wamid = any (p_wamids) and d.row_id is not null
+          -- One that was removed is counted for good, whoever tells of it once more.
+          and not exists (
+              select 1 from public.wacampaign_pruned g
+              where g.campaign_id = d.campaign_id
+                and g.removing_at > coalesce(q.actual_sent_at, q.sent_at))
     ), counted as (
         insert into public.wacampaign_delivery_counts as c
         select t.campaign_id, t.whatsapp_number_id, t.template_name, t.state, t.code, sum(t.n)

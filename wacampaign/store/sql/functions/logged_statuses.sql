@@ -137,6 +137,8 @@ returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
 set enable_sort = off set plan_cache_mode = force_custom_plan as $$
 declare
+    -- Less than what prune leaves (wacampaign_prune_floor).
+    c_read_back constant interval := '40 days';
     v_now constant timestamptz := clock_timestamp();
     v_at public.wacampaign_logs_read;
     v_wamid text;
@@ -162,7 +164,9 @@ begin
                'wamid', s.wamid, 'status', s.status, 'at', extract(epoch from s.created_at),
                'number', s.whatsapp_number_id, 'phone', s.user_phone,
                'code', substring(s.code from '^\s*(\d{1,9})\s*$'), 'title', s.error_message))
-               filter (where d.wamid is null or not d.said ? s.status)
+               filter (where case when d.wamid is not null then not d.said ? s.status
+                       -- An old one without a delivery: `prune` has removed that.
+                       else v_at.through_at is null or s.created_at > v_now - c_read_back end)
     into v_rows, v_wamid, v_status, v_statuses
     from step s
     left join lateral (

@@ -21,6 +21,7 @@ set search_path = public, extensions, pg_temp as $$
 $$;
 
 -- One page of a campaign's recipients: the rows after p_after, at most 5,000. Times in UTC.
+--   state: as above, or `pruned`: what became of it was removed since
 --   error: the text of a refused row; title, details: what Meta said of an undelivered message
 --   contradicted: told as failed and as delivered
 --   category, billable: as Meta priced the message
@@ -32,9 +33,12 @@ set search_path = public, extensions, pg_temp set jit = off set enable_seqscan =
 set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
     select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
         'id', r.id, 'phone', r.phone,
-        'state', public.wacampaign_result_state(
-            r.status, r.in_doubt_since is not null, r.next_retry_at, r.whatsapp_message_id,
-            r.error_message, d.state),
+        'state', case
+            when d.wamid is null and r.whatsapp_message_id is not null and g.removing_at > r.sent_at
+            then 'pruned'
+            else public.wacampaign_result_state(
+                r.status, r.in_doubt_since is not null, r.next_retry_at, r.whatsapp_message_id,
+                r.error_message, d.state) end,
         'template', r.template_name, 'language', t.language,
         'accepted_at', public.wacampaign_utc(r.sent_at),
         'sent_at', public.wacampaign_utc(d.sent_at),
@@ -70,6 +74,7 @@ set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
     left join public.wacampaign_replies w
         on w.campaign_id = r.campaign_id and w.person = public.wacampaign_person(r.phone)
     left join public.wacampaign_inbound i on i.wamid = w.wamid
+    left join public.wacampaign_pruned g on g.campaign_id = r.campaign_id
     cross join lateral (
         select coalesce(d.said -> 'delivered', d.said -> 'sent', d.said -> 'read', d.said -> 'failed')
             -> 'pricing' as pricing) as p
