@@ -94,6 +94,13 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("--number {hostile}", 6),
         ("--since {hostile}", 2),
     ],
+    "events": [
+        ("{failed}", 0),
+        ("{failed} --json", 0),
+        ("{running} --limit 3 --show-numbers", 0),
+        ("{hostile}", 5),
+        ("{failed} --since {hostile}", 2),
+    ],
     "monitor": [("--once", 0), ("--once --json", 0), ("{completed}", 0), ("{hostile}", 5)],
     "queue-stats": [("", 0), ("--json", 0), ("{running} {paused} {failed}", 0), ("{hostile}", 5)],
     "failures": [

@@ -295,6 +295,7 @@ async def whole_protocol(store: Store) -> None:
     assert (await Campaigns(store).audit(campaign))["ok"]
     kinds = {e["kind"] for e in await store.call("events_of", campaign_id=campaign, limit=100)}
     assert {"created", "started", "paused", "resumed", "recovered", "completed"} <= kinds
+    assert kinds <= {e.kind for e in await Campaigns(store).events(campaign)}
     assert (await Campaigns(store).recent(5))[0].id == campaign
     assert campaign in [one.id for one in await Campaigns(store).names()]
     assert campaign in [one.id for one in await Campaigns(store).listed()]

@@ -35,6 +35,7 @@ class _Wacampaign(Program):
         Listed("status", _LOOK, "campaign_list:list_campaigns", is_alias=True),
         Listed("monitor", _LOOK, "monitor:monitor"),
         Listed("queue-stats", _LOOK, "queue_stats:queue_stats"),
+        Listed("events", _LOOK, "campaign_events:events"),
         Listed("failures", _LOOK, "failures:failures"),
         Listed("report", _LOOK, "report:report"),
         Listed("results", _LOOK, "results:results"),

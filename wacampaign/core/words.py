@@ -81,6 +81,11 @@ def seconds_clock(timestamp: str) -> str:
     return f"{_local(timestamp):%H:%M:%S %Z}"
 
 
+def local_seconds(timestamp: str) -> str:
+    """`2026-11-25 14:32:07 IST`."""
+    return f"{_local(timestamp):%Y-%m-%d %H:%M:%S %Z}"
+
+
 def told_locally(text: str) -> str:
     """`text` with each UTC time in it as `local_time` gives it."""
     return _IN_TEXT.sub(lambda m: local_time(f"{m[1]}T{m[2] or m[3]}+00:00"), text)

@@ -23,8 +23,18 @@ _WORKERS: Final = frozenset(
 )
 #: Functions that answer with a list; all others with an object.
 _LISTS: Final = frozenset(
-    {"app_secrets", "doubts", "due_campaigns", "events_of", "evidence_campaigns", "evidence_failed"}
-    | {"evidence_sent", "failed_rows", "failures", "find", "inbox", "inbox_after", "list"}
+    {"app_secrets", "doubts", "due_campaigns", "events_of", "events_page"}
+    | {
+        "evidence_campaigns",
+        "evidence_failed",
+        "evidence_sent",
+        "failed_rows",
+        "failures",
+        "find",
+        "inbox",
+        "inbox_after",
+        "list",
+    }
     | {"names", "numbers"}
     | {"optouts_newest", "optouts_of", "optouts_page", "recent", "repair_lanes"}
     | {"readiness_others", "repairs_of", "repeated_by", "sending", "stuck_rows"}

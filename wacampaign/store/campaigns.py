@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
+from wacampaign.core.campaign.event import CampaignEvent
 from wacampaign.core.campaign.listed import ListedCampaign
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.repeats import REPEAT_DAYS, SAME_LIST, EarlierCampaign
@@ -11,7 +12,7 @@ from wacampaign.core.campaign.state import Stats, read_stats
 from wacampaign.core.reading import read
 from wacampaign.store.store import Capability
 
-#: Campaigns a page: a tenth of a second, and as many as one call of the database gives.
+#: Campaigns or events a page: a tenth of a second, and as many as one call of the database gives.
 LIST_PAGE: Final = 500
 #: Names that are looked at for near ones: more campaigns than a year has hours.
 NAMES_MAX: Final = 10_000
@@ -117,6 +118,25 @@ class Campaigns(Capability):
             if len(page) < size:
                 break
         return [read(ListedCampaign, one) for one in found]
+
+    async def events(
+        self, campaign_id: str, *, since: str | None = None, limit: int | None = None
+    ) -> list[CampaignEvent]:
+        """What happened to the campaign, the newest first, page by page; all without `limit`."""
+        found: list[dict[str, Any]] = []
+        while limit is None or len(found) < limit:
+            size = LIST_PAGE if limit is None else min(LIST_PAGE, limit - len(found))
+            page = await self._store.call_list(
+                "events_page",
+                campaign_id=campaign_id,
+                since=since,
+                before=found[-1]["n"] if found else None,
+                limit=size,
+            )
+            found += page
+            if len(page) < size:
+                break
+        return [read(CampaignEvent, one) for one in found]
 
     async def recent(self, limit: int) -> list[CampaignName]:
         """The newest campaigns, whatever their state."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from wacampaign.core.campaign.event import in_a_sentence, what_happened
 from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.errors import lookup
 from wacampaign.core.investigation.evidence import (
@@ -32,7 +33,6 @@ from wacampaign.core.masking import mask_phone, mask_secrets
 from wacampaign.core.media.report import Severity
 from wacampaign.core.numbering_plans import calling_code
 from wacampaign.core.templates import Template
-from wacampaign.core.words import rows
 
 #: Groups of one kind that are kept; rows shown whole.
 _GROUPS_KEPT: Final = 10
@@ -176,12 +176,8 @@ def _timeline(evidence: Evidence, history: History) -> Iterator[Moment]:
         text = f"{evidence.healthy.name} started; it sent {evidence.healthy.sent:,} messages"
         yield Moment(evidence.healthy.at, "event", text)
     for event in history.events:
-        words = event.kind.replace("_", " ")
-        if event.rows is not None:
-            words += f", {rows(event.rows)}"
-        words += f" by {event.actor}"
-        if event.reason:
-            words += f": {event.reason}"
+        what = what_happened(event.kind)
+        words = in_a_sentence(what, event.rows, event.actor, event.reason)
         kind = "repair" if event.kind in _REPAIRS else "event"
         yield Moment(event.at, kind, mask_secrets(" ".join(words.split())))
     for worker in history.workers:
