@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -150,7 +151,8 @@ def test_a_rate_above_the_throughput() -> None:
 
 
 def text_of(budget: Budget | None) -> str:
-    stats = Stats("2026-11-26T13:00:00Z", [campaign(budget)], [])
+    # Of today: a time of another day is shown with its date.
+    stats = Stats(f"{datetime.now(UTC):%Y-%m-%d}T13:00:00Z", [campaign(budget)], [])
     return "\n".join("".join(text for text, _ in line) for line in stats_lines(stats))
 
 
