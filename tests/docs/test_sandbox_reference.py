@@ -1,15 +1,22 @@
-"""docs/reference/sandbox.md names every request of the control API, and its examples work."""
+"""docs/reference/sandbox.md names each fault and each request, and its commands work."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
+import shlex
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner, Result
+
 import wacampaign.sandbox.control
-from tests.docs.pages import DOCS, blocks
+from tests.docs.pages import DOCS, blocks, section
+from tests.servers import free_port
+from wacampaign.cli.app import app
 from wacampaign.sandbox.faults import ACTIONS, Fault
+from wacampaign.sandbox.known_faults import KNOWN, OPTION_WORDS
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.sandbox.webhook_settings import WebhookSettings
 
@@ -29,7 +36,8 @@ def test_every_request_is_named() -> None:
 
 
 def test_actions_and_settings_are_named() -> None:
-    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == set(ACTIONS)
+    actions = section(PAGE, "How it answers")
+    assert set(re.findall(r"^\| `(\w+)` \|", actions, re.MULTILINE)) == set(ACTIONS)
     names = [field.name for field in dataclasses.fields(WebhookSettings)]
     assert [name for name in names if f"`{name}`" not in PAGE] == []
     set_by_people = {"action", "seed", "id", "matched", "applied", "_dice"}
@@ -39,6 +47,50 @@ def test_actions_and_settings_are_named() -> None:
 
 def test_the_examples_work(sandbox: SandboxProcess) -> None:
     examples = [found for block in blocks(PAGE) for found in CURL.findall(block.text)]
-    assert len(examples) == 9
+    assert len(examples) == 5
     for path, body in examples:
         assert sandbox.control._call("POST", path, json.loads(body))
+
+
+def test_each_fault_has_a_command() -> None:
+    typed = {words[4] for command in commands() if (words := command.split())[3] == "set"}
+    named = {word for word in typed if not word.isdecimal()}
+    assert named == {known.name for known in KNOWN} | {"FAULT"}
+    assert "135000" in typed
+    # And each option is shown by some command, or named beside it.
+    shown = section(PAGE, "Faults")
+    options = {words.split()[0] for words in OPTION_WORDS.values()}
+    assert [option for option in options if option not in shown] == []
+
+
+def test_the_commands_work(
+    sandbox: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no .env is
+
+    def run(words: list[str]) -> Result:
+        return CliRunner().invoke(app, words, env={"WHATSAPP_API_URL": sandbox.url})
+
+    sandbox.control.webhook(f"http://127.0.0.1:{free_port()}/", "secret")
+    for command in commands():
+        if "FAULT" in command or command.endswith("--drop-held"):
+            continue  # to clear one, it has to be in force: below
+        done = run(shlex.split(command)[1:])
+        assert done.exit_code == 0, f"{command}: {done.stderr}"
+        if "fault set" in command:
+            clear = done.stdout.splitlines()[-1].split(" ")[2:]
+            assert run(clear).exit_code == 0
+    assert sandbox.control.faults() + sandbox.control.situations() == []
+
+
+def commands() -> list[str]:
+    """All that the page lets a person type, in its tables and blocks."""
+    found = re.findall(r"`(wacampaign sandbox fault [^`]+)`", PAGE)
+    found += [
+        line
+        for block in blocks(PAGE)
+        for line in block.text.splitlines()
+        if line.startswith("wacampaign ")
+    ]
+    assert len(found) > len(KNOWN)
+    return found

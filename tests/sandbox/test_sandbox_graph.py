@@ -10,6 +10,7 @@ import pytest
 from wacampaign.sandbox.client import SandboxControl
 from wacampaign.sandbox.demo import (
     DEMO_MEDIA_ID,
+    DEMO_OTHER_PATH,
     DEMO_PHONE_NUMBER_ID,
     DEMO_VIDEO,
     DEMO_VIDEO_HOST,
@@ -203,7 +204,7 @@ def test_media_hosts(http: httpx.Client, control: SandboxControl) -> None:
     assert http.get("/hosts/s3/new.mp4").status_code == 404
     assert http.get(f"/hosts/{DEMO_VIDEO_HOST}/{DEMO_VIDEO_PATH}").content == DEMO_VIDEO
     fetches = {file["path"]: file["fetches"] for file in control.hosted()}
-    assert fetches == {"u/film one.mp4": 2, "moved.mp4": 1, DEMO_VIDEO_PATH: 1}
+    assert fetches == {"u/film one.mp4": 2, "moved.mp4": 1, DEMO_VIDEO_PATH: 1, DEMO_OTHER_PATH: 0}
 
 
 @pytest.mark.parametrize(

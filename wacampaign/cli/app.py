@@ -44,7 +44,7 @@ class _Wacampaign(Program):
         Listed("explain", _LOOK, "explain:explain"),
         Listed("audit", _LOOK, "audit:audit"),
         Listed("demo", _SET_UP, "demo:demo"),
-        Listed("sandbox", _SET_UP, "sandbox:sandbox"),
+        Listed("sandbox", _SET_UP, "sandbox:app"),
         Listed("number", _SET_UP, "numbers:app"),
         Listed("templates", _SET_UP, "templates:app"),
         Listed("db", _SET_UP, "database:app"),

@@ -50,7 +50,20 @@ class Commands(Mapping[str, Any]):
         return len(self._lines)
 
 
-class LazyGroup(TyperGroup):
+class WholeGroup(TyperGroup):
+    """A group whose list of commands is cut nowhere: each has its first sentence, on more lines."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes the list of commands."""
+        shown = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        _write_commands(
+            formatter,
+            "Commands",
+            [(name, _first_sentence(one)) for name, one in shown if one and not one.hidden],
+        )
+
+
+class LazyGroup(WholeGroup):
     """A group whose commands are those `listed`, shown under their headings."""
 
     listed: Sequence[Listed] = ()
@@ -64,16 +77,26 @@ class LazyGroup(TyperGroup):
         """Writes the list of commands without importing them."""
         shown = [line for line in self.listed if not line.is_alias]
         widest = max((len(line.name) for line in shown), default=0)
-        room = formatter.width - 4 - widest
         for heading in dict.fromkeys(line.heading for line in shown):
-            with formatter.section(heading):
-                formatter.write_dl(
-                    [
-                        (line.name.ljust(widest), _summary(line, room))
-                        for line in shown
-                        if line.heading == heading
-                    ]
-                )
+            _write_commands(
+                formatter,
+                heading,
+                [
+                    (line.name.ljust(widest), _summary(line))
+                    for line in shown
+                    if line.heading == heading
+                ],
+            )
+
+
+def _write_commands(formatter: Any, heading: str, lines: Sequence[tuple[str, str]]) -> None:
+    with formatter.section(heading):
+        formatter.write_dl(lines)
+
+
+def _first_sentence(command: Any) -> str:
+    """What a command does, whole."""
+    return str(command.get_short_help_str(len(command.help or "") + 1))
 
 
 @cache
@@ -84,7 +107,8 @@ def _load(line: Listed) -> Any:
     command = outline[attribute]
     holder = typer.Typer(rich_markup_mode=None)
     if isinstance(command, typer.Typer):
-        holder.add_typer(command, name=name)
+        kind = outline.get("COMMAND_CLASS", WholeGroup)
+        holder.add_typer(command, name=name, cls=kind)
     else:
         holder.command(name, cls=outline.get("COMMAND_CLASS"), hidden=line.is_alias)(command)
     return get_group(holder).commands[name]
@@ -145,7 +169,7 @@ def _parsed(module_name: str) -> tuple[str, ast.Module]:
     return str(source), ast.parse(source.read_text(encoding="utf-8"), str(source))
 
 
-def _summary(line: Listed, room: int) -> str:
+def _summary(line: Listed) -> str:
     """The beginning of a command's help, read from its module's text.
 
     Of a group: what it says of itself, or what its callback says, which runs without a command.
@@ -162,4 +186,4 @@ def _summary(line: Listed, room: int) -> str:
             assert isinstance(node.value, ast.Call)
             given = {keyword.arg: keyword.value for keyword in node.value.keywords}
             text = ast.literal_eval(given["help"]) if "help" in given else None
-    return TyperCommand(line.name, help=text).get_short_help_str(room)
+    return _first_sentence(TyperCommand(line.name, help=text))

@@ -11,6 +11,7 @@ from wacampaign.problems import Problem
 from wacampaign.sandbox.creation import Decision
 from wacampaign.sandbox.faults import Action
 from wacampaign.sandbox.referee import CountBy
+from wacampaign.sandbox.situations import SituationName
 
 #: Seconds. Counting a million messages by group takes some; everything else is immediate.
 _TIMEOUT_S = 60.0
@@ -40,6 +41,14 @@ class SandboxControl:
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
+
+    def is_ready(self) -> bool:
+        """Whether it is a sandbox that answers; raises what httpx raises where nothing does."""
+        answer = self._http.get("ready")
+        try:
+            return bool(answer.json().get("ready"))
+        except (ValueError, AttributeError):
+            return False
 
     def put_waba(self, waba_id: str, token: str, name: str | None = None, **fields: Any) -> None:
         """Add a WABA, give another token access to it, or set fields of it.
@@ -176,6 +185,22 @@ class SandboxControl:
     def clear_faults(self) -> None:
         """Remove every fault."""
         self._call("DELETE", "faults")
+
+    def begin_situation(self, name: SituationName, **given: Any) -> dict[str, Any]:
+        """Begin a situation of the account (parameters of its method in `Situations`)."""
+        return self._call("POST", "situations", {"name": name} | given)
+
+    def situations(self) -> list[dict[str, Any]]:
+        """The situations in force: `name`, and what each was given."""
+        return _items(self._call("GET", "situations"))
+
+    def end_situation(self, name: str) -> None:
+        """End one: what was there before is back."""
+        self._call("DELETE", f"situations/{name}")
+
+    def end_situations(self) -> int:
+        """End all; how many."""
+        return int(self._call("DELETE", "situations")["ended"])
 
     def totals(self) -> dict[str, Any]:
         """The referee's and the counters' totals."""

@@ -13,6 +13,7 @@ from wacampaign.sandbox.http1 import Reply, Request
 from wacampaign.sandbox.news import news
 from wacampaign.sandbox.referee import COUNT_BY, CountBy
 from wacampaign.sandbox.simulation import Simulation
+from wacampaign.sandbox.situations import Situations
 from wacampaign.sandbox.stalls import Stalls
 from wacampaign.sandbox.webhooks import Webhooks
 
@@ -27,12 +28,16 @@ class ControlEndpoints:
         self._simulation = simulation
         self._webhooks = webhooks
         self._stalls = stalls
+        self._situations = Situations(simulation, webhooks)
 
     def answer(self, request: Request, path: list[str]) -> Reply:
         """Answer a request for `path` (its parts after `_sandbox`)."""
         faults = self._simulation.faults.in_force
         if request.method == "DELETE" and len(path) == 2 and path[0] == "faults":
             found = path[1].isdecimal() and faults.pop(int(path[1]), None) is not None
+            return json_reply({"removed": found}, 200 if found else 404)
+        if request.method == "DELETE" and len(path) == 2 and path[0] == "situations":
+            found = self._situations.end(path[1])
             return json_reply({"removed": found}, 200 if found else 404)
         try:
             body = json.loads(request.body) if request.body else {}
@@ -136,6 +141,13 @@ class ControlEndpoints:
             case "DELETE faults":
                 faults.in_force.clear()
                 return {"items": []}
+            case "POST situations":
+                return self._situations.begin(body).shown()
+            case "GET situations":
+                in_force = self._situations.in_force.values()
+                return {"items": [situation.shown() for situation in in_force]}
+            case "DELETE situations":
+                return {"ended": self._situations.end_all()}
             case "GET totals":
                 names = ("waiting", "delivered", "abandoned")
                 shown = {name: getattr(webhooks, name) for name in names}
@@ -156,6 +168,7 @@ class ControlEndpoints:
                 if body.get("everything"):
                     simulation.reset_everything()
                     webhooks.reset()
+                    self._situations.in_force.clear()
                 else:
                     simulation.reset_counts()
                 return {"reset": True}

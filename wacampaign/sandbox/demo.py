@@ -23,6 +23,9 @@ DEMO_APP_TOKEN = f"{DEMO_APP_ID}|{DEMO_APP_SECRET}"
 DEMO_MEDIA_ID = "300000000000001"
 DEMO_VIDEO_HOST = "scontent.whatsapp.net"
 DEMO_VIDEO_PATH = "v/t61.29466-34/demo_video_n.mp4"
+#: The same film where a list may have it from: https://cdn.example.com/film.mp4.
+DEMO_OTHER_HOST = "cdn.example.com"
+DEMO_OTHER_PATH = "film.mp4"
 
 #: Two seconds of one colour, as Meta wants it: MP4 version 2, H.264 Main, no B-frames, index first.
 DEMO_VIDEO = (resources.files("wacampaign") / "sandbox" / "demo_video.mp4").read_bytes()
@@ -129,3 +132,4 @@ def seed_demo(account: Account) -> None:
         account.put_template(DEMO_WABA_ID, template)
     account.add_media(DEMO_PHONE_NUMBER_ID, DEMO_VIDEO, "video/mp4", DEMO_MEDIA_ID)
     account.put_hosted(DEMO_VIDEO_HOST, DEMO_VIDEO_PATH, DEMO_VIDEO, "video/mp4")
+    account.put_hosted(DEMO_OTHER_HOST, DEMO_OTHER_PATH, DEMO_VIDEO, "video/mp4")

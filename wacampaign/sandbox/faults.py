@@ -128,24 +128,26 @@ class FaultScript:
 
     def __init__(self) -> None:
         self.in_force: dict[int, Fault] = {}
+        #: Those of situations: they come after the scripted ones, and end with their situation.
+        self.of_situations: dict[int, Fault] = {}
         self._last_id = 0
         #: Strikes since the last reset, of all faults, removed ones included.
         self.applied = 0
 
-    def add(self, description: dict[str, Any]) -> Fault:
+    def add(self, description: dict[str, Any], *, of_situation: bool = False) -> Fault:
         """Add a fault from its JSON description. ValueError or TypeError when it is wrong."""
         if {"id", "matched", "applied"} & description.keys():
             raise ValueError("id, matched and applied are set by the sandbox")
         fault = Fault(**description)
         self._last_id += 1
         fault.id = self._last_id
-        self.in_force[fault.id] = fault
+        (self.of_situations if of_situation else self.in_force)[fault.id] = fault
         return fault
 
     def strike(self, message: Message) -> tuple[Fault | None, float]:
         """The fault that decides what happens to this message, and all the slowness, in ms."""
         extra_ms = 0.0
-        for fault in self.in_force.values():
+        for fault in (*self.in_force.values(), *self.of_situations.values()):
             if fault.strikes(message):
                 self.applied += 1
                 if fault.action != "slow":

@@ -1,4 +1,4 @@
-"""`sandbox`: a simulated Cloud API in the foreground, and how to rehearse against it."""
+"""`sandbox`: a simulated Cloud API in the foreground, its faults, and how to rehearse with it."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from wacampaign.cli.loading import LazyGroup, Listed
 from wacampaign.cli.options import AsJson, EnvFile
 from wacampaign.cli.output import arrow, print_json, say, tell
 from wacampaign.cli.session import read_settings
@@ -15,18 +16,26 @@ from wacampaign.sandbox.demo import (
     DEMO_TOKEN,
     DEMO_WABA_ID,
 )
+from wacampaign.sandbox.port import SANDBOX_PORT
 from wacampaign.sandbox.server import SandboxOptions, run_sandbox
-
-#: A port that nothing usual listens on, always the same: a rehearsal's .env stays right.
-_PORT: Final = 8788
 
 #: It asks for no verification; without one the receiver would say that it cannot answer Meta's.
 _VERIFY_TOKEN: Final = "rehearsal"
 
 
+class _Sandbox(LazyGroup):
+    listed = (Listed("fault", "Commands", "sandbox_fault:app"),)
+
+
+COMMAND_CLASS = _Sandbox
+app = typer.Typer(cls=COMMAND_CLASS, invoke_without_command=True, rich_markup_mode=None)
+
+
+@app.callback()
 def sandbox(
+    context: typer.Context,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = (
-        _PORT
+        SANDBOX_PORT
     ),
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; it asks nobody for a password.")
@@ -59,13 +68,15 @@ def sandbox(
     """Run a simulated Cloud API until Ctrl-C: answers like Meta's, sends to nobody.
 
     It knows one account with one number and some templates, forgets everything when it ends, and
-    counts what it accepted. Faults, replies, opt-outs and decisions of Meta are played by its
-    control API (docs/reference/sandbox.md). Prints the settings that lead a rehearsal to it, with a
-    database of its own: never point the settings of a real database at a sandbox, its rows would
-    count as sent.
+    counts what it accepted. What goes wrong is set by `wacampaign sandbox fault`; replies, opt-outs
+    and decisions of Meta are played by its control API (docs/reference/sandbox.md). Prints the
+    settings that lead a rehearsal to it, with a database of its own: never point the settings of a
+    real database at a sandbox, its rows would count as sent.
 
     Example: wacampaign sandbox --latency-ms 300
     """
+    if context.invoked_subcommand is not None:
+        return
     app_secret = next(iter(read_settings(env_file, None).app_secrets), DEMO_APP_SECRET)
     options = SandboxOptions(
         host=host,
@@ -103,6 +114,7 @@ def _announce(url: str, webhooks: dict[str, str]) -> None:
     if webhooks:
         say(f"{to} wacampaign webhook    (in a terminal that stays open)")
     say(f"{to} wacampaign run-worker --until-idle")
+    say("to let something go wrong: wacampaign sandbox fault list --known")
     say(f"what it accepted: {url}/_sandbox/totals")
 
 

@@ -1,0 +1,218 @@
+"""Pages that are typed from their first line to their last, each command in a terminal.
+
+A fenced block after `<!-- typed -->` is typed: in a `console` block each `$ …` line, with what is
+printed below it (as in `captures`, `…` stands for lines that were left out); a `bash` block is one
+script, and its output is not shown. After `<!-- typed: stays open -->` the command goes on in a
+terminal of its own. Questions are answered with y. `python -m tests.docs.typed` renews what is
+printed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import tempfile
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.docs.captures import Capture
+from tests.docs.pages import pages
+from tests.pm2 import install_command
+from tests.servers import free_port
+
+_TYPED: Final = re.compile(
+    r"<!-- typed(?P<stays>: stays open)? -->\n```(?P<language>console|bash)\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+#: Where a page's sandbox and receiver listen; a test takes free ports instead.
+_PORTS: Final = (8788, 8789)
+_COLUMNS: Final = 80
+#: Seconds for one command, and for the first lines of one that stays open.
+_LONGEST: Final = 120.0
+_QUESTION: Final = b"[y/N] "
+_STYLES: Final = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+#: A bar of progress, with all its former states.
+_BARS: Final = re.compile(r"^.*━.*\n", re.MULTILINE)
+#: A campaign's id in short, behind its name; by chance it is of digits or of letters only.
+_SHORT_ID: Final = re.compile(r"(?<=\w \()[0-9a-f]{8}(?=\))")
+
+
+class Terminal:
+    """One command in a terminal of 80 columns, in a process group of its own."""
+
+    def __init__(self, command: str, folder: Path, environment: dict[str, str]) -> None:
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(folder)
+            os.execve("/bin/bash", ["bash", "-c", command], environment)
+        size = struct.pack("HHHH", 24, _COLUMNS, 0, 0)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, size)
+        self._command = command
+        self._printed = b""
+        self.code: int | None = None
+
+    def until_its_end(self) -> str:
+        """All that it printed; AssertionError when that takes too long."""
+        end = time.monotonic() + _LONGEST
+        while self._read(end):
+            pass
+        self._reap()
+        return self.printed
+
+    def until_lines(self, n: int) -> str:
+        """What it printed when it had said so many lines."""
+        end = time.monotonic() + _LONGEST
+        while self.printed.count("\n") < n:
+            assert self._read(end), f"{self._command} ended: {self.printed}"
+        return self.printed
+
+    @property
+    def printed(self) -> str:
+        """As a person sees it."""
+        text = self._printed.decode("utf-8", "replace").replace("\r\n", "\n")
+        return _BARS.sub("", _STYLES.sub("", text))
+
+    def close(self) -> None:
+        """As Ctrl-C, then for good."""
+        if self.code is None:
+            os.killpg(self.pid, signal.SIGINT)
+            self.until_its_end()
+        os.close(self._fd)
+
+    def _read(self, end: float) -> bool:
+        """Waits for more; False at the end of output."""
+        readable, _, _ = select.select([self._fd], [], [], max(0.0, end - time.monotonic()))
+        if not readable:
+            os.killpg(self.pid, signal.SIGKILL)
+            raise AssertionError(f"{self._command} takes too long: {self.printed}")
+        try:
+            more = os.read(self._fd, 65536)
+        except OSError:  # Linux: the other side is closed
+            return False
+        self._printed += more
+        if self._printed.endswith(_QUESTION):
+            os.write(self._fd, b"y\n")
+        return bool(more)
+
+    def _reap(self) -> None:
+        _, status = os.waitpid(self.pid, 0)
+        self.code = os.waitstatus_to_exitcode(status)
+
+
+def typed_pages() -> list[Path]:
+    """Pages that are typed."""
+    return [page for page in pages() if _TYPED.search(page.read_text("utf-8"))]
+
+
+def play(page: Path) -> Iterator[tuple[Capture, str]]:
+    """Types the page; yields each block with what is printed now, and that as it would stand."""
+    text = page.read_text("utf-8")
+    ids = set(_SHORT_ID.findall(text))
+    with tempfile.TemporaryDirectory(prefix="wa-") as name, ExitStack() as stack:
+        folder = Path(name)
+        install_command(folder)
+        at_work = folder / "at-work"
+        at_work.mkdir()
+        environment = _environment(folder)
+        ports = {port: free_port() for port in _PORTS}
+        for block in _TYPED.finditer(text):
+            if block["language"] == "bash":
+                script = "set -e\n" + _elsewhere(block["text"], ports)
+                with _terminal(script, at_work, environment) as terminal:
+                    printed = terminal.until_its_end()
+                    assert terminal.code == 0, printed
+                ids |= set(_SHORT_ID.findall(printed))
+                continue
+            written, parts = block["text"], []
+            for line, shown in _commands(written):
+                command = _elsewhere(line, ports)
+                terminal = Terminal(command, at_work, environment)
+                if block["stays"]:
+                    stack.callback(terminal.close)
+                    printed = terminal.until_lines(max(shown, 1))
+                else:
+                    printed = terminal.until_its_end()
+                    terminal.close()
+                    assert terminal.code in (0, 3), f"{command}: {printed}"
+                ids |= set(_SHORT_ID.findall(printed))
+                parts.append(f"$ {line}\n{_on_page(printed, ports)}")
+            now = "".join(parts)
+            yield Capture("typed", _same(written, ids), _same(now, ids)), now
+
+
+@contextmanager
+def _terminal(command: str, folder: Path, environment: dict[str, str]) -> Iterator[Terminal]:
+    terminal = Terminal(command, folder, environment)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Of a person's shell, and none of the settings around the tests."""
+    return {
+        "PATH": f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "TERM": "xterm",
+        "NO_COLOR": "1",
+    }
+
+
+def _commands(written: str) -> Iterator[tuple[str, int]]:
+    """Each command of a block, and how many lines are shown below it."""
+    parts = re.split(r"^\$ (.+)\n", written, flags=re.MULTILINE)
+    for line, shown in zip(parts[1::2], parts[2::2], strict=True):
+        yield line, shown.count("\n")
+
+
+def _elsewhere(command: str, ports: dict[int, int]) -> str:
+    """On ports that are free, also where the command takes the usual one by itself."""
+    for usual, free in ports.items():
+        command = command.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{free}")
+    sandbox, receiver = ports.values()
+    command = re.sub(r"wacampaign sandbox(?= --webhook)", rf"\g<0> --port {sandbox}", command)
+    return re.sub(r"wacampaign webhook$", rf"\g<0> --port {receiver}", command, flags=re.MULTILINE)
+
+
+def _on_page(printed: str, ports: dict[int, int]) -> str:
+    for usual, free in ports.items():
+        printed = printed.replace(f"127.0.0.1:{free}", f"127.0.0.1:{usual}")
+    return printed
+
+
+def _same(text: str, ids: set[str]) -> str:
+    """With `ID` for campaigns, as `captures` has it for what cannot be taken for anything else."""
+    return re.sub(rf"\b({'|'.join(ids)})\b(?!-)", "ID", text) if ids else text
+
+
+def renew(page: Path) -> bool:
+    """Writes what is printed now into blocks that are no longer current."""
+    captures = list(play(page))
+    fresh = iter(captures)
+
+    def block(found: re.Match[str]) -> str:
+        if found["language"] == "bash":
+            return found[0]
+        one, now = next(fresh)
+        if one.is_current:
+            return found[0]
+        return found[0].removesuffix(f"{found['text']}```") + f"{now}```"
+
+    page.write_text(_TYPED.sub(block, page.read_text("utf-8")), "utf-8")
+    return not all(one.is_current for one, _ in captures)
+
+
+if __name__ == "__main__":
+    for one_page in typed_pages():
+        print(one_page.name, "renewed" if renew(one_page) else "is current")
