@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -395,13 +396,13 @@ class RestServer:
 
 
 @contextmanager
-def tcp_address(database_url: str) -> Iterator[str]:
+def tcp_address(database_url: str, host: str = "127.0.0.1") -> Iterator[str]:
     """The address of that database by TCP, for programs that know no unix sockets.
 
-    The server listens on a socket only, so a listener here passes the bytes on.
+    The server listens on a socket only, so a listener on `host` passes the bytes on.
     """
     address, socket_dir = database_url.split("?host=")
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server((host, 0))
 
     def connect() -> socket.socket:
         server = socket.socket(socket.AF_UNIX)
@@ -411,7 +412,23 @@ def tcp_address(database_url: str) -> Iterator[str]:
     _pass_on(listener, connect)
     port = listener.getsockname()[1]
     try:
-        yield address.replace("@/", f"@127.0.0.1:{port}/") + "?sslmode=disable"
+        yield address.replace("@/", f"@{host}:{port}/") + "?sslmode=disable"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@contextmanager
+def http_address(url: str, host: str) -> Iterator[str]:
+    """The same HTTP server on another address of this machine."""
+    upstream = urlsplit(url)
+    assert upstream.hostname is not None
+    assert upstream.port is not None
+    to = (upstream.hostname, upstream.port)
+    listener = socket.create_server((host, 0))
+    _pass_on(listener, lambda: socket.create_connection(to))
+    try:
+        yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
