@@ -11,6 +11,8 @@ import signal
 import threading
 from pathlib import Path
 
+import psutil
+
 from tests.docs.pages import section, table_rows
 from tests.pm2 import RECEIVER, Pm2
 from tests.servers import wait_until
@@ -61,6 +63,7 @@ def test_what_was_answered_is_kept_through_all_that_pm2_does(
         pm2("start", "ecosystem.config.cjs", "--only", RECEIVER)
         # `wait_ready`: it listens when the command returns.
         assert rig.post(status_body("wamid.A")) == 200
+        pm2("save")
         meta.start()
         for command in ("restart", "reload"):
             meta.wait_taken(20)
@@ -74,13 +77,24 @@ def test_what_was_answered_is_kept_through_all_that_pm2_does(
         assert (told["ok"], told["status"], told["received"] > 0) == (True, "ok", True)
         assert "received" in pm2("describe", RECEIVER)
         pm2("stop", RECEIVER)
-        meta.close()
         app = pm2.app(RECEIVER)
         assert (app["status"], app["exit_code"]) == ("stopped", 0)
+        pm2("start", RECEIVER)
+        meta.wait_taken(20)
+        orphan = psutil.Process(pm2.app(RECEIVER)["pid"])
+        os.kill(pm2.daemon, signal.SIGKILL)
+        (pm2.home / "pm2.pid").unlink()
+        # At once: the one without a daemon has left the port to it.
+        pm2("resurrect")
+        meta.wait_taken(20)
+        assert pm2.app(RECEIVER)["status"] == "online"
+        wait_until(lambda: not orphan.is_running(), 40, "the receiver without a daemon ends")
+        pm2("stop", RECEIVER)
+        meta.close()
         stored = set(rig.stored())
         # What lay in the file of the one that was killed is for the next receiver.
         if not stored.issuperset(meta.taken):
-            pm2("start", RECEIVER)
+            pm2("start", "ecosystem.config.cjs", "--only", RECEIVER)
             wait_until(lambda: set(rig.stored()).issuperset(meta.taken), 30, "all are stored")
     finally:
         meta.close()
