@@ -18,6 +18,7 @@ from tests.campaigns import accepted, add_campaign, add_number, counts, past_ram
 from tests.database.backends import Connection, make_backend, our_tables, tables
 from tests.database.protocol import BY_HAND, PROTOCOL
 from tests.servers import NODE_MODULES, migrate, tcp_address
+from wacampaign.core.daily_window import Hours
 from wacampaign.core.engine.ports import KnownOutcome, Settlement
 from wacampaign.core.numbers import Number
 from wacampaign.core.optout_words import OptOutWords
@@ -48,6 +49,7 @@ from wacampaign.store.store import Store
 from wacampaign.store.stuck import StuckCampaigns
 from wacampaign.store.templates import Templates
 from wacampaign.store.webhooks import Webhooks
+from wacampaign.store.windows import Windows
 from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
 
@@ -326,6 +328,7 @@ async def whole_protocol(store: Store) -> None:
         campaign, str(uuid4()), "test", accepted=True, reason="why", detail={}
     )
     await look_before_start(store, number)
+    await hours_and_times(store, number)
     await replies_and_opt_outs(store, campaign)
     await languages(store, number)
     await webhooks(store)
@@ -360,6 +363,17 @@ async def whole_protocol(store: Store) -> None:
     await Pruning(store).due(PruneAges())
     await Pruning(store).step("webhooks", 7, 500, None)
     await Workers(store).is_settled(str(me))
+
+
+async def hours_and_times(store: Store, number: str) -> None:
+    """A campaign with sending hours is paused for a while."""
+    campaign = await add_campaign(store, number, 2, first_phone=800)
+    windows = Windows(store)
+    await windows.keep_zones()
+    window, _ = await windows.survey(campaign, Hours(540, 1200), "UTC", "test")
+    assert [(group.rows, group.unknown) for group in window.zones] == [(2, True)]
+    assert await windows.set(campaign, Hours(540, 1200), "UTC", "test")
+    assert await Campaigns(store).pause_until(campaign, "2099-01-01T00:00:00Z", "test")
 
 
 async def webhooks(store: Store) -> None:

@@ -182,6 +182,11 @@ class Campaigns(Capability):
         answer = await self._store.call("schedule", campaign_id=campaign_id, at=at, actor=actor)
         return bool(answer["changed"])
 
+    async def pause_until(self, campaign_id: str, at: str, actor: str) -> bool:
+        """It is paused, and goes on at `at` (ISO 8601 with its zone); False: it was so already."""
+        answer = await self._store.call("pause_until", campaign_id=campaign_id, at=at, actor=actor)
+        return bool(answer["changed"])
+
     async def due_campaigns(self, campaign_ids: Sequence[str] | None) -> list[tuple[str, str]]:
         """Id and name of campaigns whose time has come."""
         answer = await self._store.call_list(

@@ -17,6 +17,7 @@ from wacampaign.core.campaign.number import CampaignNumber, Ramp, SpareNumber
 from wacampaign.core.campaign.other_writers import ForeignWrite
 from wacampaign.core.campaign.pace import MINUTE_SECONDS, NO_PACE, CampaignPace, read_pace, steady
 from wacampaign.core.campaign.worker_state import WorkerFacts, WorkerState
+from wacampaign.core.daily_window import Window
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.reading import read
 from wacampaign.core.words import seconds_between
@@ -96,6 +97,8 @@ class Campaign(CampaignName):
     limit: Limit | None = None
     #: Live workers that cannot reach Meta's API (`host pid 4121`).
     cut_off: tuple[str, ...] = ()
+    #: Its sending hours; None: it sends at any time.
+    window: Window | None = None
 
     @property
     def is_over(self) -> bool:

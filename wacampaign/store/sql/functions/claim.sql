@@ -26,6 +26,9 @@ declare
     c_each_takes_ms constant double precision := 0.05;
     -- A ramp that waits for statuses is looked at so often: nothing else may wake who asks over REST.
     c_ramp_look constant interval := '0.25 seconds';
+    -- So long before its hours end a lane gives no more: a row leaves within a second of its slot, and
+    -- slots that somebody's lock has made late move.
+    c_before_closing constant interval := '2 seconds';
     v_numbers uuid[];
     v_keys text[];
     v_bucket record;
@@ -41,10 +44,12 @@ declare
     v_lane_numbers uuid[];
     v_lane_templates text[];
     v_lane_rooms int[];
+    v_lane_hours text[];
     v_campaigns uuid[];
     v_names text[];
     v_ids uuid[];
     v_most int[];
+    v_open text[];
     v_tids tid[];
     v_places int[];
     v_left_tids tid[];
@@ -67,6 +72,8 @@ declare
     v_alone bool;
     -- Null: no number has a messaging limit.
     v_budgets jsonb;
+    -- Whether a running campaign has sending hours.
+    v_hours bool;
 begin
     -- As wacampaign_is_alive has it, of all workers at once.
     select coalesce(bool_or(w.id = p_worker_id), false),
@@ -134,8 +141,18 @@ begin
             perform public.wacampaign_keep_known_rows(p_worker_id, p_campaign_ids);
         end if;
 
+        v_hours := exists (
+            select 1 from public.wacampaign_windows w
+            join public.campaigns k on k.id = w.campaign_id and k.status = 'running');
+        if v_hours then
+            if public.wacampaign_sort_by_hours(p_campaign_ids, v_numbers) then
+                v_next := v_began;
+            end if;
+            perform public.wacampaign_hours_due();
+        end if;
+
         v_budgets := public.wacampaign_open_budgets(v_keys, v_left);
-        v_next := coalesce((v_budgets ->> 'next')::timestamptz, v_next);
+        v_next := least(v_next, (v_budgets ->> 'next')::timestamptz);
 
         v_now := clock_timestamp();
         v_horizon := v_now + make_interval(secs => p_ahead_ms / 1000.0);
@@ -145,6 +162,20 @@ begin
         from public.wacampaign_open_lanes(
             p_campaign_ids, v_numbers, v_keys, p_stalled_numbers, p_stalled_templates,
             make_interval(secs => p_status_wait_ms / 1000.0)) as o;
+        if v_hours then
+            v_lane_hours := public.wacampaign_lane_hours(
+                v_lane_campaigns, v_horizon + c_before_closing);
+            select array_agg(u.key order by u.place), array_agg(u.campaign order by u.place),
+                   array_agg(u.number order by u.place), array_agg(u.template order by u.place),
+                   array_agg(u.room order by u.place), array_agg(u.hours order by u.place)
+            into v_lane_keys, v_lane_campaigns, v_lane_numbers, v_lane_templates, v_lane_rooms,
+                 v_lane_hours
+            from unnest(v_lane_keys, v_lane_campaigns, v_lane_numbers, v_lane_templates,
+                        v_lane_rooms, v_lane_hours)
+                with ordinality as u (key, campaign, number, template, room, hours, place)
+            -- Lanes that are closed take no turns.
+            where u.hours is distinct from '{}';
+        end if;
         v_turns := (select count(distinct k) from unnest(v_lane_keys) as k);
 
         for v_bucket in
@@ -186,15 +217,16 @@ begin
 
             select array_agg(u.campaign order by u.place), array_agg(u.number order by u.place),
                    array_agg(u.template order by u.place),
-                   array_agg(least(u.room, v_n) order by u.place)
-            into v_campaigns, v_ids, v_names, v_most
-            from unnest(v_lane_keys, v_lane_campaigns, v_lane_numbers, v_lane_templates, v_lane_rooms)
-                with ordinality as u (key, campaign, number, template, room, place)
+                   array_agg(least(u.room, v_n) order by u.place), array_agg(u.hours order by u.place)
+            into v_campaigns, v_ids, v_names, v_most, v_open
+            from unnest(v_lane_keys, v_lane_campaigns, v_lane_numbers, v_lane_templates, v_lane_rooms,
+                        v_lane_hours)
+                with ordinality as u (key, campaign, number, template, room, hours, place)
             where u.key = v_bucket.key;
             select r.tids, r.places, r.left_tids, r.left_why, r.more
             into v_tids, v_places, v_left_tids, v_left_why, v_more
             from public.wacampaign_pick_wanted_rows(
-                v_campaigns, v_ids, v_names, v_most, v_n, v_bucket.turn) as r;
+                v_campaigns, v_ids, v_names, v_most, v_open, v_n, v_bucket.turn) as r;
             v_all_left_tids := v_all_left_tids || v_left_tids;
             v_all_left_why := v_all_left_why || v_left_why;
             if v_more then
@@ -282,7 +314,8 @@ begin
 end
 $$;
 
--- When something becomes due by itself: a retry, or the end of a timed hold. Null: nothing does.
+-- When something becomes due by itself: a retry, the end of a timed hold, or hours that begin. Null:
+-- nothing does.
 create or replace function public.wacampaign_next_due()
 returns timestamptz language plpgsql
 set search_path = public, extensions, pg_temp as $$
@@ -304,6 +337,11 @@ begin
             union all
             select h.held_until from public.wacampaign_holds h
             where h.lifted_at is null and h.held_until > v_now
+            union all
+            select z.changes_at from public.wacampaign_windows w
+            join public.campaigns k on k.id = w.campaign_id and k.status = 'running'
+            join public.wacampaign_window_zones z on z.campaign_id = w.campaign_id
+            where not z.is_open and z.changes_at > v_now
         ) as t);
 end
 $$;

@@ -63,9 +63,11 @@ $$;
 -- Locks at most p_n rows of these lanes, dealt out evenly, and tells where they are (`tids`) and
 -- which lane gave each (`places`). Rows that somebody else has locked are passed by.
 --   p_most: what each lane may give at most; p_turn: who comes first
+--   p_hours: the marks that are open in each lane (wacampaign_lane_hours); null: it has no hours
+drop function if exists public.wacampaign_pick_rows(uuid[], uuid[], text[], int[], int, bigint);
 create or replace function public.wacampaign_pick_rows(
-    p_campaigns uuid[], p_numbers uuid[], p_templates text[], p_most int[], p_n int, p_turn bigint,
-    out tids tid[], out places int[])
+    p_campaigns uuid[], p_numbers uuid[], p_templates text[], p_most int[], p_hours text[], p_n int,
+    p_turn bigint, out tids tid[], out places int[])
 returns record language plpgsql
 set search_path = public, extensions, pg_temp as $$
 declare
@@ -92,8 +94,8 @@ begin
         into v_got, v_got_places
         from (
             select u.place, r.tid, r.nth
-            from unnest(p_campaigns, p_numbers, p_templates, v_shares, v_gave)
-                with ordinality as u (campaign, number, template, share, gave, place)
+            from unnest(p_campaigns, p_numbers, p_templates, v_shares, v_gave, p_hours)
+                with ordinality as u (campaign, number, template, share, gave, hours, place)
             cross join lateral (
                 -- Rows whose wait is over and rows never tried take turns: those that fail
                 -- again and again keep none of the others back.
@@ -103,7 +105,8 @@ begin
                     from (
                         select q.ctid as tid
                         from public.send_queue q
-                        where q.status = 'ready' and q.next_retry_at <= v_now
+                        where u.hours is null
+                          and q.status = 'ready' and q.next_retry_at <= v_now
                           and q.whatsapp_message_id is null and q.in_doubt_since is null
                           and q.campaign_id = u.campaign
                           and q.whatsapp_number_id = u.number
@@ -116,7 +119,8 @@ begin
                     from (
                         select q.ctid as tid
                         from public.send_queue q
-                        where q.status = 'ready' and q.next_retry_at is null
+                        where u.hours is null
+                          and q.status = 'ready' and q.next_retry_at is null
                           and q.whatsapp_message_id is null and q.in_doubt_since is null
                           and q.campaign_id = u.campaign
                           and q.whatsapp_number_id = u.number
@@ -124,6 +128,23 @@ begin
                         order by q.created_at, q.id
                         limit u.share + u.gave
                         for update skip locked) as f
+                    union all
+                    select h.tid, row_number() over (), 3
+                    from (
+                        select r.tid
+                        from unnest(u.hours::int[]) as z (id)
+                        cross join lateral (
+                            select q.ctid as tid
+                            from public.send_queue q
+                            where q.status = 'ready'
+                              and q.next_retry_at = public.wacampaign_hours_mark(z.id)
+                              and q.whatsapp_message_id is null and q.in_doubt_since is null
+                              and q.campaign_id = u.campaign
+                              and q.whatsapp_number_id = u.number
+                              and q.template_name = u.template
+                            limit u.share + u.gave
+                            for update skip locked) as r
+                        limit u.share + u.gave) as h
                 ) as mixed
                 order by mixed.nth, mixed.kind
                 offset u.gave limit u.share

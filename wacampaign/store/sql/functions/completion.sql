@@ -135,6 +135,8 @@ begin
                   and q.whatsapp_number_id = lane.whatsapp_number_id
                   and q.template_name = lane.template_name
                   and q.next_retry_at is not null
+                union all
+                select h.opens_at from public.wacampaign_hours_closed(p_campaign_id) as h
             ) as w),
         'budget', case when v_campaign.status = 'running' and not v_done
                             and (v_left ->> 'ready')::bigint > 0

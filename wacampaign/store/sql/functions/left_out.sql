@@ -53,9 +53,10 @@ $$;
 -- As wacampaign_pick_rows, without people who opted out or rest: their rows are `left_tids`, each with
 -- its reason, for the caller to fail. `more`: rows are left that it did not get to.
 -- While nobody opted out or rests, this is one look into two indexes; else one look a row.
+drop function if exists public.wacampaign_pick_wanted_rows(uuid[], uuid[], text[], int[], int, bigint);
 create or replace function public.wacampaign_pick_wanted_rows(
-    p_campaigns uuid[], p_numbers uuid[], p_templates text[], p_most int[], p_n int, p_turn bigint,
-    out tids tid[], out places int[], out left_tids tid[], out left_why text[], out more bool)
+    p_campaigns uuid[], p_numbers uuid[], p_templates text[], p_most int[], p_hours text[], p_n int,
+    p_turn bigint, out tids tid[], out places int[], out left_tids tid[], out left_why text[], out more bool)
 returns record language plpgsql
 set search_path = public, extensions, pg_temp as $$
 declare
@@ -85,7 +86,7 @@ begin
             from unnest(p_most) with ordinality as u (most, place) order by u.place) end;
         select r.tids, r.places into tids, places
         from public.wacampaign_pick_rows(
-            p_campaigns, p_numbers, p_templates, v_most, v_asked, p_turn) as r;
+            p_campaigns, p_numbers, p_templates, v_most, p_hours, v_asked, p_turn) as r;
         left_tids := '{}';
         left_why := '{}';
         exit when coalesce(cardinality(v_marketing), 0) = 0 or cardinality(tids) = 0;

@@ -16,7 +16,8 @@ set search_path = public, extensions, pg_temp as $$
             case when public.wacampaign_is_left_out(p_error) then 'left out' else 'refused' end
         when p_in_doubt then 'in doubt'
         when p_status = 'processing' then 'being sent'
-        when p_next_retry_at is not null then 'retry later'
+        when p_next_retry_at is not null
+             and not public.wacampaign_is_hours_mark(p_next_retry_at) then 'retry later'
         else 'waiting' end
 $$;
 

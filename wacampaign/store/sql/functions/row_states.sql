@@ -34,6 +34,9 @@ begin
           and q.template_name = lane.template_name
           and q.next_retry_at > (select clock_timestamp())
     ) as w;
+    -- Rows whose hours it is not: kept, as there may be a million of them.
+    v_later := v_later + least(
+        v_ready - v_later, (select h.n from public.wacampaign_hours_closed(p_campaign_id) as h));
 
     if v_processing > 0 then
         v_nobodys := public.wacampaign_nobodys_rows(p_campaign_id);

@@ -64,11 +64,58 @@ begin
     values (p_campaign_id, c_at, p_actor)
     on conflict (campaign_id)
     do update set start_at = excluded.start_at, set_by = excluded.set_by,
-                  set_at = clock_timestamp();
+                  set_at = clock_timestamp(), resumes = false;
     perform public.wacampaign_event(
         p_campaign_id, 'scheduled', p_actor,
         p_detail => jsonb_build_object('was', v_campaign.status,
                                        'pause_reason', v_campaign.pause_reason, 'at', c_at));
+    return jsonb_build_object('changed', true, 'was', v_campaign.status);
+end
+$$;
+
+-- A running campaign pauses, and one that was started goes on by itself at a time (p_at, ISO 8601).
+-- PT400: it is over. PT409: the campaign is over, or was never started.
+create or replace function public.wacampaign_pause_until(
+    p_campaign_id uuid, p_at text, p_actor text)
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    c_at constant timestamptz := p_at::timestamptz;
+    v_campaign constant public.campaigns := public.wacampaign_campaign(p_campaign_id);
+begin
+    if v_campaign.status not in ('running', 'paused') then
+        raise sqlstate 'PT409' using
+            message = format('the campaign is %s, so it cannot be paused', v_campaign.status);
+    end if;
+    if v_campaign.status = 'paused' and v_campaign.start_time is null then
+        raise sqlstate 'PT409' using
+            message = 'the campaign was never started, so it cannot go on: start it at a time',
+            hint = 'wacampaign start ' || p_campaign_id || ' --at TIME';
+    end if;
+    if c_at <= clock_timestamp() then
+        raise sqlstate 'PT400' using message = 'that time is over';
+    end if;
+    if v_campaign.status = 'paused' and exists (
+        select 1 from public.wacampaign_schedule
+        where campaign_id = p_campaign_id and start_at = c_at and resumes
+    ) then
+        return jsonb_build_object('changed', false, 'was', v_campaign.status);
+    end if;
+    update public.campaigns
+    set status = 'paused',
+        pause_reason = format('paused until %s UTC by %s',
+                              to_char(c_at at time zone 'utc', 'YYYY-MM-DD HH24:MI'), p_actor)
+    where id = p_campaign_id;
+    insert into public.wacampaign_schedule (campaign_id, start_at, set_by, resumes)
+    values (p_campaign_id, c_at, p_actor, true)
+    on conflict (campaign_id)
+    do update set start_at = excluded.start_at, set_by = excluded.set_by,
+                  set_at = clock_timestamp(), resumes = true;
+    perform public.wacampaign_show_totals(array[p_campaign_id]);
+    perform public.wacampaign_event(
+        p_campaign_id, 'paused', p_actor, public.wacampaign_counted(p_campaign_id, 'ready'),
+        p_detail => jsonb_build_object('was', v_campaign.status,
+                                       'pause_reason', v_campaign.pause_reason, 'until', c_at));
     return jsonb_build_object('changed', true, 'was', v_campaign.status);
 end
 $$;
@@ -103,7 +150,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
     ) as k
 $$;
 
--- A due campaign starts, or (with p_failure) stays paused and says why. Its time is then gone, so of
+-- A due campaign starts or goes on, or (with p_failure) stays paused and says why. Its time is then gone, so of
 -- several workers one does it, and a campaign that a person paused meanwhile stays paused.
 create or replace function public.wacampaign_start_scheduled(
     p_campaign_id uuid, p_actor text, p_failure text default null)
@@ -113,6 +160,7 @@ declare
     v_name text;
     v_was text;
     v_reason text;
+    v_resumes bool;
 begin
     select name, status into v_name, v_was from public.campaigns
     where id = p_campaign_id for update;
@@ -121,10 +169,15 @@ begin
        or (public.wacampaign_starts_at(p_campaign_id) <= clock_timestamp()) is not true then
         return jsonb_build_object('changed', false);
     end if;
+    v_resumes := exists (select 1 from public.wacampaign_schedule
+                         where campaign_id = p_campaign_id and resumes);
     if p_failure is null then
-        return public.wacampaign_set_status(p_campaign_id, 'start', p_actor, 'its time had come');
+        return public.wacampaign_set_status(
+            p_campaign_id, case when v_resumes then 'resume' else 'start' end, p_actor,
+            'its time had come');
     end if;
-    v_reason := 'not started at its time: ' || p_failure;
+    v_reason := case when v_resumes then 'not resumed' else 'not started' end
+        || ' at its time: ' || p_failure;
     delete from public.wacampaign_schedule where campaign_id = p_campaign_id;
     update public.campaigns set status = 'paused', pause_reason = v_reason
     where id = p_campaign_id;
@@ -133,7 +186,8 @@ begin
     insert into public.notifications
         (type, title, message, action_url, related_entity_type, related_entity_id, created_at,
          is_read)
-    values ('error', 'Campaign not started: ' || v_name, v_reason, '/campaigns', 'campaign', p_campaign_id,
+    values ('error', case when v_resumes then 'Campaign not resumed: '
+                     else 'Campaign not started: ' end || v_name, v_reason, '/campaigns', 'campaign', p_campaign_id,
             clock_timestamp(), false);
     return jsonb_build_object('changed', true, 'was', v_was, 'status', 'paused');
 end

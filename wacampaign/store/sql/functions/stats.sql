@@ -2,6 +2,7 @@
 create or replace function public.wacampaign_stats(p_campaign_ids uuid[] default null)
 returns jsonb language sql volatile
 set search_path = public, extensions, pg_temp set jit = off as $$
+    select public.wacampaign_count_hours(p_campaign_ids);
     select jsonb_build_object(
         'at', public.wacampaign_utc(clock_timestamp()),
         'campaigns', (
@@ -45,6 +46,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                          where q.campaign_id = k.id and q.status = 'ready'
                            -- a subquery: evaluated once, so the index can use it
                            and q.next_retry_at <= (select clock_timestamp())
+                           and q.next_retry_at >= (select m.last from public.wacampaign_hours_marks() as m)
                            and q.whatsapp_number_id = lane.whatsapp_number_id
                            and q.template_name = lane.template_name
                          order by q.next_retry_at limit 1)
@@ -77,6 +79,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                                   then public.wacampaign_missing(k.id) else 0 end,
                 'deleted', public.wacampaign_deleted(k.id),
                 'others', public.wacampaign_others(k.id),
+                'window', public.wacampaign_window_of(k.id),
                 -- lane by lane: the index begins with those
                 'next_retry_at', case when (n.counts ->> 'retry_later')::bigint > 0 then (
                     select case when count(w.at) > 0 then least(min(w.at), '9999-12-30') end from (
@@ -90,6 +93,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                           and q.whatsapp_number_id = lane.whatsapp_number_id
                           and q.template_name = lane.template_name
                           and q.next_retry_at > (select clock_timestamp())
+                        union all
+                        select h.opens_at from public.wacampaign_hours_closed(k.id) as h
                     ) as w) end,
                 'far_away', public.wacampaign_far_away(),
                 'guarded', public.wacampaign_guarded(),
