@@ -1,4 +1,4 @@
-"""Sending hours: the claim gives only rows of recipients whose hour it is, whoever enqueued them."""
+"""Sending hours: a claim gives only rows of recipients whose hour it is, whoever put them in."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ class _Wacampaign(Program):
         Listed("pause", _SEND, "life_cycle:pause"),
         Listed("resume", _SEND, "life_cycle:resume"),
         Listed("cancel", _SEND, "life_cycle:cancel"),
+        Listed("daily-window", _SEND, "daily_window:daily_window"),
         Listed("webhook", _SEND, "webhook:app"),
         Listed("restart-stuck", _SEND, "restart_stuck:restart_stuck"),
         Listed("retry-failed", _SEND, "retry_failed:retry_failed"),

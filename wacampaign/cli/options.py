@@ -58,6 +58,25 @@ MetricsHost: TypeAlias = Annotated[
     str, typer.Option("--metrics-host", help="Address for them; they tell the campaigns' names.")
 ]
 
+DailyWindow: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--daily-window",
+        metavar="HH:MM-HH:MM",
+        help="Send only then by the recipients' clocks, such as 09:00-20:00, each day.",
+        show_default=False,
+    ),
+]
+#: Of times that are typed, and of phones whose own zone nobody knows.
+Zone: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--zone",
+        metavar="ZONE",
+        help="Whose clock counts where nothing else says so, such as Asia/Kolkata.",
+        show_default=False,
+    ),
+]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout, errors as JSON on stderr.")
 ]

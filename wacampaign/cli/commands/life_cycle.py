@@ -1,7 +1,8 @@
 """`start`, `pause`, `resume`, `cancel`: what becomes of a campaign, told before and after."""
 
+import shlex
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, TypeAlias
 
@@ -12,22 +13,29 @@ from wacampaign.cli.options import (
     AllowMarkup,
     AllowPlaceholders,
     CampaignArgument,
+    DailyWindow,
     DryRun,
     EnvFile,
     SkipPreflight,
     StoreFlag,
     Yes,
+    Zone,
 )
 from wacampaign.cli.output import tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.session import read_settings, with_store
+from wacampaign.core.daily_window import Hours
+from wacampaign.core.moment_in_zone import TypedMoment
 from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
-from wacampaign.operations import life_cycle, schedule
+from wacampaign.operations import life_cycle, schedule, windows
 from wacampaign.operations.life_cycle import CANCEL, PAUSE, RESUME, START, StatusChange
+from wacampaign.problems import Usage
 from wacampaign.settings import Settings
 
 #: Makes the preflight of a campaign (its id, and how it is called); raises `NotReady`.
 _Check: TypeAlias = Callable[[str, str], None]
+#: Sending hours, and whose clock counts where a phone's is not known.
+_Hours: TypeAlias = tuple[Hours, str]
 
 
 def start(
@@ -37,10 +45,12 @@ def start(
         typer.Option(
             "--at",
             metavar="TIME",
-            help="Start it then: 'YYYY-MM-DD HH:MM' in local time, or ISO 8601 with a zone.",
+            help="Start it then: 'YYYY-MM-DD HH:MM', local or with a zone such as Asia/Kolkata.",
             show_default=False,
         ),
     ] = None,
+    daily_window: DailyWindow = None,
+    zone: Zone = None,
     skip_preflight: SkipPreflight = False,
     allow_placeholders: AllowPlaceholders = False,
     allow_markup: AllowMarkup = False,
@@ -55,22 +65,40 @@ def start(
     its rows from now on. With --at it stays paused, and a worker starts it then; `start`, `pause`,
     `cancel` or another --at change that. What it waits for is shown by `queue-stats`.
 
+    With --daily-window a row goes only while it is between those times where its recipient is, by
+    the phone's time zone; the rest waits for the next day by itself. `daily-window` changes that.
+
     Example: wacampaign start Bajaj_market_2
 
-    Example: wacampaign start Bajaj_market_2 --at "2026-11-25 09:30"
+    Example: wacampaign start Bajaj_market_2 --at "2026-11-25 09:30 Asia/Kolkata"
+
+    Example: wacampaign start Bajaj_market_2 --daily-window 09:00-20:00
     """
     settings = read_settings(env_file, store)
     allowed = allowed_kinds(placeholders=allow_placeholders, markup=allow_markup)
     check = None if skip_preflight else partial(check_before_start, settings, allowed=allowed)
+    hours = windows.hours_and_zone(daily_window, zone) if daily_window is not None else None
     if at is None:
-        _change(START, campaign, settings, yes=yes, dry_run=dry_run, check=check)
+        if zone is not None and hours is None:
+            raise Usage("--zone says nothing without --at or --daily-window", "leave it out")
+        _change(START, campaign, settings, yes=yes, dry_run=dry_run, check=check, hours=hours)
     else:
-        time = schedule.read_time(at, campaign)
-        _schedule(settings, campaign, time, check=check, yes=yes, dry_run=dry_run)
+        time = schedule.read_time(at, f"start {shlex.quote(campaign)}", zone=zone)
+        _schedule(settings, campaign, time, check=check, yes=yes, dry_run=dry_run, hours=hours)
 
 
 def pause(
     campaign: CampaignArgument,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            help="Let it go on by itself then: a time as of `start --at`.",
+            show_default=False,
+        ),
+    ] = None,
+    zone: Zone = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     env_file: EnvFile = None,
@@ -79,11 +107,20 @@ def pause(
     """Pause a running campaign, or one that `start --at` would start.
 
     No row is taken any more. What workers hold at that moment may still go out. A time that it was
-    to start at is forgotten.
+    to start at is forgotten. With --until a worker lets it go on then; `resume` does so sooner.
 
     Example: wacampaign pause Bajaj_market_2
+
+    Example: wacampaign pause Bajaj_market_2 --until "2026-11-26 09:00 Asia/Kolkata"
     """
-    _change(PAUSE, campaign, read_settings(env_file, store), yes=yes, dry_run=dry_run)
+    settings = read_settings(env_file, store)
+    if until is not None:
+        time = schedule.read_time(until, f"pause {shlex.quote(campaign)}", "--until", zone)
+        _pause_until(settings, campaign, time, yes=yes, dry_run=dry_run)
+    elif zone is not None:
+        raise Usage("--zone says nothing without --until", "leave it out")
+    else:
+        _change(PAUSE, campaign, settings, yes=yes, dry_run=dry_run)
 
 
 def resume(
@@ -126,23 +163,40 @@ def cancel(
 def _schedule(
     settings: Settings,
     text: str,
-    start: datetime,
+    start: TypedMoment,
     *,
     check: _Check | None,
     yes: bool,
     dry_run: bool,
+    hours: _Hours | None,
 ) -> None:
     """The preflight of now (`check`) shows what would fail then."""
     campaign = with_store(settings, schedule.look, text)
     if check is not None:
         check(campaign.id, str(campaign))
-    if not agreed(schedule.schedule_plan(campaign, start), yes=yes, dry_run=dry_run):
+    change = with_store(settings, windows.look, campaign.id, hours) if hours else None
+    plan = schedule.schedule_plan(campaign, start, change.notes if change else ())
+    if not agreed(plan, yes=yes, dry_run=dry_run):
         return
-    at = schedule.shown(start)
-    if with_store(settings, schedule.carry_out, campaign, start):
-        tell(f"scheduled: {campaign}, for {at}")
+    changed = hours is not None and with_store(settings, windows.carry_out, campaign.id, hours)
+    if with_store(settings, schedule.carry_out, campaign, start) or changed:
+        tell(f"scheduled: {campaign}, for {start}")
     else:
-        tell(f"{campaign} is scheduled for {at} already: nothing was changed")
+        tell(f"{campaign} is scheduled for {start} already: nothing was changed")
+    show_next(f"wacampaign queue-stats {campaign.short_id}")
+
+
+def _pause_until(
+    settings: Settings, text: str, until: TypedMoment, *, yes: bool, dry_run: bool
+) -> None:
+    campaign, state = with_store(settings, schedule.look_to_pause, text)
+    plan = schedule.pause_plan(campaign, state, until)
+    if not agreed(plan, yes=yes, dry_run=dry_run):
+        return
+    if with_store(settings, schedule.pause_until, campaign, until):
+        tell(f"paused: {campaign}, until {until}")
+    else:
+        tell(f"{campaign} is paused until {until} already: nothing was changed")
     show_next(f"wacampaign queue-stats {campaign.short_id}")
 
 
@@ -154,17 +208,30 @@ def _change(
     yes: bool,
     dry_run: bool,
     check: _Check | None = None,
+    hours: _Hours | None = None,
 ) -> None:
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     change = with_store(settings, life_cycle.look, action, text)
     campaign = change.campaign
-    if change.is_made:
+    window = with_store(settings, windows.look, campaign.id, hours) if hours else None
+    if change.is_made and (window is None or window.is_made):
         _say_unchanged(change)
         return
+    if change.is_made:
+        raise Usage(
+            f"{campaign} is {change.campaign.status} already",
+            f"wacampaign daily-window {campaign.short_id} {hours and hours[0]}",
+        )
     if change.is_to_be_checked and check is not None:
         check(campaign.id, str(campaign))
-    if not agreed(change.plan, yes=yes, dry_run=dry_run):
+    plan = change.plan
+    if window is not None:
+        plan = replace(plan, notes=(*plan.notes, *window.notes))
+    if not agreed(plan, yes=yes, dry_run=dry_run):
         return
+    if window is not None:
+        # Before it runs: no row is to go outside of them.
+        with_store(settings, windows.carry_out, campaign.id, hours)
     unchecked = action is START and check is None
     done = with_store(settings, life_cycle.carry_out, change, unchecked=unchecked)
     if done is None:

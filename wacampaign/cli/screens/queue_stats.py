@@ -16,6 +16,7 @@ from wacampaign.core.campaign.delivery import (
 )
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.state import Campaign, Stats
+from wacampaign.core.window_words import summary
 from wacampaign.core.words import counted, duration, local_clock, short_id
 
 #: One line of output: texts, each with its style (empty: none).
@@ -64,6 +65,8 @@ def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
             line += _line(f"   {note}", "dim")
         yield line
     yield _line(f"  {_pace(campaign, at)}")
+    if (window := campaign.window) is not None:
+        yield _line(f"  {summary(window)}")
     if (budget := campaign.budget) is not None:
         yield _line(f"  {budget.in_words} ({budget.of_whom})")
     if campaign.errors:
@@ -129,7 +132,7 @@ def _pace(campaign: Campaign, at: str) -> str:
         return ended(campaign)
     limit, eta = campaign.number.rate, campaign.eta_seconds
     cap = f" (limit {limit:g}/s)" if limit is not None else ""
-    if campaign.counts.only_retries:
+    if campaign.counts.only_retries and not campaign.waits_for_hours:
         end = "the rest waits for another try"
     elif campaign.stop is not None:
         end = campaign.stop.in_words(at)

@@ -12,7 +12,9 @@ from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.number import CampaignNumber, Ramp
 from wacampaign.core.campaign.worker_state import WorkerState
+from wacampaign.core.daily_window import Window
 from wacampaign.core.engine.binding import Binds
+from wacampaign.core.window_words import in_hours
 from wacampaign.core.words import duration, milliseconds
 
 
@@ -26,6 +28,7 @@ class LimitKind(StrEnum):
     RAMP = "ramp"
     BUDGET = "budget"
     RETRIES = "retries"
+    HOURS = "hours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ class Running(Protocol):
     def budget(self) -> Budget | None: ...
     @property
     def ramp(self) -> Ramp | None: ...
+    @property
+    def window(self) -> Window | None: ...
+    @property
+    def waits_for_hours(self) -> bool: ...
 
 
 def limit_of(campaign: Running, workers: Sequence[WorkerState]) -> Limit | None:
@@ -65,6 +72,8 @@ def limit_of(campaign: Running, workers: Sequence[WorkerState]) -> Limit | None:
     bound = _bound(alive, campaign.number.id)
     if campaign.budget is not None and campaign.budget.is_used_up:
         return Limit(LimitKind.BUDGET, f"the budget, {campaign.budget.next_place}")
+    if campaign.window is not None and campaign.waits_for_hours:
+        return Limit(LimitKind.HOURS, f"its hours, {in_hours(campaign.window)}")
     if counts.only_retries:
         return Limit(LimitKind.RETRIES, "rows that wait for another try")
     if campaign.ramp is not None and counts.ready:

@@ -52,6 +52,8 @@ class FindingKind(StrEnum):
     BUDGET_USED_UP = "budget_used_up"
     BUDGET_STOPS = "budget_stops"
     ONLY_RETRIES_LEFT = "only_retries_left"
+    #: It is not the hour where its rows go.
+    WAITS_FOR_HOURS = "waits_for_hours"
     RETRIES_FAR_AWAY = "retries_far_away"
 
 
@@ -62,7 +64,7 @@ _YELLOW: Final = frozenset(
     | {_K.FAILING_MANY, _K.WORKER_CUT_OFF, _K.UNDELIVERED_MANY, _K.HELD_BY_META, _K.SILENT}
     | {_K.PASSING_ERROR, _K.IN_DOUBT, _K.ONLY_DOUBT_LEFT, _K.KEPT_BACK}
     | {_K.RATE_CAPPED, _K.BUDGET_USED_UP, _K.BUDGET_STOPS}
-    | {_K.SLOWED_DOWN, _K.ONLY_RETRIES_LEFT, _K.RETRIES_FAR_AWAY}
+    | {_K.SLOWED_DOWN, _K.ONLY_RETRIES_LEFT, _K.RETRIES_FAR_AWAY, _K.WAITS_FOR_HOURS}
 )
 
 

@@ -61,6 +61,9 @@ def _start(campaign: Campaign) -> Iterator[Finding]:
     at = campaign.scheduled_start_time
     if campaign.status == "scheduled" or (campaign.status == "paused" and at):
         when = f"starts by itself at {local_clock(at)}" if at else "scheduled, without a time"
+        if at and (campaign.pause_reason or "").startswith("paused until"):
+            by = (campaign.pause_reason or "").partition(" by ")[2]
+            when = f"paused until {local_clock(at)}{' by ' + by if by else ''}, goes on by itself"
         subject = "" if at else when
         if campaign.live_workers:
             step = f"wacampaign preflight {campaign.short_id}"

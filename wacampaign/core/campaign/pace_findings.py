@@ -8,6 +8,7 @@ from wacampaign.core.budget import rate_above
 from wacampaign.core.campaign.binding_limit import LimitKind
 from wacampaign.core.campaign.finding import Finding, FindingKind
 from wacampaign.core.campaign.state import Campaign
+from wacampaign.core.window_words import in_hours, waiting
 from wacampaign.core.words import counted, duration, local_time, rows
 
 #: Seconds after its start from which a campaign that sends nothing is worth a sentence.
@@ -32,7 +33,14 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
     if limit and configured and limit < _SLOWED_BELOW * configured:
         text = f"the number is slowed down to {limit:g}/s of {configured}/s"
         yield Finding(_K.SLOWED_DOWN, text, "wait: it speeds up by itself")
-    if counts.only_retries:
+    if campaign.window is not None and campaign.waits_for_hours:
+        window = campaign.window
+        text = (
+            f"{rows(window.closed_rows)} left, waiting for {in_hours(window)}: {waiting(window)};"
+            " it goes on by itself"
+        )
+        yield Finding(_K.WAITS_FOR_HOURS, text, f"wacampaign daily-window {campaign.short_id}")
+    elif counts.only_retries:
         text = f"{rows(counts.retry_later)} left, waiting for another try"
         if campaign.next_retry_at and campaign.retry_far_away:
             text += f" until {local_time(campaign.next_retry_at)}"

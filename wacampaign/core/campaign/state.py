@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from wacampaign.core.budget import Budget, Stop, stop_of
@@ -117,7 +118,7 @@ class Campaign(CampaignName):
 
     @property
     def eta_seconds(self) -> int | None:
-        """Seconds until the last row is taken at the present rate.
+        """Seconds until the last row is taken at the present rate, over its sending hours.
 
         None when nothing moves, or the budget stops it before.
         """
@@ -128,10 +129,25 @@ class Campaign(CampaignName):
             return 0
         if self.stop is not None:
             return None
+        if self.window is not None and self.window.zones:
+            known = sum(group.rows for group in self.window.zones)
+            rate = self.expected_rate or self.number.share or 0.0
+            now = datetime.now(UTC).isoformat()
+            return self.window.seconds_to_end(now, rate, max(0, left - known))
         if left == self.counts.retry_later and not self.counts.processing:
             return None  # they wait for their time, whatever the pace was
         rate = self.expected_rate
         return round(left / rate) if rate > 0 else None
+
+    @property
+    def waits_for_hours(self) -> bool:
+        """Whether all that is left waits until it is the hour where it goes."""
+        return (
+            self.window is not None
+            and bool(self.window.closed_rows)
+            and self.counts.unsent == self.window.closed_rows
+            and not self.counts.processing
+        )
 
     @property
     def expected_rate(self) -> float:
