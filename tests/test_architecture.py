@@ -82,7 +82,13 @@ ALLOWED: dict[str, dict[str, str]] = {
         "spreadsheet": "formulas are disarmed in CSV files",
         "store": "the queue's rules are there",
     },
+    "alerting": {
+        "core": "what is told, and in which words",
+        "settings": "where alerts go",
+        "store": "who looks, and who tells, is decided there",
+    },
     "worker": {
+        "alerting": "it watches beside its work",
         "core": "the queue processor",
         "home": "its journal lies there",
         "journal": "what it began is written before it leaves",
@@ -95,6 +101,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "store": "the queue is there",
     },
     "webhook": {
+        "alerting": "it watches beside its work",
         "core": "bodies, and how a loop waits",
         "home": "what the database has not got yet lies there",
         "logs": "its events",
@@ -120,6 +127,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "store": "it prepares a database of its own",
     },
     "cli": {
+        "alerting": "wacampaign alert test",
         "core": "words, plans and findings are shown",
         "demo": "wacampaign demo",
         "logs": "run-worker sets them up; the monitor's lines have their form",

@@ -53,6 +53,10 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{running} --until-idle --log-format json", 0),
         ("{hostile} --until-idle", 5),
     ],
+    "alert test": [
+        ("", 78),
+        ("--env-file {hostile}", 78),
+    ],
     "webhook": [
         ("--forward {hostile}", 78),
         ("--forward http://127.0.0.1:8789/x", 2),

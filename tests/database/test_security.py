@@ -18,6 +18,8 @@ from tests.campaigns import accepted, add_campaign, add_number, counts, past_ram
 from tests.database.backends import Connection, make_backend, our_tables, tables
 from tests.database.protocol import BY_HAND, PROTOCOL
 from tests.servers import NODE_MODULES, migrate, tcp_address
+from wacampaign.core.alerts.alert import AlertKind
+from wacampaign.core.alerts.causes import Cause
 from wacampaign.core.daily_window import Hours
 from wacampaign.core.engine.ports import KnownOutcome, Settlement
 from wacampaign.core.numbers import Number
@@ -27,6 +29,7 @@ from wacampaign.core.preflight.row_checks import rules_of
 from wacampaign.core.pruning import PruneAges
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.core.webhook.updates import InboundMessage, News, Preference, StatusUpdate
+from wacampaign.store.alerts import Alerts
 from wacampaign.store.budgets import Budgets
 from wacampaign.store.campaign_report import CampaignReports
 from wacampaign.store.campaigns import Campaigns
@@ -291,6 +294,18 @@ async def workers_protocol(store: Store) -> tuple[str, str, UUID]:
     return number, campaign, me
 
 
+async def alerts(store: Store) -> None:
+    """What stands is looked at and told."""
+    turn = uuid4()
+    seen = await Alerts(store).turn(turn, "worker")
+    assert seen is not None
+    cause = Cause("k", AlertKind.PROBLEM, "error", "title", "text", "command", settles=0)
+    taken = await Alerts(store).take(turn, [cause])
+    assert taken.bell is None
+    for alert in taken.alerts:
+        await Alerts(store).told(alert, ["a"], done=True, problem="b is away")
+
+
 async def whole_protocol(store: Store) -> None:
     """As a worker's, up to the audit, with every function that programs call."""
     number, campaign, me = await workers_protocol(store)
@@ -332,6 +347,7 @@ async def whole_protocol(store: Store) -> None:
     await replies_and_opt_outs(store, campaign)
     await languages(store, number)
     await webhooks(store)
+    await alerts(store)
     await repair_and_undo(store, number)
     assert (await store.call("numbers"))[0]["has_token"]
     assert await Numbers(store).set(number, "test", marketing_endpoint="auto")

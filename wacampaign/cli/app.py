@@ -45,6 +45,7 @@ class _Wacampaign(Program):
         Listed("explain", _LOOK, "explain:explain"),
         Listed("audit", _LOOK, "audit:audit"),
         Listed("demo", _SET_UP, "demo:demo"),
+        Listed("alert", _SET_UP, "alert:app"),
         Listed("sandbox", _SET_UP, "sandbox:app"),
         Listed("number", _SET_UP, "numbers:app"),
         Listed("templates", _SET_UP, "templates:app"),

@@ -23,6 +23,7 @@ from wacampaign.settings.values import (
     hidden,
     hidden_ones,
     key_kind,
+    keys_of_url,
     read_database_url,
     read_home,
     read_hours,
@@ -184,6 +185,7 @@ def _hide_all(settings: Settings) -> None:
         settings.access_token,
         *settings.app_secrets,
         settings.webhook_verify_token,
+        *(key for url in settings.alert_urls for key in keys_of_url(url)),
     ]
     if settings.database_url is not None:
         address = read_database_address(settings.database_url)

@@ -24,6 +24,9 @@ STATUS_WAIT_MAX: Final = 120.0
 #: than a month is a mistyped unit.
 REST_HOURS_MIN: Final = 24.0
 REST_HOURS_MAX: Final = 31 * 24.0
+#: Characters from which a part of an alert's address is taken for a key: hosts and names of chat
+#: rooms are shorter as a rule, and hidden they would be hidden everywhere.
+_URL_KEY_CHARS_MIN: Final = 20
 VERSION: Final = re.compile(r"v\d{1,3}\.\d{1,2}")
 
 
@@ -197,6 +200,11 @@ def hidden_ones(values: tuple[str, ...]) -> str:
 
 def shown_urls(urls: tuple[str, ...]) -> str:
     return ", ".join(f"{url.partition('://')[0]}://***" for url in urls)
+
+
+def keys_of_url(url: str) -> list[str]:
+    """What of an alert's address is a key, or may be one."""
+    return [part for part in re.split(r"[/?&=@:]+", url) if len(part) >= _URL_KEY_CHARS_MIN]
 
 
 def shown_database_url(url: str) -> str:

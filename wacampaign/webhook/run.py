@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wacampaign import __version__
+from wacampaign.alerting.watching import Watching
 from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.core.engine.turns import give_up, within
 from wacampaign.core.services.service import STOPPED_EARLY
@@ -91,22 +92,28 @@ class Receiver:
         supervisor = Supervisor.from_environment()
         supervisor.watch(self._ask_to_stop)
         # Bodies are stored at once or not at all; beats and secrets may wait for an answer; the
-        # work on what is stored must not be in the way of either.
-        store, beside, work = (
-            open_store(self._settings, patience_seconds=seconds) for seconds in (0.0, 1.0, 1.0)
+        # work on what is stored, and the watch, must not be in the way of either.
+        store, beside, work, watched = (
+            open_store(self._settings, patience_seconds=seconds) for seconds in (0.0, 1.0, 1.0, 1.0)
         )
         watchdog = Watchdog(self._log, STALL_SECONDS)
         watchdog.start()
         try:
-            return await self._serve(Webhooks(store), Webhooks(beside), work, supervisor)
+            return await self._serve(Webhooks(store), Webhooks(beside), work, watched, supervisor)
         finally:
             watchdog.stop()
             await store.close()
             await beside.close()
             await work.close()
+            await watched.close()
 
     async def _serve(
-        self, webhooks: Webhooks, beside: Webhooks, work: Store, supervisor: Supervisor
+        self,
+        webhooks: Webhooks,
+        beside: Webhooks,
+        work: Store,
+        watched: Store,
+        supervisor: Supervisor,
     ) -> int:
         home, owner = self._settings.home, str(self._id)
         secrets = AppSecrets(beside, self._settings.app_secrets, self._log)
@@ -141,6 +148,7 @@ class Receiver:
             "beat": self._beat(beside, health, supervisor),
             "work": take_what_comes(work, self._settings, storing.stored, self._log),
             "attend": supervisor.attend(self._stop),
+            "watch": Watching(watched, self._settings, self._log, f"receiver {owner[:8]}").run(),
         }
         if forwarding is not None:
             chores["forward"] = forwarding.run()

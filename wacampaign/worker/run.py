@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+from wacampaign.alerting.watching import Watching
 from wacampaign.core.engine.deadlines import USUAL_DEADLINES, Deadlines
 from wacampaign.core.engine.in_flight import LIMIT_IN_FLIGHT, InFlight
 from wacampaign.core.engine.ports import DatabaseAway
@@ -69,7 +70,7 @@ class Worker:
         supervisor.watch(self.stopping.ask)
         # The heartbeat's connection is its own: a busy pool must not make a worker look dead.
         store, beats = self._open_store(), self._open_store(patience_seconds=1)
-        # It connects when it is first used: for metrics only.
+        # As is what looks at everything, for alerts and metrics: never in the way of sending.
         watched = self._open_store(patience_seconds=1)
         store.heard = self.in_flight.measures.called
         watchdog = Watchdog(self._log, self._deadlines.stall)
@@ -100,6 +101,7 @@ class Worker:
             )
             heard = asyncio.Event()
             measured = Measured(Workers(beats), self._id, self.in_flight, self._log, supervisor)
+            watching = Watching(watched, self._settings, self._log, f"worker {str(self._id)[:8]}")
             # What runs beside sending, by name.
             chores: dict[str, Coroutine[Any, Any, None]] = {
                 "beat": heartbeat.run(),
@@ -108,6 +110,7 @@ class Worker:
                 "measured": measured.run(),
                 "hear": hear(store, self._settings, self._log, heard),
                 "attend": supervisor.attend(self.stopping.asked),
+                "watch": watching.run(),
             }
             # With --until-idle a worker does the work that there is, and begins nothing new.
             if not self._until_idle:
@@ -158,6 +161,8 @@ class Worker:
                     fate = "Nothing more was sent; what had gone out was settled"
                     raise home_problem(home, error, fate) from None
                 settled = processor.all_settled
+            if self.stopping.reason is None:
+                await watching.last_look()
             await registration.say_goodbye(self._deadlines.goodbye)
             return 0 if worked else STOPPED_EARLY
         finally:

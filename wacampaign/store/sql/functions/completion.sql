@@ -103,15 +103,13 @@ begin
         perform public.wacampaign_show_totals(array[p_campaign_id]);
         perform public.wacampaign_event(
             p_campaign_id, 'completed', p_actor, (v_left ->> 'sent')::int, v_note, v_left);
-        insert into public.notifications
-            (type, title, message, action_url, related_entity_type, related_entity_id, created_at,
-             is_read)
-        values (case when v_note is not null or (v_left ->> 'failed')::int > 0
-                     then 'warning' else 'success' end,
-                'Campaign completed: ' || v_campaign.name,
-                format('%s sent, %s failed%s', v_left ->> 'sent', v_left ->> 'failed',
-                       coalesce(', ' || v_note, '')),
-                '/campaigns', 'campaign', p_campaign_id, clock_timestamp(), false);
+        perform public.wacampaign_bell(
+            case when v_note is not null or (v_left ->> 'failed')::int > 0
+                 then 'warning' else 'success' end,
+            'Campaign completed: ' || v_campaign.name,
+            format('%s sent, %s failed%s', v_left ->> 'sent', v_left ->> 'failed',
+                   coalesce(', ' || v_note, '')),
+            '/campaigns', p_campaign_id);
     elsif v_campaign.status = 'running' and (v_left ->> 'processing')::bigint = 0 then
         -- What is left may all be held: then a person has to act, and the status says so.
         if public.wacampaign_pause_held(p_campaign_id) then

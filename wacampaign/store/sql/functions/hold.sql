@@ -163,11 +163,8 @@ begin
     end if;
     perform public.wacampaign_event(p_campaign_id, 'paused', 'database', v_left, v_reason);
     perform public.wacampaign_show_totals(array[p_campaign_id]);
-    insert into public.notifications
-        (type, title, message, action_url, related_entity_type, related_entity_id, created_at,
-         is_read)
-    values ('error', 'Campaign paused: ' || v_name, v_reason, '/campaigns', 'campaign', p_campaign_id,
-            clock_timestamp(), false);
+    perform public.wacampaign_bell(
+        'error', 'Campaign paused: ' || v_name, v_reason, '/campaigns', p_campaign_id);
     return true;
 end
 $$;

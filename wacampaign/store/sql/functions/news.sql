@@ -72,15 +72,13 @@ begin
             or (v_one ->> 'kind' = 'template_status' and v_one ->> 'word' = 'APPROVED'
                 and v_known.at > '-infinity');
         if v_good or v_one ->> 'severity' <> 'info' then
-            insert into public.notifications
-                (type, title, message, action_url, created_at, is_read)
-            values (case when v_good then 'success'
-                         when v_one ->> 'kind' = 'template_status' and v_holds = '{}' then 'warning'
-                         else v_one ->> 'severity' end,
-                    v_one ->> 'title', v_one ->> 'text',
-                    case v_one ->> 'thing' when 'template' then '/templates'
-                                           else '/whatsapp-numbers' end,
-                    clock_timestamp(), false);
+            perform public.wacampaign_bell(
+                case when v_good then 'success'
+                     when v_one ->> 'kind' = 'template_status' and v_holds = '{}' then 'warning'
+                     else v_one ->> 'severity' end,
+                v_one ->> 'title', v_one ->> 'text',
+                case v_one ->> 'thing' when 'template' then '/templates'
+                                       else '/whatsapp-numbers' end);
         end if;
     end loop;
     delete from public.wacampaign_news

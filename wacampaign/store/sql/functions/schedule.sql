@@ -183,12 +183,10 @@ begin
     where id = p_campaign_id;
     perform public.wacampaign_event(
         p_campaign_id, 'preflight_failed', p_actor, p_reason => p_failure);
-    insert into public.notifications
-        (type, title, message, action_url, related_entity_type, related_entity_id, created_at,
-         is_read)
-    values ('error', case when v_resumes then 'Campaign not resumed: '
-                     else 'Campaign not started: ' end || v_name, v_reason, '/campaigns', 'campaign', p_campaign_id,
-            clock_timestamp(), false);
+    perform public.wacampaign_bell(
+        'error', case when v_resumes then 'Campaign not resumed: ' else 'Campaign not started: ' end
+            || v_name,
+        v_reason, '/campaigns', p_campaign_id);
     return jsonb_build_object('changed', true, 'was', v_was, 'status', 'paused');
 end
 $$;

@@ -65,12 +65,10 @@ begin
                           coalesce(', number id ' || v_fault.number, '')),
             v_fault.seconds, null);
         if not v_stood and v_fault.status not in ('running', 'paused') then
-            insert into public.notifications
-                (type, title, message, action_url, related_entity_type, related_entity_id,
-                 created_at, is_read)
-            values ('error', 'Messages are not delivered: ' || v_fault.name,
-                    replace(v_fault.reason, 'CAMPAIGN', v_fault.campaign_id::text), '/campaigns',
-                    'campaign', v_fault.campaign_id, v_now, false);
+            perform public.wacampaign_bell(
+                'error', 'Messages are not delivered: ' || v_fault.name,
+                replace(v_fault.reason, 'CAMPAIGN', v_fault.campaign_id::text), '/campaigns',
+                v_fault.campaign_id);
         end if;
     end loop;
     if v_slow is not null then

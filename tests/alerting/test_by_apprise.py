@@ -1,0 +1,51 @@
+"""Addresses that Apprise knows, by Apprise itself against an address of its own kind."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from tests.alerting.listener import AlertListener
+from tests.alerting.test_delivery import tell
+from wacampaign.alerting import by_apprise
+
+
+@pytest.fixture
+def address(listener: AlertListener) -> str:
+    """As Apprise writes a plain HTTP address that gets its own JSON."""
+    return listener.url.replace("http://", "json://")
+
+
+def test_apprise_tells_title_sentence_and_command(listener: AlertListener, address: str) -> None:
+    (tried,) = tell([address])
+    assert tried.problem is None
+    assert tried.shown == "json://***"
+    (got,) = listener.took
+    assert (got["title"], got["type"]) == ("Campaign held: �[2Jspring sale", "failure")
+    assert got["message"].endswith("→ wacampaign investigate-135000 4b7f0c2e")
+
+
+def test_what_it_could_not_deliver_is_said_without_the_address(
+    listener: AlertListener, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    listener.answers = [500]
+    (tried,) = tell([address])
+    assert tried.problem == "Apprise could not deliver it: compare the address with its manual"
+    assert "T0KEN" not in caplog.text
+    (tried,) = tell(["nosuchservice://T0KEN"])
+    assert tried.problem == "is no address that Apprise knows"
+
+
+def test_without_apprise_it_says_what_to_install(
+    listener: AlertListener, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(name: str) -> Any:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(by_apprise, "import_module", without)
+    needing, plain = tell([address, listener.url])
+    assert needing.problem == "needs Apprise: pip install 'wacampaign[alerts]'"
+    assert needing.needs_apprise and plain.taken

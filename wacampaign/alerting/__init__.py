@@ -1,0 +1,1 @@
+"""Tells people what stands: who looks, and how what is to be told reaches its addresses."""

@@ -1,0 +1,1 @@
+"""What somebody is told without asking: its causes, and how one is put into words."""
