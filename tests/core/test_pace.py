@@ -69,6 +69,11 @@ def test_after_a_pause_only_the_new_run_counts() -> None:
     assert campaign.rate_per_second == pytest.approx(80, rel=0.2)
 
 
+def test_a_second_that_began_before_the_run_did_is_part_of_it() -> None:
+    assert not read_pace(paced([[1, 23, 23]]), 0.4).stands
+    assert read_pace(paced([[2, 23, 23]]), 0.4).stands
+
+
 def test_after_an_outage_only_what_came_since_counts() -> None:
     back = [[ago, 80, 80] for ago in range(6)]
     before = [[ago, 80, 80] for ago in range(6 + GAP_SECONDS, 40)]

@@ -58,6 +58,17 @@ def test_what_was_done_lately(open_test_store: OpenStore) -> None:
     run(open_test_store, scenario)
 
 
+def test_programs_of_an_earlier_version_find_their_rate(open_test_store: OpenStore) -> None:
+    async def scenario(store: Store) -> None:
+        me = await worker(store)
+        campaign = await add_campaign(store, await add_number(store), 40)
+        await past_ramp(store, me, campaign)
+        answer = await store.call("stats", campaign_ids=[campaign])
+        assert answer["campaigns"][0]["rate_per_second"] > 0
+
+    run(open_test_store, scenario)
+
+
 def test_a_run_begins_anew(open_test_store: OpenStore, sql: Connection) -> None:
     async def scenario(store: Store) -> None:
         me = await worker(store)

@@ -104,7 +104,8 @@ def _stretch(recent: Sequence[Sequence[int]], run_seconds: float) -> list[Sequen
     last = 0
     for second in recent:
         ago = second[0]
-        if ago - last > GAP_SECONDS or ago > run_seconds:
+        # A second is counted from its beginning: it may end within the run.
+        if ago - last > GAP_SECONDS or ago >= run_seconds + 1:
             break
         stretch.append(second)
         last = ago

@@ -51,6 +51,14 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                            and q.template_name = lane.template_name
                          order by q.next_retry_at limit 1)
                     ) as o) end,
+                -- For programs of an earlier version, which know no `pace`.
+                'rate_per_second', (
+                    select round(coalesce(sum(p.sent) / greatest(1, extract(epoch from
+                        clock_timestamp() - least(clock_timestamp(), greatest(
+                            min(greatest(p.at, k.start_time)),
+                            clock_timestamp() - interval '1 minute')))), 0)::numeric, 1)
+                    from public.wacampaign_pace p
+                    where p.campaign_id = k.id and p.at > clock_timestamp() - interval '1 minute'),
                 'pace', public.wacampaign_pace_shown(k.id, clock_timestamp()),
                 'error_minutes', public.wacampaign_errors_lately(k.id, clock_timestamp()),
                 'ramp', case when k.status = 'running' then public.wacampaign_ramp_shown(k.id) end,
