@@ -18,6 +18,7 @@ from wacampaign.core.investigation.hypotheses import HYPOTHESES
 from wacampaign.core.investigation.model import Group, Pace, Sample
 from wacampaign.problems import Problem, Usage
 from wacampaign.report import report_form, write_report
+from wacampaign.report.html import _text
 
 SECTIONS = (
     *("Summary", "Campaigns side by side", "Timeline", "Evidence", "Hypotheses", "Options"),
@@ -218,3 +219,38 @@ def test_a_year_of_outcomes_fits_the_chart(tmp_path: Path) -> None:
     text = written(tmp_path / "report.html", replace(NIGHT, pace=pace))
     assert 20 <= text.count('class="sent" ') <= 120
     assert "8,064 sent, 8,064 failed" in text
+
+
+# --- on a wide screen ---------------------------------------------------------------------------
+
+
+def test_no_column_of_a_wide_screen_breaks_inside_words(tmp_path: Path) -> None:
+    text = written(tmp_path / "report.html")
+    timeline = text[text.index('id="timeline"') : text.index('id="evidence"')]
+    table = timeline[timeline.index(">Kind</th>") :]
+    assert re.findall(r'<th scope="row" class="(\w+)">2025', table) == ["short"] * 5
+    assert re.findall(r'data-title="Kind" class="(\w+)"', table) == ["short"] * 5
+    assert '<td data-title="State" class="short"' in text
+    style = Page.read(text).style
+    assert "word-break" not in style
+    assert "anywhere" not in style
+    assert ".short { white-space: nowrap; }" in style
+    # Ids stand on one line where the screen is wide, and are broken between their groups elsewhere.
+    assert re.search(r'data-title="Bajaj_market_1" class="line"><code>3d824b99-<wbr>a638-', text)
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        (
+            "https://botspace-uploads.s3.eu-west-1.amazonaws.com/u/film.mp4",
+            "https://|botspace-|uploads.|s3.|eu-|west-|1.|amazonaws.|com/|u/|film.|mp4",
+        ),
+        ("a" * 50, f"{'a' * 24}|{'a' * 24}|aa"),
+        ("." * 30 + "a", f"{'.' * 30}|a"),
+        ("short_name_of_23_letters", "short_name_of_23_letters"),
+        ("<b>&amp;-" + "b" * 24, f"&lt;b&gt;&amp;|amp;-|{'b' * 24}"),
+    ],
+)
+def test_long_words_are_broken_between_their_parts(word: str, parts: str) -> None:
+    assert _text(word) == parts.replace("|", "<wbr>")

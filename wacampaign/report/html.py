@@ -36,10 +36,17 @@ _POLICY: Final = (
 #: Columns, with numbers among them, that a phone can show side by side.
 _NARROW: Final = 3
 
-#: Longer words may be broken after so many characters, and no others: at a width that holds whole
-#: words, a table's columns are then as wide as these.
+#: Words longer than so many characters may be broken: where their parts end (of an address, an id),
+#: else after so many. At a width that holds whole words, a table's columns are as wide as these.
 _WORD_CHARS: Final = 24
-_LONG_WORD: Final = re.compile(rf"\S{{{_WORD_CHARS}}}(?=\S)")
+_LONG_WORD: Final = re.compile(rf"\S{{{_WORD_CHARS + 1},}}")
+_PART: Final = re.compile(rf"[^-/._?&=:,@]{{1,{_WORD_CHARS}}}[-/._?&=:,@]*|[-/._?&=:,@]+")
+
+#: Characters up to which all of a column stays on its line: times, kinds, states wherever a table
+#: is one; ids (36) on a wide screen, when those columns together leave room for the others.
+_SHORT_CHARS: Final = 20
+_LINE_CHARS: Final = 36
+_LINES_CHARS: Final = 90
 
 
 def html(document: Document) -> str:
@@ -110,7 +117,8 @@ def _line(pieces: Iterable[Piece]) -> str:
 
 def _text(text: str) -> str:
     """`text` escaped, with places to break in words that no line could hold."""
-    return "<wbr>".join(map(escape, _LONG_WORD.sub(r"\g<0>\0", text).split("\0")))
+    parts = _LONG_WORD.sub(lambda word: "\0".join(_PART.findall(word[0])), text)
+    return "<wbr>".join(map(escape, parts.split("\0")))
 
 
 def _piece(piece: Piece) -> str:
@@ -128,23 +136,40 @@ def _table(table: Table) -> str:
     A few columns with numbers are narrow enough to stay a table.
     """
     stacks = "" if table.numbers and len(table.head) <= _NARROW else ' class="stacks"'
+    kinds = _columns(table)
     head = "".join(
-        f'<th scope="col"{_number(n, table)}>{_piece(title)}</th>'
-        for n, title in enumerate(table.head)
+        f'<th scope="col"{kind}>{_piece(title)}</th>'
+        for kind, title in zip(kinds, table.head, strict=True)
     )
     rows = []
     for first, *others in table.rows:
         cells = "".join(
-            f'<td data-title="{escape(table.head[n].text)}"{_number(n, table)}>{_piece(cell)}</td>'
+            f'<td data-title="{escape(table.head[n].text)}"{kinds[n]}>{_piece(cell)}</td>'
             for n, cell in enumerate(others, 1)
         )
-        rows.append(f'<tr><th scope="row">{_piece(first)}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row"{kinds[0]}>{_piece(first)}</th>{cells}</tr>')
     body = "\n".join(rows)
     return f"<table{stacks}><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
 
-def _number(column: int, table: Table) -> str:
-    return ' class="number"' if column in table.numbers else ""
+def _columns(table: Table) -> list[str]:
+    """The class of each column: numbers, what stays on its line, and what may take several."""
+    longest = [max(len(row[n].text) for row in (table.head, *table.rows)) for n in _each(table)]
+    unbroken = [chars for chars in longest if chars <= _LINE_CHARS]
+    roomy = sum(unbroken) <= _LINES_CHARS
+
+    def kind(n: int) -> str:
+        if n in table.numbers:
+            return ' class="number"'
+        if longest[n] <= _SHORT_CHARS:
+            return ' class="short"'
+        return ' class="line"' if roomy and longest[n] <= _LINE_CHARS else ""
+
+    return [kind(n) for n in _each(table)]
+
+
+def _each(table: Table) -> range:
+    return range(len(table.head))
 
 
 def _chart(chart: Chart) -> str:

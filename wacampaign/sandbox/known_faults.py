@@ -8,8 +8,10 @@ from wacampaign.sandbox.faults import Action, Fault
 from wacampaign.sandbox.situations import SituationName
 
 #: Which messages a fault meets, and how many of them.
-_MEETS: Final = ("template", "number", "recipient", "media-host")
-_HOW_MANY: Final = ("share", "every", "times")
+OF_MESSAGES: Final = (
+    *("template", "number", "recipient", "media-host"),
+    *("share", "every", "times"),
+)
 #: Option: the field of the control API that it fills.
 _FIELDS: Final = {
     "number": "phone_number_id",
@@ -59,7 +61,7 @@ class KnownFault:
     @property
     def options(self) -> tuple[str, ...]:
         """All that may be given with it."""
-        of_messages = (*_MEETS, *_HOW_MANY) if self.action else ()
+        of_messages = OF_MESSAGES if self.action else ()
         return (*self.needs, *self.takes, *of_messages)
 
     @property

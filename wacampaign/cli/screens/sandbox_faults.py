@@ -1,12 +1,16 @@
 """The sandbox's faults for people and for programs."""
 
-from typing import Any
+import shutil
+import sys
+from typing import Any, Final
 
 from wacampaign.cli.output import say, tell
-from wacampaign.cli.screens.tables import print_table
+from wacampaign.cli.screens.tables import print_table, tell_wrapped
 from wacampaign.core.errors import lookup
 from wacampaign.core.masking import mask_phone
-from wacampaign.sandbox.known_faults import KNOWN, OPTION_WORDS, FaultInForce
+from wacampaign.sandbox.known_faults import KNOWN, OF_MESSAGES, OPTION_WORDS, FaultInForce
+
+_INDENT: Final = "    "
 
 
 def show_in_force(faults: list[FaultInForce], *, show_numbers: bool) -> None:
@@ -25,7 +29,16 @@ def _met(fault: FaultInForce) -> str:
 
 def show_known() -> None:
     """What can be played, each with the options of its own."""
-    print_table(("fault", "what happens"), [(one.usage, one.happens) for one in KNOWN])
+    if not sys.stdout.isatty():
+        print_table(("fault", "what happens"), [(one.usage, one.happens) for one in KNOWN])
+        return
+    columns = shutil.get_terminal_size().columns
+    for one in KNOWN:
+        tell(one.usage)
+        tell_wrapped(one.happens, columns, _INDENT, _INDENT)
+    options = " ".join(f"[{OPTION_WORDS[option]}]" for option in OF_MESSAGES)
+    tell()
+    tell_wrapped(f"refuse to held also take: {options}", columns, "", _INDENT)
 
 
 def in_words(fault: FaultInForce, *, show_numbers: bool) -> str:
