@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.alerting.listener import alert_listener
 from tests.servers import http_address, tcp_address, wait_until
 from tests.worker import machines
 from tests.worker.machines import Machine, Machines
@@ -23,7 +24,9 @@ CUT_SECONDS = 60
 ROWS = 7_500
 
 
-def start(rig: Rig, machine: Machine, database: str, api: str) -> subprocess.Popen[bytes]:
+def start(
+    rig: Rig, machine: Machine, database: str, api: str, alerts: str = ""
+) -> subprocess.Popen[bytes]:
     log = rig.home / f"{machine.name}.log"
     rig.logs.append(log)
     with log.open("wb") as out:
@@ -34,6 +37,7 @@ def start(rig: Rig, machine: Machine, database: str, api: str) -> subprocess.Pop
                 "DATABASE_URL": database,
                 "WHATSAPP_API_URL": api,
                 "WACAMPAIGN_HOME": str(machine.home),
+                "WACAMPAIGN_ALERT_URLS": alerts,
             },
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -59,8 +63,10 @@ def test_one_of_three_is_cut_off(rig: Rig, tmp_path: Path) -> None:
         Machines(3, tmp_path) as (first, second, third),
         tcp_address(rig.database, machines.HERE) as database,
         http_address(rig.sandbox.url, machines.HERE) as api,
+        alert_listener() as listener,
+        http_address(listener.url, machines.HERE) as alerts,
     ):
-        workers = [start(rig, machine, database, api) for machine in (first, second, third)]
+        workers = [start(rig, one, database, api, alerts) for one in (first, second, third)]
         names = {"app1", "app2", "app3"}
         wait_until(lambda: alive(rig, campaign) == names, 30, "all three work")
         rig.wait_accepted(400)
@@ -69,11 +75,16 @@ def test_one_of_three_is_cut_off(rig: Rig, tmp_path: Path) -> None:
         wait_until(lambda: alive(rig, campaign) == {"app1", "app3"}, 45, "one is missed")
         told = [worker for worker in stats(rig, campaign).workers if not worker.alive]
         assert [worker.host for worker in told] == ["app2"]
+        alert = listener.wait_for("worker_gone", seconds=40)
+        assert alert["title"] == f"Worker gone: app2 pid {told[0].pid}"
+        assert "2 others go on" in alert["reason"]
         before = rig.accepted()
         wait_until(lambda: rig.accepted() > before + 400, 30, "the others go on")
         wait_until(lambda: time.monotonic() >= until, CUT_SECONDS, "the minute is over")
         second.join()
         wait_until(lambda: alive(rig, campaign) == names, 60, "it is back by itself")
+        listener.wait_for("worker_gone", what="end")
+        assert [one["what"] for one in listener.of_kind("worker_gone")] == ["new", "end"]
         rig.wait_sent_or_in_doubt(campaign, ROWS, 120)
         for worker in workers:
             worker.send_signal(signal.SIGTERM)
