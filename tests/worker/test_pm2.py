@@ -66,8 +66,8 @@ def assert_each_once(rig: Rig, campaign: str, in_doubt: int = 0, beside: int = 0
 @pytest.mark.timeout(300)
 def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
     rig.sandbox.control.settings(latency_ms=100)
-    # Slowly, so that PM2 has a minute for all that follows: it takes its time on a busy machine.
-    campaign = rig.campaign(rig.number(NUMBER, rate=60), ROWS)
+    # Slowly, so that PM2 has two minutes for all that follows: it takes its time on a busy machine.
+    campaign = rig.campaign(rig.number(NUMBER, rate=40), ROWS)
 
     def nothing_in_doubt() -> None:
         counts = rig.stats(campaign)["counts"]
@@ -75,7 +75,7 @@ def test_a_campaign_through_all_that_pm2_does(rig: Rig, pm2: Pm2) -> None:
         assert counts["sent"] == rig.accepted() < ROWS
 
     def goes_on() -> None:
-        rig.wait_accepted(rig.accepted() + 60)
+        rig.wait_accepted(rig.accepted() + 40)
 
     pm2("start", "ecosystem.config.cjs")
     # `wait_ready`: it is registered when `pm2 start` returns.
@@ -146,7 +146,7 @@ def test_what_pm2_shows_and_triggers_and_a_database_that_is_away(rig: Rig, pm2: 
         pm2.write_settings(DATABASE_URL=url)
         pm2("start", "ecosystem.config.cjs")
         rig.wait_accepted(60)
-        wait_until(lambda: shown(pm2, "limited by") == "rate", what="metrics are shown")
+        wait_until(lambda: shown(pm2, "limited by"), 40, "metrics are shown")
         for name in ("Meta's answers p50", "database p50"):
             assert float(shown(pm2, name).removesuffix(" ms")) > 0
         assert int(shown(pm2, "queue").removesuffix(" rows")) > 0
@@ -156,7 +156,6 @@ def test_what_pm2_shows_and_triggers_and_a_database_that_is_away(rig: Rig, pm2: 
         wait_until(
             lambda: rig.stats(campaign)["counts"]["processing"] == 0, what="what it held is out"
         )
-        wait_until(lambda: shown(pm2, "in flight") == "0 requests", what="it is shown")
         stats = rig.stats(campaign)
         assert stats["status"] == "paused"
         assert stats["pause_reason"].startswith("paused by pm2 trigger@")
@@ -165,7 +164,8 @@ def test_what_pm2_shows_and_triggers_and_a_database_that_is_away(rig: Rig, pm2: 
             one for one in pm2.trigger("stats")["campaigns"] if campaign[:8] in one["campaign"]
         )
         assert (told["status"], told["sent"]) == ("paused", stats["counts"]["sent"])
-        assert shown(pm2, "accepted") == f"{told['sent']} messages"
+        sent = f"{told['sent']} messages"
+        wait_until(lambda: shown(pm2, "accepted") == sent, 40, "what was accepted is shown")
         assert (shown(pm2, "in flight"), shown(pm2, "failed")) == ("0 requests", "0 messages")
         # What a person paused stays so, unless it is named.
         assert len(pm2.trigger("resume")["resumed"]) == 1
@@ -173,6 +173,8 @@ def test_what_pm2_shows_and_triggers_and_a_database_that_is_away(rig: Rig, pm2: 
         unknown = pm2.trigger("pause", "nobody")
         assert (unknown["ok"], "nobody" in unknown["error"]) == (False, True)
         assert len(pm2.trigger("resume", other)["resumed"]) == 1
+        # It is small, and may be over by now.
+        assert re.search(r" is (running|completed)$", pm2.trigger("resume", other)["note"])
 
         rig.wait_accepted(rig.accepted() + 60)
         way.set(Mode.REFUSE)

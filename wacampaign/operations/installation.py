@@ -1,6 +1,5 @@
 """Where this installation lies, and what would keep a process manager from starting it."""
 
-import getpass
 import os
 import shlex
 import shutil
@@ -39,10 +38,13 @@ def _program() -> tuple[str, ...]:
 
 
 def _user() -> str:
+    """Whose process this is: not `$USER`, which may be the one before `su`."""
+    import pwd  # not on Windows, which has no systemd either
+
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user id without a name, as in containers
-        return str(os.getuid())
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a user id without a name, as in containers
+        return str(os.geteuid())
 
 
 def obstacles(settings: Settings) -> Iterator[str]:

@@ -9,6 +9,8 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from wacampaign.core.masking import mask_secrets
+
 #: What a person asks for with `pm2 trigger APP NAME [WORD]`: name and word → answer.
 Trigger = Callable[[str, str | None], Awaitable[Mapping[str, Any]]]
 
@@ -105,7 +107,7 @@ class Pm2Channel:
         try:
             answer = await on_trigger(name, word)
         except Exception as error:
-            answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
+            answer = {"ok": False, "error": mask_secrets(f"{type(error).__name__}: {error}")}
         self._send({"type": "axm:reply", "data": {"return": answer, "action_name": name}})
 
     def _send(self, message: object) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from wacampaign import __version__
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.engine.ports import EventLog
+from wacampaign.core.masking import mask_secrets
 from wacampaign.core.services.service import worker
 from wacampaign.core.shown_text import every_line
 from wacampaign.operations.campaigns import resolve_campaign
@@ -63,7 +64,8 @@ class Triggers:
                 else:
                     await self._stats(word, answer)
         except Problem as problem:
-            answer |= {"ok": False, "error": problem.message, "next": problem.suggestion}
+            told = mask_secrets(problem.message)
+            answer |= {"ok": False, "error": told, "next": problem.suggestion}
         except TimeoutError:
             told = f"the database gave no answer within {ANSWER_SECONDS:g} s"
             answer |= {"ok": False, "error": told, "next": "wacampaign db check"}
@@ -78,7 +80,10 @@ class Triggers:
     async def _pause(self, word: str | None, answer: dict[str, Any]) -> None:
         done = answer["paused"] = []
         for campaign in (await self._campaigns.stats(await self._named(word))).campaigns:
-            if campaign.status == "running":
+            if campaign.status != "running":
+                if word:
+                    answer["note"] = f"{campaign} is {campaign.status}"
+            else:
                 changed = await self._campaigns.set_status(campaign.id, "pause", _actor())
                 done += [str(campaign)] if changed["changed"] else []
         answer["next"] = f"pm2 trigger {worker().name} resume"
@@ -89,6 +94,8 @@ class Triggers:
         for campaign in (await self._campaigns.stats(await self._named(word))).campaigns:
             ours = (campaign.pause_reason or "").startswith(f"paused by {ACTOR}")
             if campaign.status != "paused" or not (ours or word):
+                if word:
+                    answer["note"] = f"{campaign} is {campaign.status}"
                 continue
             if await Templates(self._store).changes(campaign.id):
                 self._leave(answer, campaign, "its template changed since it was planned")
