@@ -41,6 +41,9 @@ ANSWER_LIMIT: Final = 64 * 1024
 #: when the answer arrived, and a request must still travel: 4 leaves 1 s for both ways. The
 #: price is a handshake (2 round trips) for each message of campaigns slower than one in 4 s.
 KEEP_ALIVE_S: Final = 4.0
+#: Beginnings of requests that are kept: one a number, token and edge. A token is renewed every 60
+#: days or so, and none of before is to stay in memory for ever.
+HEADS_MAX: Final = 64
 
 #: Characters of an error's text: enough for aiohttp's longest useful ones.
 _REASON_LENGTH: Final = 300
@@ -232,6 +235,8 @@ class MessageSender:
             f"Authorization: Bearer {token}",
             "Content-Length: ",
         )
+        if len(self._heads) >= HEADS_MAX:
+            self._heads.clear()  # tokens of before
         head = self._heads[phone_number_id, token, edge] = "\r\n".join(lines).encode("ascii")
         return head
 

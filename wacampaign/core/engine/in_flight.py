@@ -24,6 +24,9 @@ LEAST_KEPT: Final = 8
 #: Age in seconds of its oldest request up to which a lane may use room that others keep: thrice
 #: Meta's usual answer time. One that takes longer may be about to hang.
 PROMPT_SECONDS: Final = 1.0
+#: Usual requests below which an idle lane is forgotten: each template makes one, and a worker lives
+#: for months. From a full wire that is some 40 s of looks.
+FORGOTTEN_BELOW: Final = 0.01
 #: Longest pause between two probes of an API that cannot be reached, in seconds.
 DOWN_LONGEST_SECONDS: Final = 30.0
 
@@ -59,6 +62,17 @@ class Lane:
     def stalled(self) -> bool:
         """Its requests hang: it gets no more, so that it holds up nobody else."""
         return self.slow >= SLOW_REQUESTS_STALL
+
+    @property
+    def forgettable(self) -> bool:
+        """Nothing went out for half a minute or so, and nothing is remembered against it."""
+        return not (
+            self.on_wire
+            or self.usual > FORGOTTEN_BELOW
+            or self.blocked
+            or self.opaque_answers
+            or self.faults_in_a_row
+        )
 
     def notice(self, verdict: Verdict) -> None:
         """Stops the lane at once when its answers reach the limit; the database then decides."""
@@ -220,6 +234,8 @@ class InFlight:
             else:
                 lane.kept = 0
         self.slow = total
+        for key in [key for key, lane in self.lanes.items() if lane.forgettable]:
+            del self.lanes[key]
         for lanes in in_use.values():
             share = self.limit // (len(in_use) * len(lanes))
             for lane in lanes:
