@@ -155,6 +155,14 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("--details {hostile}", 2),
     ],
     "audit": [("", 0), ("--json", 0), ("{failed}", 0), ("{running} --show-numbers", 0)],
+    # Meta is away on this stage.
+    "doctor": [
+        ("", 3),
+        ("--json", 3),
+        ("--fix --dry-run", 3),
+        ("--yes", 2),
+        ("--env-file {hostile}", 3),
+    ],
     "number add": [
         ("{number} --waba {waba} --offline --yes", 0),
         ("{number} --waba {waba} --offline --dry-run --json", 0),

@@ -33,6 +33,7 @@ from wacampaign.store.alerts import Alerts
 from wacampaign.store.budgets import Budgets
 from wacampaign.store.campaign_report import CampaignReports
 from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.doctor import Diagnosis
 from wacampaign.store.evidence import CampaignEvidence
 from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.functions import functions
@@ -348,6 +349,8 @@ async def whole_protocol(store: Store) -> None:
     await languages(store, number)
     await webhooks(store)
     await alerts(store)
+
+    await doctor(store)
     await repair_and_undo(store, number)
     assert (await store.call("numbers"))[0]["has_token"]
     assert await Numbers(store).set(number, "test", marketing_endpoint="auto")
@@ -390,6 +393,15 @@ async def hours_and_times(store: Store, number: str) -> None:
     assert [(group.rows, group.unknown) for group in window.zones] == [(2, True)]
     assert await windows.set(campaign, Hours(540, 1200), "UTC", "test")
     assert await Campaigns(store).pause_until(campaign, "2099-01-01T00:00:00Z", "test")
+
+
+async def doctor(store: Store) -> None:
+    """All that a doctor asks; the service role sees the whole catalogue."""
+    diagnosis = Diagnosis(store)
+    schema = await diagnosis.schema()
+    assert (schema.version, schema.deviations) == (await diagnosis.version(), ())
+    assert (await diagnosis.server())[0].sizes
+    assert (await diagnosis.traffic(7)).processes
 
 
 async def webhooks(store: Store) -> None:

@@ -44,6 +44,7 @@ class _Wacampaign(Program):
         Listed("investigate-135000", _LOOK, "investigate:investigate"),
         Listed("explain", _LOOK, "explain:explain"),
         Listed("audit", _LOOK, "audit:audit"),
+        Listed("doctor", _LOOK, "doctor:doctor"),
         Listed("demo", _SET_UP, "demo:demo"),
         Listed("alert", _SET_UP, "alert:app"),
         Listed("sandbox", _SET_UP, "sandbox:app"),

@@ -1,9 +1,9 @@
 """A preflight from end to end: asks the database, Meta and the media's hosts, and judges."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import KnownNumber
@@ -24,23 +24,19 @@ from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.templates import Template
 from wacampaign.core.words import counted
 from wacampaign.meta.client import CloudApi
-from wacampaign.meta.refusal import NoSuchObject
+from wacampaign.operations.meta_answers import answer_or_trouble
 from wacampaign.operations.numbers import tokens_of
 from wacampaign.operations.preflight_media import look_at_media
-from wacampaign.problems import AccessRefused, Misconfigured, Problem
+from wacampaign.problems import Misconfigured, Problem
 from wacampaign.settings import Settings
 from wacampaign.store.budgets import Budgets
 from wacampaign.store.optouts import OptOuts
 from wacampaign.store.preflight_facts import PreflightFacts
 from wacampaign.store.store import Store
 
-#: Seconds for all questions to Meta about one number: 60 pages of templates take less.
-_ASK_SECONDS: Final = 20.0
 #: Seconds for one answer, and for a connection; the client tries three times.
 _ANSWER_SECONDS: Final = 6.0
 _CONNECT_SECONDS: Final = 2.0
-
-_Answer = TypeVar("_Answer")
 
 
 async def run_preflight(
@@ -153,7 +149,7 @@ async def _ask_number(
         return nothing(Trouble.REFUSED, problem.message)
     async with api:
         described, templates, onboarding = await asyncio.gather(
-            _answer(api.number(number.phone_number_id)),
+            answer_or_trouble(api.number(number.phone_number_id)),
             _templates(api, facts, number, lanes),
             _onboarding(api, number),
         )
@@ -164,7 +160,7 @@ async def _onboarding(api: CloudApi, number: KnownNumber) -> str | Unanswered | 
     """Asked where it decides by which endpoint messages leave."""
     if number.marketing.mode == "off" or number.waba_id is None:
         return None
-    return await _answer(api.onboarding(number.waba_id))
+    return await answer_or_trouble(api.onboarding(number.waba_id))
 
 
 async def _templates(
@@ -179,7 +175,7 @@ async def _templates(
         if known is None or not known.id.isdecimal():
             listed.append(lane.template)
             return
-        answer = await _answer(api.template(known.id))
+        answer = await answer_or_trouble(api.template(known.id))
         asked_for = (lane.template, known.language)
         if isinstance(answer, Template) and (answer.name, answer.language) == asked_for:
             answers[lane.template] = (answer,)
@@ -195,7 +191,7 @@ async def _templates(
     if number.waba_id is None or not number.waba_id.isdecimal():
         why = Unanswered(Trouble.NOT_ASKED, "the number has no usable waba_id")
         return answers | dict.fromkeys(listed, why)
-    answer = await _answer(_list(api, number.waba_id, frozenset(listed)))
+    answer = await answer_or_trouble(_list(api, number.waba_id, frozenset(listed)))
     if isinstance(answer, Unanswered):
         return answers | dict.fromkeys(listed, answer)
     return answers | {name: answer.get(name, ()) for name in listed}
@@ -209,21 +205,6 @@ async def _list(
         if template.name in names:
             by_name[template.name] = (*by_name.get(template.name, ()), template)
     return by_name
-
-
-async def _answer(question: Awaitable[_Answer]) -> _Answer | Unanswered:
-    """The answer, or why there is none."""
-    try:
-        async with asyncio.timeout(_ASK_SECONDS):
-            return await question
-    except TimeoutError:
-        return Unanswered(Trouble.AWAY, f"Meta did not answer within {_ASK_SECONDS:.0f} s")
-    except AccessRefused as problem:
-        return Unanswered(Trouble.REFUSED, problem.message)
-    except NoSuchObject as problem:
-        return Unanswered(Trouble.UNKNOWN, problem.message)
-    except Problem as problem:
-        return Unanswered(Trouble.AWAY, problem.message)
 
 
 class NotReady(Problem):

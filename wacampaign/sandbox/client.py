@@ -60,6 +60,10 @@ class SandboxControl:
         body = {"waba_id": waba_id, "token": token, "name": name} | fields
         self._call("POST", "wabas", body)
 
+    def put_token(self, token: str, **fields: Any) -> None:
+        """Set what is told of a token: `expires_at` (Unix seconds; 0: never), `scopes`, `type`."""
+        self._call("POST", "tokens", {"token": token} | fields)
+
     def revoke_token(self, token: str) -> bool:
         """Make a token invalid (190 from now on); False when it was unknown."""
         return bool(self._call("POST", "tokens/revoke", {"token": token})["revoked"])

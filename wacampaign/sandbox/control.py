@@ -67,6 +67,10 @@ class ControlEndpoints:
                 return {"waba_id": waba_id}
             case "POST tokens/revoke":
                 return {"revoked": account.tokens.pop(body["token"], None) is not None}
+            case "POST tokens":
+                token = str(body.pop("token"))
+                account.put_token(token, **body)
+                return account.token_facts(token)
             case "POST numbers":
                 number = account.put_number(body)
                 return {

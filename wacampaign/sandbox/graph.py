@@ -95,6 +95,13 @@ class GraphEndpoints:
                 )
             case ("GET", ["app"]):
                 return {"id": DEMO_APP_ID, "name": DEMO_APP_NAME, "link": "https://example.com/"}
+            case ("GET", ["debug_token"]):
+                # Of itself, or of any other by the app's own token (Meta, debug_token).
+                asked = query.get("input_token", "")
+                if token not in (asked, DEMO_APP_TOKEN):
+                    return WRONG_APP_TOKEN
+                app = {"app_id": DEMO_APP_ID, "application": DEMO_APP_NAME}
+                return {"data": app | account.token_facts(asked)}
             case ("GET", [app_id, "subscriptions"]):
                 if (app_id, token) != (DEMO_APP_ID, DEMO_APP_TOKEN):
                     return WRONG_APP_TOKEN

@@ -30,6 +30,14 @@ _WABA_FIELDS: dict[str, Any] = ACCOUNT_FIELDS | {
     "owner_business_info": {"id": "600000000000000", "name": "Sandbox business"},
     "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED",
 }
+#: What is told of a token of a system user.
+_TOKEN_FIELDS: dict[str, Any] = {
+    "type": "SYSTEM_USER",
+    "is_valid": True,
+    "expires_at": 0,
+    "data_access_expires_at": 0,
+    "scopes": ["whatsapp_business_management", "whatsapp_business_messaging"],
+}
 _SEVERITY = ("AVAILABLE", "LIMITED", "BLOCKED")
 
 
@@ -118,6 +126,8 @@ class Account:
     """Everything that can be seeded. Tokens are per WABA, as with a system user of one business."""
 
     tokens: dict[str, set[str]] = field(default_factory=dict)
+    #: Token: what `debug_token` says of it otherwise than `_TOKEN_FIELDS`.
+    token_fields: dict[str, dict[str, Any]] = field(default_factory=dict)
     wabas: dict[str, dict[str, Any]] = field(default_factory=dict)
     numbers: dict[str, Number] = field(default_factory=dict)
     templates: dict[tuple[str, str, str], Template] = field(default_factory=dict)
@@ -132,6 +142,20 @@ class Account:
     def may(self, token: str, waba_id: str) -> bool:
         """Whether the token reaches the WABA."""
         return waba_id in self.tokens.get(token, ())
+
+    def put_token(self, token: str, **fields: Any) -> None:
+        """Set what is told of a token (`expires_at` in Unix seconds, 0: never; `scopes`)."""
+        if unknown := fields.keys() - _TOKEN_FIELDS.keys():
+            raise ValueError(f"unknown fields of a token: {', '.join(sorted(unknown))}")
+        if token not in self.tokens:
+            raise ValueError("no such token")
+        self.token_fields.setdefault(token, {}).update(fields)
+
+    def token_facts(self, token: str) -> dict[str, Any]:
+        """What is told of a token."""
+        if token not in self.tokens:
+            return {"is_valid": False, "scopes": []}
+        return _TOKEN_FIELDS | self.token_fields.get(token, {})
 
     def put_waba(self, waba_id: str, token: str, name: str | None = None, **fields: Any) -> None:
         """Add a WABA, give another token access to it, or set fields of it."""

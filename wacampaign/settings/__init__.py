@@ -223,6 +223,19 @@ def _read_env_file(env_file: Path | None) -> tuple[Path | None, Mapping[str, str
         raise Misconfigured(f"{path} is not UTF-8 text", "save it as UTF-8") from None
 
 
+def texts_of(env_file: Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Settings by their first names as they stand in a file, or in `environ` where it is given.
+
+    A file that is not there, or cannot be read, has none.
+    """
+    try:
+        values: Mapping[str, str | None] = environ or _read_env_file(env_file)[1]
+    except Misconfigured:
+        return {}
+    found = ((known.names[0], _find(known.names, {"": values})) for known in _KNOWN.values())
+    return {name: one[1] for name, one in found if one is not None}
+
+
 class _Known(NamedTuple):
     #: Setting names; the first is the one to use.
     names: tuple[str, ...]

@@ -9,7 +9,7 @@ import binascii
 import json
 import re
 from pathlib import Path
-from typing import Final, cast, get_args
+from typing import Any, Final, cast, get_args
 from urllib.parse import urlsplit
 
 from wacampaign.core.cells import cell, solid
@@ -99,15 +99,20 @@ def read_supabase_key(text: str) -> str:
 
 def jwt_role(key: str) -> str | None:
     """The role that a JWT claims (unverified), or None when `key` is none or claims none."""
+    role = jwt_claims(key).get("role")
+    return role if isinstance(role, str) else None
+
+
+def jwt_claims(key: str) -> dict[str, Any]:
+    """What a JWT claims (unverified); nothing when `key` is none."""
     parts = key.split(".")
     if len(parts) != 3 or not key.startswith("eyJ"):
-        return None
+        return {}
     try:
         payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (binascii.Error, ValueError, RecursionError):
-        return None
-    role = payload.get("role") if isinstance(payload, dict) else None
-    return role if isinstance(role, str) else None
+        return {}
+    return payload if isinstance(payload, dict) else {}
 
 
 def key_kind(key: str) -> str:

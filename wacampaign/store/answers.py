@@ -37,7 +37,7 @@ _LISTS: Final = frozenset(
         "inbox_after",
         "list",
     }
-    | {"names", "numbers"}
+    | {"names", "numbers", "open_tables"}
     | {"optouts_newest", "optouts_of", "optouts_page", "recent", "repair_lanes"}
     | {"readiness_others", "repairs_of", "repeated_by", "sending", "stuck_rows"}
     | {"template_changes", "template_uses", "templates", "templates_of", "tokens"}

@@ -21,6 +21,7 @@ __all__ = [
     "LOCK_SECONDS",
     "Deviation",
     "check",
+    "compare",
     "expected_version",
     "migrate",
     "prepare_embedded",
@@ -84,6 +85,12 @@ def check(url: str) -> list[Deviation]:
     with _connected(url, session=False) as connection:
         found = differences(connection)
         return found or count_drift(connection)
+
+
+def compare(url: str) -> list[Deviation]:
+    """What differs in the database at `url`, without the counts. Reads the catalogue only."""
+    with _connected(url, session=False) as connection:
+        return differences(connection)
 
 
 def _locked(connection: Connection[Any]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,6 +47,7 @@ _FUNCTION_SETTING: Final = re.compile(r"\bset (\w+) = (.*?)(?=\s+set |\s*$)", re
 class _Function:
     """What `create or replace` can change of a function."""
 
+    #: MD5 of the body without the blanks around it, as PostgreSQL can count it out, too.
     body: str
     volatility: str
     #: Runs with the rights of its owner.
@@ -58,11 +61,15 @@ class _Function:
         volatility = _VOLATILITY.search(head)
         settings = (f"{name}={value}" for name, value in _FUNCTION_SETTING.findall(head))
         return cls(
-            text.body.strip(),
+            _digest(text.body),
             volatility[1] if volatility else "volatile",
             "security definer" in head,
             frozenset(_unquoted(one) for one in settings),
         )
+
+
+def _digest(body: str) -> str:
+    return hashlib.md5(body.strip(" \t\n\r").encode(), usedforsecurity=False).hexdigest()
 
 
 def _unquoted(setting: str) -> str:
@@ -102,31 +109,112 @@ def _expected() -> _Expected:
     return _Expected(frozenset(columns), frozenset(indexes), frozenset(triggers), made)
 
 
+@dataclass(frozen=True, slots=True)
+class SeenSchema:
+    """What there is in the schema `public` of a database."""
+
+    columns: frozenset[tuple[str, str]]
+    #: Valid ones: an invalid one is what a concurrent build left that did not come to its end.
+    indexes: frozenset[str]
+    #: Those that fire: table and name.
+    triggers: frozenset[tuple[str, str]]
+    functions: Mapping[str, _Function]
+    #: On Supabase: role, function, whether it may call it, whether everybody may.
+    rights: Sequence[tuple[str, str, bool, bool]]
+
+
 def differences(connection: Connection[Any]) -> list[Deviation]:
     """Missing tables, columns, indexes, triggers and functions, and functions of another text."""
+    return compared(_seen_by(connection))
+
+
+def compared(seen: SeenSchema) -> list[Deviation]:
+    """As `differences`, of what was read already."""
     expected = _expected()
-    columns = set(
-        connection.execute(
-            "select table_name::text, column_name::text from information_schema.columns"
-            " where table_schema = 'public'"
-        )
+    tables = {table for table, _ in seen.columns}
+    gone = sorted({table for table, _ in expected.columns} - tables)
+    found = [Deviation("table", table, f"table {table} is missing") for table in gone]
+    found += [
+        Deviation("column", f"{table}.{column}", f"column {table}.{column} is missing")
+        for table, column in sorted(expected.columns - seen.columns)
+        if table in tables
+    ]
+    found += [
+        Deviation("index", index, f"index {index} is missing")
+        for index in sorted(expected.indexes - seen.indexes)
+    ]
+    found += [
+        Deviation("trigger", trigger, f"trigger {trigger} on {table} is missing or switched off")
+        for table, trigger in sorted(expected.triggers - seen.triggers)
+    ]
+    for name, function in sorted(expected.functions.items(), key=lambda pair: pair[0]):
+        if name not in seen.functions:
+            found.append(Deviation("function", name, f"function {name} is missing"))
+        elif seen.functions[name] != function:
+            found.append(Deviation("function", name, f"function {name} is of another version"))
+    return found + _grants(seen)
+
+
+def _grants(seen: SeenSchema) -> list[Deviation]:
+    """On Supabase: the service role must be let in, and everybody else kept out, except where an
+    index calls a function with the rights of whoever writes."""
+    found = []
+    for role, name, may, everybodys in seen.rights:
+        if name in seen.functions and may != (everybodys or role == "service_role"):
+            verb = "may call" if may else "may not call"
+            found.append(Deviation("grant", name, f"role {role} {verb} {name}"))
+    return found
+
+
+def jit_left_on(seen: SeenSchema) -> list[str]:
+    """Functions that are to switch JIT off, and do not."""
+    return [
+        name
+        for name, function in sorted(_expected().functions.items(), key=lambda pair: pair[0])
+        if "jit=off" in function.settings
+        and name in seen.functions
+        and "jit=off" not in seen.functions[name].settings
+    ]
+
+
+def seen_in(catalogue: Mapping[str, Any]) -> SeenSchema:
+    """From the answer of `wacampaign_catalogue`."""
+    functions = {
+        name: _Function(body, volatility, definer, frozenset(map(_unquoted, settings)))
+        for name, body, volatility, definer, settings, _, _ in catalogue["functions"]
+    }
+    rights = [
+        (role, name, role in callers, everybodys)
+        for role in sorted(catalogue["roles"])
+        for name, _, _, _, _, everybodys, callers in catalogue["functions"]
+    ]
+    return SeenSchema(
+        frozenset((table, column) for table, column in catalogue["columns"]),
+        frozenset(name for name, _, valid, *_ in catalogue["indexes"] if valid),
+        frozenset((table, name) for table, name in catalogue["triggers"]),
+        functions,
+        rights,
+    )
+
+
+def _seen_by(connection: Connection[Any]) -> SeenSchema:
+    columns = connection.execute(
+        "select table_name::text, column_name::text from information_schema.columns"
+        " where table_schema = 'public'"
     )
     indexes = _names(
         connection,
-        # An invalid one is what a concurrent build left that did not come to its end.
         "select c.relname::text from pg_index i join pg_class c on c.oid = i.indexrelid"
         " where c.relnamespace = 'public'::regnamespace and i.indisvalid",
     )
-    triggers = set(
-        connection.execute(
-            "select c.relname::text, t.tgname::text from pg_trigger t"
-            " join pg_class c on c.oid = t.tgrelid"
-            " where not t.tgisinternal and t.tgenabled in ('O', 'A')"
-            " and c.relnamespace = 'public'::regnamespace"
-        )
+    triggers = connection.execute(
+        "select c.relname::text, t.tgname::text from pg_trigger t"
+        " join pg_class c on c.oid = t.tgrelid"
+        " where not t.tgisinternal and t.tgenabled in ('O', 'A')"
+        " and c.relnamespace = 'public'::regnamespace"
     )
-    there = {
-        name: _Function(body.strip(), volatility, definer, frozenset(map(_unquoted, settings)))
+    functions = {
+        name: _Function(_digest(body), volatility, definer, frozenset(map(_unquoted, settings)))
         for name, body, volatility, definer, settings in connection.execute(
             "select proname::text, prosrc, case provolatile when 'i' then 'immutable'"
             " when 's' then 'stable' else 'volatile' end, prosecdef, coalesce(proconfig, '{}')"
@@ -134,52 +222,26 @@ def differences(connection: Connection[Any]) -> list[Deviation]:
             " and proname like 'wacampaign\\_%'"
         )
     }
-    tables = {table for table, _ in columns}
-    gone = sorted({table for table, _ in expected.columns} - tables)
-    found = [Deviation("table", table, f"table {table} is missing") for table in gone]
-    found += [
-        Deviation("column", f"{table}.{column}", f"column {table}.{column} is missing")
-        for table, column in sorted(expected.columns - columns)
-        if table in tables
-    ]
-    found += [
-        Deviation("index", index, f"index {index} is missing")
-        for index in sorted(expected.indexes - indexes)
-    ]
-    found += [
-        Deviation("trigger", trigger, f"trigger {trigger} on {table} is missing or switched off")
-        for table, trigger in sorted(expected.triggers - triggers)
-    ]
-    for name, function in sorted(expected.functions.items(), key=lambda pair: pair[0]):
-        if name not in there:
-            found.append(Deviation("function", name, f"function {name} is missing"))
-        elif there[name] != function:
-            found.append(Deviation("function", name, f"function {name} is of another version"))
-    return found + _grants(connection, set(there))
-
-
-def _grants(connection: Connection[Any], functions: set[str]) -> list[Deviation]:
-    """On Supabase: the service role must be let in, and everybody else kept out, except where an
-    index calls a function with the rights of whoever writes."""
     roles = _names(
         connection,
         "select rolname::text from pg_roles"
         " where rolname in ('service_role', 'anon', 'authenticated')",
     )
-    found = []
+    rights: list[tuple[str, str, bool, bool]] = []
     for role in sorted(roles):
-        rows = connection.execute(
-            "select proname::text, bool_or(has_function_privilege(%s, oid, 'execute')),"
-            " bool_or(coalesce(obj_description(oid, 'pg_proc'), '') like 'for everybody:%%')"
-            " from pg_proc where pronamespace = 'public'::regnamespace"
-            " and proname like 'wacampaign\\_%%' group by 1 order by 1",
-            (role,),
-        ).fetchall()
-        for name, may, everybodys in rows:
-            if name in functions and may != (everybodys or role == "service_role"):
-                verb = "may call" if may else "may not call"
-                found.append(Deviation("grant", name, f"role {role} {verb} {name}"))
-    return found
+        rights += [
+            (role, name, may, everybodys)
+            for name, may, everybodys in connection.execute(
+                "select proname::text, bool_or(has_function_privilege(%s, oid, 'execute')),"
+                " bool_or(coalesce(obj_description(oid, 'pg_proc'), '') like 'for everybody:%%')"
+                " from pg_proc where pronamespace = 'public'::regnamespace"
+                " and proname like 'wacampaign\\_%%' group by 1 order by 1",
+                (role,),
+            )
+        ]
+    return SeenSchema(
+        frozenset(columns), frozenset(indexes), frozenset(triggers), functions, rights
+    )
 
 
 def count_drift(connection: Connection[Any]) -> list[Deviation]:

@@ -1,0 +1,149 @@
+"""Checks of a doctor that need a machine or server of another kind; the rest is in tests/doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from wacampaign.core.doctor.checks import examine, next_step, without_settings
+from wacampaign.core.doctor.database_checks import database_checks
+from wacampaign.core.doctor.facts import Database, Failed, HeldTable, Machine, Schema, Server
+from wacampaign.core.doctor.machine_checks import machine_checks
+from wacampaign.core.doctor.model import Examined, Mending, failing, passed, unseen, worst_first
+from wacampaign.core.doctor.schema_checks import schema_checks
+from wacampaign.core.preflight.model import Check
+
+MACHINE = Machine(
+    store="supabase",
+    place="https://abc.supabase.co",
+    env_file="/srv/.env",
+    env_mode=0o600,
+    other_env_files=(),
+    overridden=(),
+    home="/srv/home",
+    home_exists=True,
+    home_fault="",
+    home_free=50 << 30,
+    api_version="v25.0",
+    today="2026-11-27",
+    supabase_host="abc.supabase.co",
+    key_kind="secret key",
+)
+SERVER = Server("15.8", False, False, False, 10, 97, False, (), ())
+SCHEMA = Schema("20261127-a", "20261127-a", (), {})
+AWAY = Failed("nobody answers", "check the network")
+DATABASE = Database(12.0, 0.0, 0.1, SERVER, SCHEMA, AWAY)
+
+
+def verdict(checks: Iterable[Examined], name: str) -> Check:
+    (found,) = [one for one in checks if one.id == name]
+    assert found.fix or found.verdict is Check.OK
+    return Check(found.verdict)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "wanted"),
+    [
+        ("key", {}, Check.OK),
+        ("key", {"key_kind": "service_role JWT"}, Check.WARN),
+        ("key", {"key_kind": "service_role JWT", "supabase_host": "db.example.com"}, Check.OK),
+        ("key", {"key_kind": "service_role JWT", "key_project": "other"}, Check.FAIL),
+        ("key", {"key_kind": "service_role JWT", "key_expires": -60.0}, Check.FAIL),
+        ("key", {"key_expires": 86_400.0}, Check.WARN),
+        ("key", {"key_kind": "key of unknown kind"}, Check.WARN),
+        ("environment", {"overridden": ("DATABASE_URL",)}, Check.WARN),
+        ("disk", {"home_free": 500 << 20}, Check.WARN),
+        ("disk", {"home_free": 5 << 20}, Check.FAIL),
+        ("disk", {}, Check.OK),
+        ("api_version", {"api_version": "v26.0"}, Check.OK),
+        ("api_version", {"api_version": "v21.0"}, Check.WARN),
+        ("api_version", {"api_version": "v17.0"}, Check.FAIL),
+    ],
+)
+def test_settings_and_files(name: str, changed: dict[str, object], wanted: Check) -> None:
+    assert verdict(machine_checks(replace(MACHINE, **changed)), name) is wanted  # type: ignore[arg-type]
+
+
+def table(**of: int) -> tuple[HeldTable, ...]:
+    return (HeldTable("messages", of.get("rows", 10), of.get("bytes", 10), of.get("dead", 0)),)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "wanted"),
+    [
+        ("connections", {"connections": 90}, Check.WARN),
+        ("table_sizes", {"sizes": table(bytes=6 << 30)}, Check.WARN),
+        ("table_sizes", {"sizes": table(dead=2_000_000)}, Check.WARN),
+        ("table_sizes", {"sizes": table()}, Check.OK),
+        ("database_writable", {"standby": True}, Check.FAIL),
+        ("jit", {"jit": True}, Check.OK),
+    ],
+)
+def test_a_server(name: str, changed: dict[str, object], wanted: Check) -> None:
+    server = replace(SERVER, **changed)  # type: ignore[arg-type]
+    assert verdict(database_checks(replace(DATABASE, server=server), MACHINE), name) is wanted
+
+
+def test_a_table_of_ours_is_cleared_by_a_command_of_ours() -> None:
+    held = (HeldTable("wacampaign_webhooks", 9, 6 << 30, 0),)
+    facts = replace(DATABASE, server=replace(SERVER, sizes=held))
+    (found,) = [one for one in database_checks(facts, MACHINE) if one.id == "table_sizes"]
+    assert (found.fix, found.mending) == ("wacampaign prune", Mending.SHELL)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "wanted"), [(20.0, Check.OK), (400.0, Check.WARN), (3000.0, Check.FAIL)]
+)
+def test_how_fast_it_answers(milliseconds: float, wanted: Check) -> None:
+    checks = database_checks(replace(DATABASE, answer_ms=milliseconds), MACHINE)
+    assert verdict(checks, "database_speed") is wanted
+
+
+def test_jit_in_a_function_of_ours() -> None:
+    facts = replace(
+        DATABASE,
+        server=replace(SERVER, jit=True),
+        schema=replace(SCHEMA, jit_left_on=("wacampaign_claim",)),
+    )
+    (found,) = [one for one in database_checks(facts, MACHINE) if one.id == "jit"]
+    assert found.verdict is Check.WARN
+    assert found.fix == "alter function public.wacampaign_claim set jit = off;"
+
+
+def test_a_name_of_another_program_is_quoted_in_sql() -> None:
+    held = (HeldTable('odd "name"; drop table x', 1, 10, 2_000_000),)
+    facts = replace(DATABASE, server=replace(SERVER, sizes=held))
+    (found,) = [one for one in database_checks(facts, MACHINE) if one.id == "table_sizes"]
+    assert found.fix == 'vacuum (analyze) public."odd ""name""; drop table x";'
+
+
+def test_what_cannot_be_looked_at_is_never_fine() -> None:
+    nothing = Database(AWAY, None, 0.0, AWAY, AWAY, AWAY)
+    checks = examine(MACHINE, None, nothing, AWAY, "1")
+    of_this_machine = {one.id for one in machine_checks(MACHINE)}
+    others = [one for one in checks if one.id not in of_this_machine]
+    assert {one.verdict for one in others} == {Check.FAIL, Check.SKIPPED}
+    assert checks[0].id == "database_reachable"
+    skipped = without_settings("KEY is wrong", "mend it", None)
+    assert [one.id for one in skipped if one.verdict is not Check.SKIPPED] == ["settings"]
+    assert {one.id for one in others} - {"clock", "database_speed"} <= {one.id for one in skipped}
+    assert all(one.text for one in skipped)
+
+
+def test_parts_fail_by_themselves() -> None:
+    facts = replace(DATABASE, schema=AWAY)
+    checks = [*database_checks(facts, MACHINE), *schema_checks(AWAY, MACHINE, 0)]
+    verdicts = {one.id: one.verdict for one in checks}
+    assert verdicts["schema"] is Check.FAIL
+    assert verdicts["guard"] is verdicts["open_to_anon"] is Check.SKIPPED
+    assert verdicts["database_reachable"] is Check.OK
+
+
+def test_the_worst_comes_first_and_says_what_to_type() -> None:
+    bad, good, dark = failing("a", "t", "wacampaign x"), passed("b", "t"), unseen("c", "t")
+    assert worst_first([good, dark, bad]) == [bad, dark, good]
+    assert next_step([bad, good]) == "wacampaign x"
+    assert next_step([good]) == "wacampaign queue-stats"
+    assert next_step([failing("a", "t", "drop it;", Mending.SQL)]).startswith("wacampaign doctor")

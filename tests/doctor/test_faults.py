@@ -1,0 +1,59 @@
+"""A doctor finds each planted fault by its check, and nothing where all is well."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doctor.faults import AS_PRINTED, FAULTS, Fault
+from tests.doctor.rig import Installation
+from wacampaign.core.doctor.model import Examined, Mending
+from wacampaign.core.preflight.model import Check
+
+#: Commands that ask before they change something, and the word that answers.
+ASKING = ("db migrate", "restart-stuck", "webhook subscribe", "templates sync")
+
+
+def apply(installation: Installation, found: list[Examined]) -> None:
+    """Does what the fix says, as it is printed."""
+    for one in found:
+        if one.mending is Mending.SQL:
+            installation.run_sql(one.fix)
+        elif one.fix.startswith("wacampaign db sql > "):
+            installation.type(one.fix)
+            text = (installation.folder / one.fix.partition(" > ")[2]).read_text("utf-8")
+            installation.sql.execute(text.encode())
+        else:
+            assert one.mending is Mending.SHELL, one
+            asks = any(command in one.fix for command in ASKING)
+            installation.type(f"{one.fix} --yes" if asks else one.fix)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_and_its_fix_mends_it(
+    installation: Installation, name: str
+) -> None:
+    fault: Fault = FAULTS[name]
+    if fault.only not in (None, installation.store):
+        pytest.skip(f"there is none over {installation.store}")
+    fault.plant(installation)
+    wrong = installation.wrong()
+    found = [one for one in wrong if one.id == fault.check]
+    assert found, wrong
+    assert found[0].verdict is fault.verdict
+    assert fault.said in found[0].text
+    assert all(one.fix for one in wrong), "a finding without a fix"
+    if fault.mend is None:
+        return
+    assert {one.id for one in wrong} <= {fault.check, *fault.also}
+    if fault.mend == AS_PRINTED:
+        apply(installation, found)
+    else:
+        assert callable(fault.mend)
+        fault.mend(installation)
+    assert installation.found(fault.check) == []
+
+
+def test_nothing_is_found_on_a_sound_installation(installation: Installation) -> None:
+    checks = installation.examine()
+    assert [one for one in checks if one.verdict is not Check.OK] == []
+    assert len({one.id for one in checks}) > 35

@@ -1,0 +1,77 @@
+"""A doctor's checks as people read them: the worst first, a fix that can be copied under each."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import Any, Final
+
+from wacampaign.cli.output import arrow, tell_styled
+from wacampaign.core.doctor.model import Examined, Mending
+from wacampaign.core.preflight.model import Check
+from wacampaign.core.shown_text import one_line
+
+_STYLES: Final = {Check.OK: "green", Check.WARN: "yellow", Check.FAIL: "bold red"}
+#: Columns of a verdict, with the space after it.
+_VERDICT_WIDTH: Final = 9
+#: Wider lines are hard to read, narrower ones cannot be told apart.
+_WIDTH_MAX: Final = 110
+_ROOM_MIN: Final = 24
+
+
+def show_checks(checks: Sequence[Examined]) -> None:
+    """All checks; what is to be typed or run is not broken over lines, whatever the width."""
+    width = min(shutil.get_terminal_size().columns, _WIDTH_MAX)
+    margin = _VERDICT_WIDTH + max((len(one.id) for one in checks), default=0) + 1
+    room = max(_ROOM_MIN, width - margin)
+    for i, one in enumerate(checks):
+        text = one_line(one.text)
+        alike = [c for c in checks[i + 1 :] if (c.verdict, c.text) == (one.verdict, one.text)]
+        if one.verdict is Check.SKIPPED and i and checks[i - 1].text == one.text:
+            text = "as above"
+        verdict = one.verdict.upper() if one.verdict is Check.FAIL else str(one.verdict)
+        first, *rest = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+        style = _STYLES.get(one.verdict, "dim")
+        name = one.id.ljust(margin - _VERDICT_WIDTH)
+        tell_styled([(verdict.ljust(_VERDICT_WIDTH), style), (name + first, "")])
+        for part in rest:
+            tell_styled([(" " * margin + part, "")])
+        if one.fix and not (one.verdict is Check.SKIPPED and alike):
+            _show_fix(one, margin, room)
+
+
+def _show_fix(check: Examined, margin: int, room: int) -> None:
+    sign = f"{arrow(sys.stdout)} "
+    if check.mending is not Mending.WORDS:
+        for line in check.fix.splitlines():
+            tell_styled([(f"  {sign}", "dim"), (one_line(line), "bold")])
+            sign = " " * len(sign)
+        return
+    for part in textwrap.wrap(one_line(check.fix), room - len(sign), break_on_hyphens=False):
+        tell_styled([(f"{' ' * margin}{sign}{part}", "")])
+        sign = " " * len(sign)
+
+
+def summary(checks: Sequence[Examined]) -> str:
+    """`1 fail (guard), 2 warn (env_rights, kept_back), 30 ok`: the end is what a terminal shows."""
+    parts = []
+    for verdict in (Check.FAIL, Check.WARN, Check.SKIPPED, Check.OK):
+        ids = [one.id for one in checks if one.verdict is verdict]
+        named = f" ({', '.join(dict.fromkeys(ids))})" if verdict in (Check.FAIL, Check.WARN) else ""
+        if ids:
+            parts.append(f"{len(ids)} {verdict}{named}")
+    return ", ".join(parts)
+
+
+def checks_json(checks: Sequence[Examined]) -> list[dict[str, Any]]:
+    """For `--json`; `fix_with` says where a fix is to be used."""
+    return [
+        {
+            "id": one.id,
+            "status": str(one.verdict),
+            "text": one.text,
+            "fix": one.fix or None,
+            "fix_with": str(one.mending) if one.fix else None,
+        }
+        for one in checks
+    ]
