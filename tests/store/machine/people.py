@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
 from tests.store.machine.statuses import Statuses
 from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES
 from wacampaign.core.campaign.stuck import InDoubt, StuckCampaign, examine
+from wacampaign.core.daily_window import Hours
 from wacampaign.operations.restart import carry_out
 from wacampaign.problems import Busy, Refused
 from wacampaign.store import workers as stored_workers
@@ -18,6 +20,7 @@ from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.repairs import Repairs, Targets
 from wacampaign.store.stuck import StuckCampaigns
+from wacampaign.store.windows import Windows
 from wacampaign.store.work_queue import WorkQueue
 
 PEOPLE = (
@@ -26,6 +29,7 @@ PEOPLE = (
     *("restart_stuck",) * 5,
     *("retry_failed",) * 3,
     *("enqueue_two",) * 2,
+    *("hours",) * 2,
     "cancel",
     *("resume",) * 6,
 )
@@ -74,6 +78,24 @@ class People(Statuses):
         if campaigns:
             campaign = data.draw(st.sampled_from(campaigns), label="campaign")
             assert self.run(Campaigns(self.store).set_status(campaign, action, "test"))["changed"]
+
+    def hours(self, data: st.DataObject) -> None:
+        """Sending hours that are now, or not for long, or none any more."""
+        campaigns = [c for c in self.campaigns if self.status_of(c) in ("running", "paused")]
+        if campaigns:
+            campaign = data.draw(st.sampled_from(campaigns), label="campaign")
+            begin = data.draw(st.sampled_from((-2, -2, 2, None)), label="begin")
+            self.set_hours(campaign, begin)
+
+    def set_hours(self, campaign: str, begin: int | None) -> None:
+        """Four hours that begin so many hours from now; None: at any time."""
+        hours = None
+        if begin is not None:
+            now = datetime.now(UTC)
+            minute = (now.hour + begin) * 60 + now.minute
+            hours = Hours(minute % 1440, (minute + 240) % 1440 or 1440)
+        self.run(Windows(self.store).keep_zones())
+        self.run(Windows(self.store).set(campaign, hours, "UTC", "test"))
 
     def complete(self, data: st.DataObject, _answers: list[str]) -> None:
         long_after = data.draw(st.booleans(), label="long after")

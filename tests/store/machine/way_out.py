@@ -88,6 +88,8 @@ class WayOut(OtherPrograms):
                 case "resume" | "start" | "investigate-135000":
                     if self.status_of(campaign) in ("paused", "running"):
                         self.run(Campaigns(self.store).set_status(campaign, "resume", "test"))
+                case "daily-window":
+                    self.set_hours(campaign, None)
                 case "retry-failed":
                     self.retry_all_failed(campaign)
 

@@ -147,10 +147,12 @@ class World(RuleBasedStateMachine):
         self.sql.close()
 
     def time_passes(self, *_: object) -> None:
-        """Retries are due, slots are free, the ramps are over."""
+        """Retries are due, slots are free, the ramps are over, what was counted is counted anew."""
         self.sql.execute(
             "update send_queue set next_retry_at = now() where next_retry_at is not null"
+            " and not wacampaign_is_hours_mark(next_retry_at)"
         )
+        self.sql.execute("update wacampaign_windows set counted_at = null")
         self.sql.execute(
             "update wacampaign_buckets set next_slot_at = now() - interval '1 s', rate = null"
         )

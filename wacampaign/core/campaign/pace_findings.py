@@ -21,7 +21,16 @@ _K = FindingKind
 
 def pace_findings(campaign: Campaign) -> Iterator[Finding]:
     """Why a running campaign is slower than it could be."""
-    if campaign.status != "running" or not campaign.live_workers:
+    if campaign.status != "running":
+        return
+    window = campaign.window
+    if window is not None and campaign.waits_for_hours:
+        text = (
+            f"{rows(window.closed_rows)} waiting for {in_hours(window)}: {waiting(window)};"
+            " it goes on by itself"
+        )
+        yield Finding(_K.WAITS_FOR_HOURS, text, f"wacampaign daily-window {campaign.short_id}")
+    if not campaign.live_workers:
         return
     counts, number = campaign.counts, campaign.number
     limit, configured = number.rate, number.configured_rate
@@ -33,15 +42,9 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
     if limit and configured and limit < _SLOWED_BELOW * configured:
         text = f"the number is slowed down to {limit:g}/s of {configured}/s"
         yield Finding(_K.SLOWED_DOWN, text, "wait: it speeds up by itself")
-    if campaign.window is not None and campaign.waits_for_hours:
-        window = campaign.window
-        text = (
-            f"{rows(window.closed_rows)} left, waiting for {in_hours(window)}: {waiting(window)};"
-            " it goes on by itself"
-        )
-        yield Finding(_K.WAITS_FOR_HOURS, text, f"wacampaign daily-window {campaign.short_id}")
-    elif counts.only_retries:
-        text = f"{rows(counts.retry_later)} left, waiting for another try"
+    tried = counts.retry_later - (window.closed_rows if window is not None else 0)
+    if counts.only_retries and tried > 0:
+        text = f"{rows(tried)} left, waiting for another try"
         if campaign.next_retry_at and campaign.retry_far_away:
             text += f" until {local_time(campaign.next_retry_at)}"
             step = f"wacampaign restart-stuck {campaign.short_id}"

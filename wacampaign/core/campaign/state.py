@@ -141,13 +141,10 @@ class Campaign(CampaignName):
 
     @property
     def waits_for_hours(self) -> bool:
-        """Whether all that is left waits until it is the hour where it goes."""
-        return (
-            self.window is not None
-            and bool(self.window.closed_rows)
-            and self.counts.unsent == self.window.closed_rows
-            and not self.counts.processing
-        )
+        """Whether nothing of it may go now, and rows wait until it is the hour where they go."""
+        if self.window is None or not self.window.closed_rows:
+            return False
+        return not self.counts.ready and not self.counts.processing
 
     @property
     def expected_rate(self) -> float:
