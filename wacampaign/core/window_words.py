@@ -68,7 +68,7 @@ def _when(group: ZoneRows) -> str:
 
 def _why(group: ZoneRows, window: Window) -> str:
     if group.zones != (window.zone,):
-        return " (while it is the hour in all of them)" if len(group.zones) > 1 else ""
+        return ", in all of them" if len(group.zones) > 1 else ""
     if group.apart:
         return " (some have zones without an hour in common, or none that is known)"
     return " (of some no zone is known)" if group.unknown else ""

@@ -25,8 +25,9 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
         return
     window = campaign.window
     if window is not None and campaign.waits_for_hours:
+        verb = "waits" if window.closed_rows == 1 else "wait"
         text = (
-            f"{rows(window.closed_rows)} waiting for {in_hours(window)}: {waiting(window)};"
+            f"{rows(window.closed_rows)} {verb} for {in_hours(window)}, {waiting(window)};"
             " it goes on by itself"
         )
         yield Finding(_K.WAITS_FOR_HOURS, text, f"wacampaign daily-window {campaign.short_id}")
