@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from tests.servers import wait_until
@@ -19,8 +19,10 @@ class AlertListener:
         #: What it took, in the order in which it came; JSON objects.
         self.took: list[dict[str, Any]] = []
         self.requests = 0
-        #: Status of the next answers; the last one stays. None: the connection is dropped.
+        #: Status of the next answers; the last one stays. None: the connection is dropped; 0: it
+        #: stays open, without an answer.
         self.answers: list[int | None] = [200]
+        self.closing = Event()
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -33,6 +35,9 @@ class AlertListener:
                 status = answers.pop(0) if len(answers) > 1 else answers[0]
                 if status is None:
                     self.close_connection = True
+                    return
+                if status == 0:
+                    listener.closing.wait()
                     return
                 if status < 300:
                     listener.took.append(json.loads(body))
@@ -64,6 +69,7 @@ class AlertListener:
         return found()[0]
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 

@@ -105,7 +105,12 @@ class Watching:
 
     async def _last_look(self) -> None:
         # Where it is another's turn, that one tells.
-        if await self.look(self._turn) and self._telling:
+        if await self.look(self._turn):
+            await self.told()
+
+    async def told(self) -> None:
+        """Returns when what this process is telling now is told, or was not taken."""
+        if self._telling:
             await asyncio.wait(self._telling.values())
 
     async def _begin(self, turn: UUID, causes: Sequence[Cause]) -> None:
@@ -118,9 +123,9 @@ class Watching:
             if alert.id not in self._telling:
                 task = asyncio.create_task(self._tell(alert), name=f"tell {alert.key}")
                 self._telling[alert.id] = task
-                task.add_done_callback(partial(self._told, alert.id))
+                task.add_done_callback(partial(self._forget, alert.id))
 
-    def _told(self, telling: str, _: asyncio.Task[None]) -> None:
+    def _forget(self, telling: str, _: asyncio.Task[None]) -> None:
         del self._telling[telling]
 
     async def _tell(self, alert: Alert) -> None:
