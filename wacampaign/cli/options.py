@@ -5,19 +5,38 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from wacampaign.cli.completion import campaign_names
 from wacampaign.store_name import StoreName
 
 _CAMPAIGN_HELP = "Id, the beginning of an id (6 characters or more), or exact name."
 
 CampaignArgument: TypeAlias = Annotated[
-    str, typer.Argument(metavar="CAMPAIGN", help=_CAMPAIGN_HELP, show_default=False)
+    str,
+    typer.Argument(
+        metavar="CAMPAIGN",
+        help=_CAMPAIGN_HELP,
+        show_default=False,
+        autocompletion=campaign_names,
+    ),
 ]
 OptionalCampaign: TypeAlias = Annotated[
-    str | None, typer.Argument(metavar="CAMPAIGN", help=_CAMPAIGN_HELP, show_default=False)
+    str | None,
+    typer.Argument(
+        metavar="CAMPAIGN",
+        help=_CAMPAIGN_HELP,
+        show_default=False,
+        autocompletion=campaign_names,
+    ),
 ]
 #: None when no campaign was named.
 CampaignsArgument: TypeAlias = Annotated[
-    list[str] | None, typer.Argument(metavar="CAMPAIGN…", help=_CAMPAIGN_HELP, show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="CAMPAIGN…",
+        help=_CAMPAIGN_HELP,
+        show_default=False,
+        autocompletion=campaign_names,
+    ),
 ]
 
 _SETTINGS = "Settings"

@@ -5,11 +5,13 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import typer
 from typer.exceptions import TyperException
 
+from wacampaign.cli.completion import ASKED, quoted_for_bash
 from wacampaign.cli.gate import gated
 from wacampaign.cli.loading import LazyGroup
 from wacampaign.cli.output import arrow, say
@@ -21,8 +23,6 @@ from wacampaign.problems import Problem, Usage
 DEBUG_SETTING: Final = "WACAMPAIGN_DEBUG"
 #: As shells report a process that ended by SIGINT.
 INTERRUPTED: Final = 130
-#: Set by the shell's completion script, read by Typer.
-_COMPLETION_SETTING: Final = "_WACAMPAIGN_COMPLETE"
 
 
 class Program(LazyGroup):
@@ -38,10 +38,13 @@ class Program(LazyGroup):
         **extra: Any,
     ) -> Any:
         """Runs one command line and leaves with its exit code; never returns."""
-        if os.environ.get(_COMPLETION_SETTING):
-            return super().main(
-                args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra
+        if asked := os.environ.get(ASKED):
+            answer = partial(
+                super().main,
+                *(args, prog_name, complete_var, standalone_mode, windows_expand_args),
+                **extra,
             )
+            return quoted_for_bash(answer) if asked == "complete_bash" else answer()
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
         with gated():
             code = self._run(words, prog_name or "wacampaign")

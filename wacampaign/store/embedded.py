@@ -60,6 +60,22 @@ def start_embedded(home: Path) -> str:
     return DatabaseAddress(host=host, port=port, user="postgres", database="postgres").url()
 
 
+def is_in_use(home: Path) -> bool:
+    """Whether a process uses the server in `home/postgres`, so that it runs; starts nothing."""
+    if sys.platform == "win32":  # nobody knows there
+        return False
+    import fcntl
+
+    try:
+        with (home / "postgres.lock").open("rb") as users:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there never was one
+        return False
+    return False
+
+
 def make_server_user() -> None:
     """Makes the user that the wheel runs a server as when root starts it: one process at a time.
 
