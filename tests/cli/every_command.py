@@ -81,9 +81,20 @@ LINES: dict[str, list[tuple[str, int]]] = {
         ("{paused} --skip-preflight --dry-run", 0),
         ("{paused} --at {hostile}", 2),
     ],
-    "pause": [("{running} --dry-run", 0), ("{paused} --yes", 0), ("{completed} --yes", 6)],
+    "pause": [
+        ("{running} --dry-run", 0),
+        ("{running} --dry-run --json", 0),
+        ("{paused} --yes", 0),
+        ("{completed} --yes", 6),
+    ],
     "resume": [("{paused} --dry-run", 0), ("{completed} --yes", 6)],
     "cancel": [("{paused} --dry-run", 0), ("{paused}", 6)],
+    "daily-window": [
+        ("{running}", 0),
+        ("{running} 09:00-20:00 --dry-run --json", 0),
+        ("{running} {hostile}", 2),
+        ("{hostile}", 5),
+    ],
     "restart-stuck": [("--dry-run", 0), ("--in-doubt resend", 6), ("--in-doubt {hostile}", 2)],
     "retry-failed": [("{failed} --code 135000 --dry-run", 0), ("{running} --code 3", 0)],
     "fix-media": [

@@ -88,6 +88,13 @@ class Bash:
         self.until("done\r\n")
         return (self._folder / "words").read_text("utf-8").splitlines()
 
+    def completes(self, line: str, wanted: list[str]) -> list[str]:
+        """As `words_after_tab`; tried again, as the deadline passes on a machine that is busy."""
+        for _ in range(9):
+            if (words := self.words_after_tab(line)) == wanted:
+                break
+        return words
+
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -115,15 +122,11 @@ def test_bash_puts_each_name_in_as_one_word(
             "Gr": "Größe 東京",
             "two": "two; rm -rf ~",
         }.items():
-            assert bash.words_after_tab(f"wacampaign pause {typed}") == [
-                "wacampaign",
-                "pause",
-                name,
-            ]
+            wanted = ["wacampaign", "pause", name]
+            assert bash.completes(f"wacampaign pause {typed}", wanted) == wanted
         # After what stands before it, and where several campaigns may be named.
-        assert bash.words_after_tab("wacampaign restart-stuck Plain_1 --dry-run Spr") == [
-            *("wacampaign", "restart-stuck", "Plain_1", "--dry-run", "Spring offer (north) & more")
-        ]
+        wanted = ["wacampaign", "restart-stuck", "Plain_1", "--dry-run", NAMES[1]]
+        assert bash.completes("wacampaign restart-stuck Plain_1 --dry-run Spr", wanted) == wanted
         # What the shell would make something else of stays as it was typed.
         for typed in ("dear", "it", "e", "twi", "nothing"):
             assert bash.words_after_tab(f"wacampaign pause {typed}")[-1] == typed
@@ -150,8 +153,11 @@ def complete(
 def test_an_id_is_completed(environment: dict[str, str], sql: psycopg.Connection[Any]) -> None:
     row = sql.execute("insert into campaigns (name, status) values ('x', 'paused') returning id")
     (one,) = row.fetchone() or ("",)
-    done = complete(environment, f"wacampaign pause {str(one)[:5]}")
-    assert done.stdout.split() == [str(one)[:8]]
+    # On a machine that is busy the deadline may pass.
+    for _ in range(9):
+        if words := complete(environment, f"wacampaign pause {str(one)[:5]}").stdout.split():
+            break
+    assert words == [str(one)[:8]]
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Final
 
-from wacampaign.cli.output import print_json, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.output import tell
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.session import with_store
 from wacampaign.operations import number_limit
 from wacampaign.operations.campaigns import actor
@@ -45,17 +45,17 @@ def set_limit(
     """Shows what becomes of the portfolio, asks, sets it and says so."""
     people = None if messaging_limit is None else people_of(messaging_limit)
     planned = with_store(settings, number_limit.look, number, people, portfolio)
-    changed, limit = False, planned.number.limit
-    if not planned.changes:
-        if not as_json:
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        changed, limit = False, planned.number.limit
+        if not planned.changes:
             tell(f"nothing was changed: messaging limit {limit.in_words}")
-    elif agreed(planned.plan, yes=yes, dry_run=dry_run, as_json=as_json):
-        changed, limit = with_store(settings, number_limit.carry_out, settings, planned, actor())
-        if not as_json:
+        elif agreed(planned.plan, yes=yes, dry_run=dry_run):
+            changed, limit = with_store(
+                settings, number_limit.carry_out, settings, planned, actor()
+            )
             tell(
                 f"set: {planned.number.shown}, portfolio {limit.portfolio},"
                 f" messaging limit {limit.in_words}"
             )
             show_next("wacampaign number list")
-    if as_json:
-        print_json({"changed": changed, "messaging_limit": asdict(limit)})
+        told.done(changed=changed, messaging_limit=asdict(limit))

@@ -1,13 +1,80 @@
-"""A change is shown before it is made: its plan, the question, and the refusal without either."""
+"""A change is shown before it is made: its plan, the question, and the refusal without either.
+
+With `--json` all of that is said on stderr, and one object on stdout has plan and result.
+"""
 
 import sys
-from contextlib import nullcontext, redirect_stdout
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextvars import ContextVar
+from dataclasses import asdict
+from typing import Any, Final, TextIO
 
-from wacampaign.cli.output import arrow, ask, at_terminal, tell
+import typer
+
+from wacampaign.cli.output import arrow, ask, at_terminal, print_json, tell
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import counted
 from wacampaign.problems import ConfirmationRequired, Declined
+
+
+class ToldChange:
+    """What a changing command planned and did, for its one object."""
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        #: What to run next.
+        self.next_command: str | None = None
+        self.changed = False
+        #: What is told besides, by its name in the object.
+        self.fields: dict[str, Any] = {}
+
+    def done(self, *, changed: bool = True, **fields: Any) -> None:
+        """The command did this, or (`changed` false) found it done already."""
+        self.changed = changed
+        self.fields |= fields
+
+    def as_json(self, *, dry_run: bool) -> dict[str, Any]:
+        """The object: these keys are the same in each command."""
+        plan = self.plan
+        return {
+            "changed": self.changed,
+            "dry_run": dry_run,
+            "plan": plan
+            and {
+                "title": plan.title,
+                "steps": [asdict(step) for step in plan.steps],
+                "notes": list(plan.notes),
+                "samples": list(plan.samples[:SAMPLES_SHOWN]),
+            },
+            **self.fields,
+            "next": self.next_command or (plan.next_command if plan else None),
+        }
+
+
+#: The change that is being told as an object; None: in words alone.
+_told: Final[ContextVar[ToldChange | None]] = ContextVar("told", default=None)
+
+
+@contextmanager
+def change_told(*, as_json: bool, dry_run: bool = False) -> Iterator[ToldChange]:
+    """What a command says inside is said on stdout; with `as_json` on stderr, and the object stands
+    on stdout when it has ended, also with a finding. An error has its own object."""
+    told = ToldChange()
+    if not as_json:
+        yield told
+        return
+    before = _told.set(told)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield told
+    except typer.Exit:
+        print_json(told.as_json(dry_run=dry_run))
+        raise
+    else:
+        print_json(told.as_json(dry_run=dry_run))
+    finally:
+        _told.reset(before)
 
 
 def agreed(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool = False) -> bool:
@@ -35,6 +102,8 @@ def agreed(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool = False) -> bo
 
 def show_plan(plan: Plan) -> None:
     """The plan on stdout: title, steps, samples, notes, next command."""
+    if (told := _told.get()) is not None:
+        told.plan = plan
     tell(f"plan: {plan.title}")
     for change in plan.steps:
         tell(f"  {change_line(change)}")
@@ -53,4 +122,6 @@ def change_line(change: Change) -> str:
 
 def show_next(command: str, stream: TextIO | None = None) -> None:
     """The last line of a command that was carried out: what to run next. On stdout by itself."""
+    if (told := _told.get()) is not None:
+        told.next_command = command
     tell(f"{arrow(stream or sys.stdout)} {command}", stream=stream)

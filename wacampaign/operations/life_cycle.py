@@ -97,6 +97,8 @@ class StatusChanged:
     """A change of status that was made."""
 
     holds_lifted: int
+    #: The campaign's rows now.
+    counts: Counts
     #: What will be sent and what will not, in rows.
     guarantee: str
     next_command: str
@@ -134,6 +136,7 @@ async def carry_out(
     after = await campaign_state(store, campaign)
     return StatusChanged(
         holds_lifted=answer.get("holds_lifted") or 0,
+        counts=after.counts,
         guarantee=_guarantee(action, after.counts),
         next_command=after_status_change(after, action.status),
     )

@@ -21,8 +21,8 @@ from wacampaign.cli.options import (
     StoreFlag,
     Yes,
 )
-from wacampaign.cli.output import print_json, say, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.output import say, tell
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.screens.creation import creation_json
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_store
@@ -203,7 +203,10 @@ def create(
     named, again = _name(name, shown), again or dry_run
     writes = False
     try:
-        with regular_file(csv, sys.stdin.buffer if sys.stdin else None) as path:
+        with (
+            change_told(as_json=as_json, dry_run=dry_run) as told,
+            regular_file(csv, sys.stdin.buffer if sys.stdin else None) as path,
+        ):
             source = in_one_language(
                 lambda wanted: with_store(settings, look, number, wanted, named, again=again),
                 templates,
@@ -225,7 +228,7 @@ def create(
                 )
             made = with_store(settings, look_for_repeats, made, again=again or dry_run)
             campaign, plan = made.campaign, create_plan(made, start=start, show=show)
-            goes_on = agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+            goes_on = agreed(plan, yes=yes, dry_run=dry_run)
             live_workers = 0
             if goes_on:
                 writes = True
@@ -234,10 +237,9 @@ def create(
                     live_workers = _start(
                         settings, campaign, wishes.allowed, unchecked=skip_preflight
                     )
-            if as_json:
-                status = ("running" if start else "paused") if goes_on else None
-                print_json(creation_json(made, status, show))
-            elif goes_on:
+            status = ("running" if start else "paused") if goes_on else None
+            told.done(changed=goes_on, **creation_json(made, status, show))
+            if goes_on:
                 short_id = str(campaign.id)[:8]
                 contacts = counted(campaign.surveyed.accepted, "contact")
                 tell(f"created: {campaign.name} ({short_id}), {contacts}")

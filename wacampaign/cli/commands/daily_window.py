@@ -14,7 +14,7 @@ from wacampaign.cli.options import (
     Zone,
 )
 from wacampaign.cli.output import print_json, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.daily_window import Window
 from wacampaign.core.window_words import in_hours, summary
@@ -66,18 +66,18 @@ def daily_window(
     wanted = None if hours.strip().lower() == _OFF else windows.hours_and_zone(hours, zone)
     change = with_store(settings, windows.look, campaign, wanted)
     named = change.campaign
-    made = False
-    if not change.is_made:
-        if not agreed(change.plan, yes=yes, dry_run=dry_run, as_json=as_json) and not as_json:
-            return
-        made = not dry_run and with_store(settings, windows.carry_out, named.id, wanted)
-    if as_json:
-        shown = {"campaign": named.id, "changed": made, "window": _shown(change.window)}
-        print_json({**shown, "plan": {"notes": list(change.plan.notes)}})
-        return
-    becomes = f"sends {in_hours(change.window)}" if change.window else "sends at any time of day"
-    tell(f"{named} {becomes}" + ("" if made else " already: nothing was changed"))
-    show_next(f"wacampaign queue-stats {named.short_id}")
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        told.plan = change.plan
+        told.done(changed=False, campaign=named.id, window=_shown(change.window))
+        if not change.is_made:
+            if not agreed(change.plan, yes=yes, dry_run=dry_run):
+                return
+            told.changed = with_store(settings, windows.carry_out, named.id, wanted)
+        becomes = (
+            f"sends {in_hours(change.window)}" if change.window else "sends at any time of day"
+        )
+        tell(f"{named} {becomes}" + ("" if told.changed else " already: nothing was changed"))
+        show_next(f"wacampaign queue-stats {named.short_id}")
 
 
 def _shown(window: Window | None) -> dict[str, object] | None:

@@ -9,7 +9,7 @@ import typer
 
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import FINDING, print_json, tell, tell_text
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.plan import Change, Plan
@@ -30,6 +30,7 @@ app = typer.Typer(help="The schema: apply, print, compare.")
 def migrate(
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
@@ -42,34 +43,39 @@ def migrate(
     Example: wacampaign db migrate --dry-run
     """
     url = _direct_url(read_settings(env_file, store))
-    found = schema.check(url)
-    if not found:
-        tell(f"the schema is up to date ({schema.expected_version()}): nothing was changed")
-        show_next("wacampaign queue-stats")
-        return
-    files = schema.sql_files()
-    plan = Plan(
-        title=f"apply {len(files)} migrations, up to version {schema.expected_version()}",
-        steps=tuple(
-            Change(n, kind, "missing or different", "as in this version")
-            for kind, n in Counter(one.kind for one in found).items()
-        ),
-        samples=[one.text for one in found],
-        notes=("no row of the backend's tables changes",),
-        next_command="wacampaign db check",
-    )
-    if not agreed(plan, yes=yes, dry_run=dry_run):
-        return
-    with progress_bar("applying") as bar:
-        left = schema.migrate(url, bar and (lambda done, of, _: bar(done, of)))
-    tell(f"applied {len(files)} migrations: version {schema.expected_version()}")
-    if left:
-        problem = Problem(
-            f"{len(left)} differences are left, the first: {left[0].text}", "wacampaign db check"
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        found = schema.check(url)
+        version = schema.expected_version()
+        told.done(changed=False, version=version, differences=len(found))
+        if not found:
+            tell(f"the schema is up to date ({version}): nothing was changed")
+            show_next("wacampaign queue-stats")
+            return
+        files = schema.sql_files()
+        plan = Plan(
+            title=f"apply {len(files)} migrations, up to version {version}",
+            steps=tuple(
+                Change(n, kind, "missing or different", "as in this version")
+                for kind, n in Counter(one.kind for one in found).items()
+            ),
+            samples=[one.text for one in found],
+            notes=("no row of the backend's tables changes",),
+            next_command="wacampaign db check",
         )
-        problem.changed = True
-        raise problem
-    show_next("wacampaign queue-stats")
+        if not agreed(plan, yes=yes, dry_run=dry_run):
+            return
+        with progress_bar("applying") as bar:
+            left = schema.migrate(url, bar and (lambda done, of, _: bar(done, of)))
+        tell(f"applied {len(files)} migrations: version {version}")
+        told.done(differences=len(left))
+        if left:
+            problem = Problem(
+                f"{len(left)} differences are left, the first: {left[0].text}",
+                "wacampaign db check",
+            )
+            problem.changed = True
+            raise problem
+        show_next("wacampaign queue-stats")
 
 
 @app.command()

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final, get_args
 import typer
 from typer.core import TyperCommand
 
-from wacampaign.cli.options import CampaignsArgument, Code, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.options import AsJson, CampaignsArgument, Code, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import FINDING, say, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.plan import ToldChange, agreed, change_told, show_next
 from wacampaign.cli.screens import media_repair as screen
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_patience, with_store
@@ -120,6 +120,7 @@ def fix_media(
     ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
@@ -160,7 +161,8 @@ def fix_media(
         others = (code is not None, number is not None, only is not None, restart, all_rows)
         if len(campaigns) > 1 or any(others):
             raise Usage("--undo takes one campaign and no other choice", "wacampaign fix-media -h")
-        _undo(settings, campaigns[0], undo_repair, yes=yes, dry_run=dry_run)
+        with change_told(as_json=as_json, dry_run=dry_run) as told:
+            _undo(settings, campaigns[0], undo_repair, told, yes=yes, dry_run=dry_run)
         return
     (kind,) = kinds
     of_template = kind == "from_template" or (kind == "upload" and given[kind] == _SAMPLE)
@@ -175,22 +177,25 @@ def fix_media(
         source = str(Path(source).resolve())
     order = RepairOrder(kind, source, number, code, all_rows, only)
 
-    # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
-    try:
-        planned = with_store(settings, repair.look, settings, campaigns, order)
-    except UnfitMedium as unfit:
-        screen.show_unfit(unfit)
-        raise typer.Exit(FINDING) from None
-    work = []
-    for campaign in planned:
-        if campaign.changes or (restart and campaign.can_restart):
-            work.append(campaign)
-        else:
-            _finish(settings, campaign)
-    if work and agreed(
-        screen.repair_plan(work, restart=restart, how=how), yes=yes, dry_run=dry_run
-    ):
-        _carry_out(settings, work, restart=restart, how=how)
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        told.done(changed=False, repairs=[])
+        # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
+        try:
+            planned = with_store(settings, repair.look, settings, campaigns, order)
+        except UnfitMedium as unfit:
+            screen.show_unfit(unfit)
+            told.done(changed=False, unfit=unfit.in_words)
+            raise typer.Exit(FINDING) from None
+        work = []
+        for campaign in planned:
+            if campaign.changes or (restart and campaign.can_restart):
+                work.append(campaign)
+            else:
+                _finish(settings, campaign)
+        if work and agreed(
+            screen.repair_plan(work, restart=restart, how=how), yes=yes, dry_run=dry_run
+        ):
+            told.done(repairs=_carry_out(settings, work, restart=restart, how=how))
 
 
 def _refuse_with_template(
@@ -232,9 +237,12 @@ def _finish(settings: Settings, planned: PlannedRepair) -> None:
     screen.show_unchanged(planned)
 
 
-def _carry_out(settings: Settings, work: list[PlannedRepair], *, restart: bool, how: str) -> None:
+def _carry_out(
+    settings: Settings, work: list[PlannedRepair], *, restart: bool, how: str
+) -> list[dict[str, Any]]:
     """Uploads what is missing, then repairs each campaign. Raises what ended it early."""
     going: list[RepairGoing] = []  # one for each campaign that was begun
+    done: list[dict[str, Any]] = []
 
     async def act(opened: Store) -> None:
         media = [choice for planned in work if planned.changes for choice in planned.media]
@@ -249,6 +257,7 @@ def _carry_out(settings: Settings, work: list[PlannedRepair], *, restart: bool, 
             restarted = restart and await repair.restart_repaired(opened, planned)
             if restarted:
                 tell(f"the campaign was {planned.campaign.status}, and runs again")
+            done.append(screen.repaired_json(planned, going[-1], restarted=restarted))
             command = screen.fix_command(planned, how)
             show_next(after_repair(planned.campaign, command, restart=restarted))
 
@@ -270,11 +279,15 @@ def _carry_out(settings: Settings, work: list[PlannedRepair], *, restart: bool, 
         else:
             say("interrupted: no row was changed")
         raise
+    return done
 
 
-def _undo(settings: Settings, name: str, repair_id: str, *, yes: bool, dry_run: bool) -> None:
+def _undo(
+    settings: Settings, name: str, repair_id: str, told: ToldChange, *, yes: bool, dry_run: bool
+) -> None:
     planned = with_store(settings, repair_undo.look, name, repair_id)
     campaign, short = planned.campaign, repair_name(planned.repair.id)
+    told.done(changed=False, undone=str(planned.repair.id), rows=0)
     queue_stats = f"wacampaign queue-stats {campaign.short_id}"
     if not planned.restorable:
         tell(f"nothing was changed: repair {short} of {campaign} has no row to give back")
@@ -290,6 +303,7 @@ def _undo(settings: Settings, name: str, repair_id: str, *, yes: bool, dry_run: 
     async def act(opened: Store) -> None:
         with progress_bar(f"undo {short}") as advance:
             after = await repair_undo.give_back(opened, planned, done, advance)
+        told.done(changed=done.rows > 0, rows=done.rows)
         tell(f"undone: {rows(done.rows)} of {campaign} are as before repair {short}")
         for line in screen.kept_by_undo(after, 0 if after is planned.survey else done.rows):
             tell(line)

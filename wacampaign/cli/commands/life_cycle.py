@@ -12,6 +12,7 @@ from wacampaign.cli.commands.preflight import check_before_start
 from wacampaign.cli.options import (
     AllowMarkup,
     AllowPlaceholders,
+    AsJson,
     CampaignArgument,
     DailyWindow,
     DryRun,
@@ -22,7 +23,8 @@ from wacampaign.cli.options import (
     Zone,
 )
 from wacampaign.cli.output import tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.plan import ToldChange, agreed, change_told, show_next
+from wacampaign.cli.screens.campaign_json import named_json
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.daily_window import Hours
 from wacampaign.core.moment_in_zone import TypedMoment
@@ -56,6 +58,7 @@ def start(
     allow_markup: AllowMarkup = False,
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
@@ -81,10 +84,24 @@ def start(
     if at is None:
         if zone is not None and hours is None:
             raise Usage("--zone says nothing without --at or --daily-window", "leave it out")
-        _change(START, campaign, settings, yes=yes, dry_run=dry_run, check=check, hours=hours)
+        with change_told(as_json=as_json, dry_run=dry_run) as told:
+            _change(
+                *(START, campaign, settings, told),
+                yes=yes,
+                dry_run=dry_run,
+                check=check,
+                hours=hours,
+            )
     else:
         time = schedule.read_time(at, f"start {shlex.quote(campaign)}", zone=zone)
-        _schedule(settings, campaign, time, check=check, yes=yes, dry_run=dry_run, hours=hours)
+        with change_told(as_json=as_json, dry_run=dry_run) as told:
+            _schedule(
+                *(settings, campaign, time, told),
+                check=check,
+                yes=yes,
+                dry_run=dry_run,
+                hours=hours,
+            )
 
 
 def pause(
@@ -101,6 +118,7 @@ def pause(
     zone: Zone = None,
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
@@ -116,17 +134,20 @@ def pause(
     settings = read_settings(env_file, store)
     if until is not None:
         time = schedule.read_time(until, f"pause {shlex.quote(campaign)}", "--until", zone)
-        _pause_until(settings, campaign, time, yes=yes, dry_run=dry_run)
+        with change_told(as_json=as_json, dry_run=dry_run) as told:
+            _pause_until(settings, campaign, time, told, yes=yes, dry_run=dry_run)
     elif zone is not None:
         raise Usage("--zone says nothing without --until", "leave it out")
     else:
-        _change(PAUSE, campaign, settings, yes=yes, dry_run=dry_run)
+        with change_told(as_json=as_json, dry_run=dry_run) as told:
+            _change(PAUSE, campaign, settings, told, yes=yes, dry_run=dry_run)
 
 
 def resume(
     campaign: CampaignArgument,
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
@@ -141,13 +162,15 @@ def resume(
     settings = read_settings(env_file, store)
     # Values that look odd were shown when it was started.
     check = partial(check_before_start, settings, allowed=frozenset(Unmeant), resumes=True)
-    _change(RESUME, campaign, settings, yes=yes, dry_run=dry_run, check=check)
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        _change(RESUME, campaign, settings, told, yes=yes, dry_run=dry_run, check=check)
 
 
 def cancel(
     campaign: CampaignArgument,
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
@@ -157,13 +180,16 @@ def cancel(
 
     Example: wacampaign cancel 5a5c39a6 --dry-run
     """
-    _change(CANCEL, campaign, read_settings(env_file, store), yes=yes, dry_run=dry_run)
+    settings = read_settings(env_file, store)
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        _change(CANCEL, campaign, settings, told, yes=yes, dry_run=dry_run)
 
 
 def _schedule(
     settings: Settings,
     text: str,
     start: TypedMoment,
+    told: ToldChange,
     *,
     check: _Check | None,
     yes: bool,
@@ -179,7 +205,9 @@ def _schedule(
     if not agreed(plan, yes=yes, dry_run=dry_run):
         return
     changed = hours is not None and with_store(settings, windows.carry_out, campaign.id, hours)
-    if with_store(settings, schedule.carry_out, campaign, start) or changed:
+    changed = with_store(settings, schedule.carry_out, campaign, start) or changed
+    told.done(changed=changed, campaign=named_json(campaign), starts_at=start.at.isoformat())
+    if changed:
         tell(f"scheduled: {campaign}, for {start}")
     else:
         tell(f"{campaign} is scheduled for {start} already: nothing was changed")
@@ -187,13 +215,21 @@ def _schedule(
 
 
 def _pause_until(
-    settings: Settings, text: str, until: TypedMoment, *, yes: bool, dry_run: bool
+    settings: Settings,
+    text: str,
+    until: TypedMoment,
+    told: ToldChange,
+    *,
+    yes: bool,
+    dry_run: bool,
 ) -> None:
     campaign, state = with_store(settings, schedule.look_to_pause, text)
     plan = schedule.pause_plan(campaign, state, until)
     if not agreed(plan, yes=yes, dry_run=dry_run):
         return
-    if with_store(settings, schedule.pause_until, campaign, until):
+    changed = with_store(settings, schedule.pause_until, campaign, until)
+    told.done(changed=changed, campaign=named_json(campaign), resumes_at=until.at.isoformat())
+    if changed:
         tell(f"paused: {campaign}, until {until}")
     else:
         tell(f"{campaign} is paused until {until} already: nothing was changed")
@@ -204,6 +240,7 @@ def _change(
     action: life_cycle.Action,
     text: str,
     settings: Settings,
+    told: ToldChange,
     *,
     yes: bool,
     dry_run: bool,
@@ -213,6 +250,7 @@ def _change(
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     change = with_store(settings, life_cycle.look, action, text)
     campaign = change.campaign
+    told.done(changed=False, campaign=named_json(campaign), was=campaign.status)
     window = with_store(settings, windows.look, campaign.id, hours) if hours else None
     if change.is_made and (window is None or window.is_made):
         _say_unchanged(change)
@@ -237,6 +275,8 @@ def _change(
     if done is None:
         _say_unchanged(change)
         return
+    now = named_json(campaign) | {"status": action.status}
+    told.done(campaign=now, holds_lifted=done.holds_lifted, rows=done.counts.by_name())
     tell(f"{action.done}: {campaign}")
     if done.holds_lifted:
         tell(f"holds lifted: {done.holds_lifted:,}")

@@ -10,7 +10,7 @@ import typer
 from wacampaign.cli.number_limit import set_limit
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, ShowNumbers, StoreFlag, Yes
 from wacampaign.cli.output import at_terminal, print_json, say, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.screens.tables import print_table
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.budget import rate_above
@@ -87,21 +87,19 @@ def add(
     known, kept = with_store(settings, known_with_token, phone_number_id)
     entry = NumberEntry(phone_number_id, waba, rate, known)
     entry = _complete(settings, entry, kept, new_token=new_token, offline=offline)
-    if not agreed(entry.plan, yes=yes, dry_run=dry_run, as_json=as_json):
-        if as_json:
-            print_json({"added": False, "phone_number_id": phone_number_id, "dry_run": dry_run})
-        return
-    number, added = with_store(settings, enter_number, entry, actor())
-    if as_json:
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        told.done(changed=False, added=False, phone_number_id=phone_number_id)
+        if not agreed(entry.plan, yes=yes, dry_run=dry_run):
+            return
+        number, added = with_store(settings, enter_number, entry, actor())
         templates = len(entry.sync.read) if entry.sync else None
-        print_json({"added": added, "number": _as_json(number, False), "synced": templates})
-        return
-    tell(f"{'added' if added else 'updated'}: {number.label}, {phone_number_id}")
-    if entry.sync is None:
-        show_next(f"wacampaign templates sync --number {phone_number_id}")
-    else:
-        tell(f"templates: {len(entry.sync.read):,} synced")
-        show_next(f"wacampaign templates list --number {phone_number_id}")
+        told.done(added=added, number=_as_json(number, False), synced=templates)
+        tell(f"{'added' if added else 'updated'}: {number.label}, {phone_number_id}")
+        if entry.sync is None:
+            show_next(f"wacampaign templates sync --number {phone_number_id}")
+        else:
+            tell(f"templates: {len(entry.sync.read):,} synced")
+            show_next(f"wacampaign templates list --number {phone_number_id}")
 
 
 @app.command("set")
@@ -188,21 +186,19 @@ def set_(
     planned = with_store(
         settings, number_settings.look, settings, phone_number_id, marketing_endpoint, policy
     )
-    changed = False
-    if not planned.changes:
-        if not dry_run:
-            # What Meta says of the account is remembered, as by a sync.
-            with_store(settings, number_settings.carry_out, planned, actor())
-        if not as_json:
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        changed = False
+        if not planned.changes:
+            if not dry_run:
+                # What Meta says of the account is remembered, as by a sync.
+                with_store(settings, number_settings.carry_out, planned, actor())
             tell(f"nothing was changed: {planned.number.marketing.in_words}")
-    elif agreed(planned.plan, yes=yes, dry_run=dry_run, as_json=as_json):
-        changed = with_store(settings, number_settings.carry_out, planned, actor())
-        if not as_json:
+        elif agreed(planned.plan, yes=yes, dry_run=dry_run):
+            changed = with_store(settings, number_settings.carry_out, planned, actor())
             tell(f"set: {planned.number.shown}, marketing endpoint {planned.becomes.in_words}")
             show_next("wacampaign number list")
-    if as_json:
         number = replace(planned.number, marketing=planned.becomes)
-        print_json({"changed": changed, "number": _as_json(number, False)})
+        told.done(changed=changed, number=_as_json(number, False))
 
 
 @app.command("list")

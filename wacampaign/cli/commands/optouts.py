@@ -15,7 +15,7 @@ from wacampaign.cli.options import (
     Yes,
 )
 from wacampaign.cli.output import print_json, say, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.screens.optouts import optouts_json, show_optouts
 from wacampaign.cli.session import read_settings, with_arrivals, with_store
 from wacampaign.core.words import counted
@@ -70,6 +70,7 @@ def add(
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     show_numbers: ShowNumbers = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
@@ -80,7 +81,7 @@ def add(
 
     Example: wacampaign optouts add +447700900123 --reason 'asked by phone'
     """
-    _change("stop", phones, reason, yes, dry_run, show_numbers, env_file, store)
+    _change("stop", phones, reason, yes, dry_run, as_json, show_numbers, env_file, store)
 
 
 @app.command()
@@ -92,6 +93,7 @@ def remove(
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     show_numbers: ShowNumbers = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
@@ -103,7 +105,7 @@ def remove(
 
     Example: wacampaign optouts remove +447700900123 --reason 'signed up again in the shop'
     """
-    _change("start", phones, reason, yes, dry_run, show_numbers, env_file, store)
+    _change("start", phones, reason, yes, dry_run, as_json, show_numbers, env_file, store)
 
 
 def _change(
@@ -112,23 +114,27 @@ def _change(
     reason: str | None,
     yes: bool,
     dry_run: bool,
+    as_json: bool,
     show_numbers: bool,
     env_file: Path | None,
     store: str | None,
 ) -> None:
     settings = read_settings(env_file, store)
-    change = with_arrivals(
-        settings, operation.look_at, wish, phones, reason, show_numbers=show_numbers
-    )
-    if not change.people:
-        state = "out already" if wish == "stop" else "not out"
-        tell(f"{counted(change.already, 'number')} {state}: nothing was changed")
-        return
-    if not agreed(operation.change_plan(change), yes=yes, dry_run=dry_run):
-        return
-    changed = with_store(settings, operation.carry_out, change)
-    tell(f"{'entered' if wish == 'stop' else 'taken out'}: {counted(changed, 'number')}")
-    show_next("wacampaign optouts list")
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        change = with_arrivals(
+            settings, operation.look_at, wish, phones, reason, show_numbers=show_numbers
+        )
+        told.done(changed=False, numbers=0, already=change.already)
+        if not change.people:
+            state = "out already" if wish == "stop" else "not out"
+            tell(f"{counted(change.already, 'number')} {state}: nothing was changed")
+            return
+        if not agreed(operation.change_plan(change), yes=yes, dry_run=dry_run):
+            return
+        changed = with_store(settings, operation.carry_out, change)
+        told.done(changed=changed > 0, numbers=changed)
+        tell(f"{'entered' if wish == 'stop' else 'taken out'}: {counted(changed, 'number')}")
+        show_next("wacampaign optouts list")
 
 
 @app.command("import")
@@ -172,6 +178,7 @@ def import_optouts(
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     show_numbers: ShowNumbers = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
@@ -185,24 +192,34 @@ def import_optouts(
     """
     settings = read_settings(env_file, store)
     given = operation.open_list(csv, default_region=default_region, encoding=encoding, sheet=sheet)
-    survey = with_arrivals(settings, operation.survey_list, given, show_numbers=show_numbers)
-    if not survey.new:
-        for line in survey.first_unreadable:
-            say(line)
-        tell(
-            f"{csv.name}: {counted(survey.already + survey.back, 'number')} out already, or said"
-            " START since,"
-            f" {counted(survey.unreadable, survey.row_word)} that name nobody:"
-            " nothing was changed"
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        survey = with_arrivals(settings, operation.survey_list, given, show_numbers=show_numbers)
+        told.done(
+            changed=False,
+            numbers=0,
+            already=survey.already,
+            said_start_since=survey.back,
+            unreadable=survey.unreadable,
+            first_unreadable=survey.first_unreadable,
         )
-        return
-    if not agreed(operation.import_plan(survey), yes=yes, dry_run=dry_run):
-        return
-    done = with_store(settings, operation.import_list, given)
-    tell(f"entered: {counted(done.rows, 'number')} of {csv.name}")
-    if done.back:
-        tell(f"{done.back:,} of them said START since, and get marketing")
-    show_next("wacampaign optouts list")
+        if not survey.new:
+            for line in survey.first_unreadable:
+                say(line)
+            tell(
+                f"{csv.name}: {counted(survey.already + survey.back, 'number')} out already,"
+                " or said START since,"
+                f" {counted(survey.unreadable, survey.row_word)} that name nobody:"
+                " nothing was changed"
+            )
+            return
+        if not agreed(operation.import_plan(survey), yes=yes, dry_run=dry_run):
+            return
+        done = with_store(settings, operation.import_list, given)
+        told.done(changed=done.rows > 0, numbers=done.rows, said_start_since=done.back)
+        tell(f"entered: {counted(done.rows, 'number')} of {csv.name}")
+        if done.back:
+            tell(f"{done.back:,} of them said START since, and get marketing")
+        show_next("wacampaign optouts list")
 
 
 @app.command()

@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import print_json, say, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.output import say, tell
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.pruning import FLOOR_DAYS, PARTS, PruneAges, days_of, told_bytes
@@ -95,31 +95,26 @@ def prune(
     settings = read_settings(env_file, store)
     ages = PruneAges(details, results, history, webhooks, files)
     survey = with_store(settings, operation.look, settings.home, ages)
-    if survey.is_empty:
-        if as_json:
-            print_json(_as_json(survey, PruneDone(), dry_run=dry_run))
-        else:
-            _show_nothing(survey)
-        return
-    if not agreed(operation.prune_plan(survey), yes=yes, dry_run=dry_run, as_json=as_json):
-        if as_json:
-            print_json(_as_json(survey, PruneDone(), dry_run=dry_run))
-        return
     done = PruneDone()
 
     async def act(opened: Store) -> None:
         with progress_bar("prune") as progress:
             await operation.carry_out(opened, survey, done, progress)
 
-    try:
-        with_store(settings, act)
-    except KeyboardInterrupt:
-        say(f"stopped: {rows(done.total)} went; the same command goes on")
-        raise
-    if as_json:
-        print_json(_as_json(survey, done, dry_run=False))
-        return
-    _show_done(done)
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        told.done(changed=False, **_as_json(survey, done))
+        if survey.is_empty:
+            _show_nothing(survey)
+            return
+        if not agreed(operation.prune_plan(survey), yes=yes, dry_run=dry_run):
+            return
+        try:
+            with_store(settings, act)
+        except KeyboardInterrupt:
+            say(f"stopped: {rows(done.total)} went; the same command goes on")
+            raise
+        told.done(changed=bool(done.total or done.files), **_as_json(survey, done))
+        _show_done(done)
 
 
 def _show_nothing(survey: PruneSurvey) -> None:
@@ -141,10 +136,9 @@ def _show_done(done: PruneDone) -> None:
     show_next("wacampaign prune --dry-run")
 
 
-def _as_json(survey: PruneSurvey, done: PruneDone, *, dry_run: bool) -> dict[str, Any]:
+def _as_json(survey: PruneSurvey, done: PruneDone) -> dict[str, Any]:
     due = {one.part: one for one in survey.due.parts}
     return {
-        "dry_run": dry_run,
         "parts": [
             {
                 "part": part.name,

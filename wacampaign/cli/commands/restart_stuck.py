@@ -4,15 +4,16 @@ from typing import Annotated
 
 import typer
 
-from wacampaign.cli.options import CampaignsArgument, DryRun, EnvFile, StoreFlag, Yes
+from wacampaign.cli.options import AsJson, CampaignsArgument, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import ask, at_terminal, say, tell
-from wacampaign.cli.plan import agreed, show_next, show_plan
-from wacampaign.cli.screens.standstill import print_stuck
+from wacampaign.cli.plan import ToldChange, agreed, change_told, show_next, show_plan
+from wacampaign.cli.screens.standstill import print_stuck, stuck_json
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.campaign.stuck import InDoubt
 from wacampaign.core.plan import Plan
 from wacampaign.operations import restart
 from wacampaign.problems import Busy, ConfirmationRequired, Declined
+from wacampaign.settings import Settings
 
 
 def restart_stuck(
@@ -26,6 +27,7 @@ def restart_stuck(
     ] = "hold",
     yes: Yes = False,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
     env_file: EnvFile = None,
     store: StoreFlag = None,
 ) -> None:
@@ -41,6 +43,19 @@ def restart_stuck(
     Example: wacampaign restart-stuck 5a5c39a6 --in-doubt hold
     """
     settings = read_settings(env_file, store)
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        _restart(settings, campaigns, in_doubt, told, yes=yes, dry_run=dry_run)
+
+
+def _restart(
+    settings: Settings,
+    campaigns: list[str] | None,
+    in_doubt: InDoubt,
+    told: ToldChange,
+    *,
+    yes: bool,
+    dry_run: bool,
+) -> None:
     # Evidence changes rows, too: only where the plan may be carried out.
     settle = not dry_run and (yes or at_terminal())
 
@@ -49,6 +64,13 @@ def restart_stuck(
         settings, restart.look, settings, campaigns, in_doubt, say, settle=settle
     )
     stuck, accepted = standstill.stuck, standstill.accepted
+    told.done(
+        changed=standstill.settled,
+        stuck=[stuck_json(case) for case in stuck],
+        waiting=[{"id": one.id, "name": one.name} for one in standstill.waiting],
+        accepted=accepted,
+        resent=0,
+    )
     for campaign in standstill.waiting:
         why = campaign.budget.in_words if campaign.budget else ""
         tell(f"{campaign} waits and goes on by itself: {why}")
@@ -79,6 +101,7 @@ def restart_stuck(
         )
         busy.changed = done.changed
         raise busy
+    told.done(changed=done.changed, resent=standstill.resent)
     show_next(standstill.next_command)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import FINDING, print_json, say, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.screens.media_repair import show_unfit
 from wacampaign.cli.screens.tables import print_table
 from wacampaign.cli.screens.template_copy import copy_json, copy_plan, show_verdict
@@ -60,21 +60,22 @@ def sync(
     plans = [sync.plan for sync in syncs if sync.plan is not None]
     asks = dry_run or any(plan.gone for plan in plans)
     plan = template_sync.plan_of(syncs)
-    goes_on = not asks or agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
-    if goes_on and plans:
-        with_store(settings, template_sync.carry_out, syncs, actor())
-    changed = goes_on and bool(plan.steps)
-    if as_json:
-        print_json({"changed": changed, "numbers": [_sync_json(sync) for sync in syncs]})
-    elif goes_on:
-        for sync in syncs:
-            _show_sync(sync)
-    problems = [sync.problem for sync in syncs if sync.problem is not None]
-    if problems:
-        problems[0].changed = changed
-        raise problems[0]
-    if goes_on and not as_json:
-        show_next("wacampaign templates list")
+    problem = next((sync.problem for sync in syncs if sync.problem is not None), None)
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        told.plan = plan
+        goes_on = not asks or agreed(plan, yes=yes, dry_run=dry_run)
+        if goes_on and plans:
+            with_store(settings, template_sync.carry_out, syncs, actor())
+        changed = goes_on and bool(plan.steps)
+        told.done(changed=changed, numbers=[_sync_json(sync) for sync in syncs])
+        if goes_on:
+            for sync in syncs:
+                _show_sync(sync)
+            if problem is None:
+                show_next("wacampaign templates list")
+    if problem is not None:
+        problem.changed = changed
+        raise problem
 
 
 @app.command("list")
@@ -202,40 +203,36 @@ def copy(
             raise template_copy.UnfitSample(unfit.in_words, again) from None
         show_unfit(unfit, again)
         raise typer.Exit(FINDING) from None
-    template = planned.existing
-    created = False
-    if template is None:
-        if not agreed(copy_plan(planned), yes=yes, dry_run=dry_run, as_json=as_json):
-            if as_json:
-                print_json(copy_json(planned, None, changed=False))
-            return
-        template = with_store(settings, template_copy.create, settings, planned)
-        created = True
-        if not as_json:
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        template = planned.existing
+        if template is None:
+            told.done(changed=False, **copy_json(planned, None))
+            if not agreed(copy_plan(planned), yes=yes, dry_run=dry_run):
+                return
+            template = with_store(settings, template_copy.create, settings, planned)
+            told.changed = True
             tell(f"created: {new} ({template.language}) at Meta")
-    elif not as_json:
-        tell(f"nothing was changed: {new} is there already, {template.status} at Meta")
-    if wait and not dry_run:
-        try:
-            template = with_store(
-                settings,
-                template_copy.verdict,
-                settings,
-                planned,
-                template,
-                60.0 * wait_minutes,
-                say,
-            )
-        except KeyboardInterrupt:
-            say(f"interrupted: {new} stays at Meta, and its review goes on there")
-            show_next(template_copy.look_again(planned), sys.stderr)
-            raise
-    if as_json:
-        print_json(copy_json(planned, template, changed=created))
-    else:
+        else:
+            tell(f"nothing was changed: {new} is there already, {template.status} at Meta")
+        if wait and not dry_run:
+            try:
+                template = with_store(
+                    settings,
+                    template_copy.verdict,
+                    settings,
+                    planned,
+                    template,
+                    60.0 * wait_minutes,
+                    say,
+                )
+            except KeyboardInterrupt:
+                say(f"interrupted: {new} stays at Meta, and its review goes on there")
+                show_next(template_copy.look_again(planned), sys.stderr)
+                raise
+        told.done(changed=told.changed, **copy_json(planned, template))
         show_verdict(planned, template)
-    if template.status != "APPROVED" and template.status not in UNDECIDED:
-        raise typer.Exit(FINDING)
+        if template.status != "APPROVED" and template.status not in UNDECIDED:
+            raise typer.Exit(FINDING)
 
 
 def _show_sync(sync: NumberSync) -> None:

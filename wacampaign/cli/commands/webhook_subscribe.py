@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import typer
 
 from wacampaign.cli.options import AsJson, EnvFile, StoreFlag, Yes
-from wacampaign.cli.output import FINDING, print_json, tell
-from wacampaign.cli.plan import agreed, show_next
+from wacampaign.cli.output import FINDING, tell
+from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.cells import solid
 from wacampaign.operations import webhook_subscription
@@ -62,27 +62,28 @@ def subscribe(
     accounts = with_store(settings, webhook_subscription.look, settings, url, waba)
     missing = [account for account in accounts if account.missing]
     plan = webhook_subscription.plan_of(accounts)
-    goes_on = bool(missing) and agreed(plan, yes=yes, dry_run=dry_run, as_json=as_json)
-    if goes_on:
-        accounts = asyncio.run(webhook_subscription.carry_out(settings, accounts))
-    changed = any(account.changed for account in accounts)
-    if as_json:
-        print_json({"changed": changed, "accounts": [_as_json(account) for account in accounts]})
-    elif goes_on:
-        for account in accounts:
-            if account.ours is not None and account.problem is None:
-                tell(f"account {account.waba_id}: {account.ours.in_words}")
-    elif not missing:
-        for note in plan.notes:
-            tell(note)
-    problems = [account.problem for account in accounts if account.problem is not None]
-    if problems:
-        problems[0].changed = changed
-        raise problems[0]
-    if dry_run and (missing or any(account.missing_fields for account in accounts)):
-        raise typer.Exit(FINDING)
-    if not as_json:
-        show_next("wacampaign webhook")
+    with change_told(as_json=as_json, dry_run=dry_run) as told:
+        told.plan = plan
+        goes_on = bool(missing) and agreed(plan, yes=yes, dry_run=dry_run)
+        if goes_on:
+            accounts = asyncio.run(webhook_subscription.carry_out(settings, accounts))
+        changed = any(account.changed for account in accounts)
+        told.done(changed=changed, accounts=[_as_json(account) for account in accounts])
+        if goes_on:
+            for account in accounts:
+                if account.ours is not None and account.problem is None:
+                    tell(f"account {account.waba_id}: {account.ours.in_words}")
+        elif not missing:
+            for note in plan.notes:
+                tell(note)
+        problem = next((one.problem for one in accounts if one.problem is not None), None)
+        if problem is None:
+            if dry_run and (missing or any(account.missing_fields for account in accounts)):
+                raise typer.Exit(FINDING)
+            show_next("wacampaign webhook")
+    if problem is not None:
+        problem.changed = changed
+        raise problem
 
 
 def _as_json(account: AccountSubscription) -> dict[str, Any]:

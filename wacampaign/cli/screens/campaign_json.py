@@ -6,7 +6,13 @@ from typing import Any
 
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.in_doubt import attention
+from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Campaign, Stats
+
+
+def named_json(campaign: CampaignName) -> dict[str, str]:
+    """A campaign as other objects name it."""
+    return {"id": campaign.id, "name": campaign.name, "status": campaign.status}
 
 
 def campaign_json(campaign: Campaign) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wacampaign.cli.output import arrow, say, tell
 from wacampaign.cli.plan import show_next
+from wacampaign.cli.screens.campaign_json import named_json
 from wacampaign.core.campaign.next_step import after_repair
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
@@ -130,6 +131,16 @@ def show_repaired(planned: PlannedRepair, going: RepairGoing, in_all: int) -> No
     else:
         tell(f"repaired: {rows(in_all)} of {planned.campaign}{before}")
     tell(_to_undo_it(planned, going))
+
+
+def repaired_json(planned: PlannedRepair, going: RepairGoing, *, restarted: bool) -> dict[str, Any]:
+    """What became of one campaign, as an object."""
+    return {
+        "campaign": named_json(planned.campaign),
+        "repair": None if going.repair_id is None else str(going.repair_id),
+        "rows": going.rows,
+        "restarted": restarted,
+    }
 
 
 def say_interrupted(planned: PlannedRepair, going: RepairGoing, changed: int, how: str) -> None:

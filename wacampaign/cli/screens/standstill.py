@@ -1,7 +1,8 @@
 """How `restart-stuck` tells what is stuck, campaign by campaign."""
 
 import shutil
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
 
 from wacampaign.cli.output import tell
 from wacampaign.cli.plan import change_line
@@ -27,6 +28,18 @@ def print_stuck(case: StuckCampaign) -> None:
     for text in case.keeps:
         _print("  stays:   ", text)
     tell()
+
+
+def stuck_json(case: StuckCampaign) -> dict[str, Any]:
+    """The same as an object."""
+    campaign = case.campaign
+    return {
+        "campaign": {"id": campaign.id, "name": campaign.name, "status": campaign.status},
+        "kinds": [kind.name.lower() for kind in case.kinds],
+        "evidence": [mask_secrets(text) for text in case.evidence],
+        "changes": [asdict(change) for change in case.changes],
+        "keeps": case.keeps,
+    }
 
 
 def _print(begin: str, text: str) -> None:

@@ -58,10 +58,9 @@ def show_verdict(planned: PlannedCopy, template: Template) -> None:
         show_next(after_rejection(reason))
 
 
-def copy_json(planned: PlannedCopy, template: Template | None, *, changed: bool) -> dict[str, Any]:
+def copy_json(planned: PlannedCopy, template: Template | None) -> dict[str, Any]:
     """The copy as one object; `template`: as Meta has it, None before it is created."""
     return {
-        "changed": changed,
         "copied": {"name": planned.source.name, "language": planned.source.language},
         "phone_number_id": planned.number.phone_number_id,
         "samples": len(planned.contents),
