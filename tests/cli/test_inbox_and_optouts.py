@@ -220,6 +220,13 @@ def test_preflight_and_retry_say_who_is_left_out(
         "insert into wacampaign_rests values (%s, now() + interval '1 hour', now(), 131049)",
         (phones[3],),
     )
+    wacampaign("pause", "market_1", "--yes")
+    for command, *more in (("start", "--skip-preflight"), ("resume",)):
+        planned = wacampaign(command, "market_1", "--dry-run", *more)
+        assert (
+            f"{command} will send 16 rows; 4 of 20 rows will be left out (opted out of marketing,"
+            " or rest from it); 0 already accepted will not be touched"
+        ) in planned.stdout
     found = {
         (line["id"], line["verdict"], line["text"])
         for line in json.loads(wacampaign("preflight", "market_1", "--json").stdout)["lines"]

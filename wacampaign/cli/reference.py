@@ -19,9 +19,12 @@ _HEAD: Final = """\
 <!-- Made by `python -m wacampaign.cli.reference`: edit the docstrings and options instead. -->
 
 stdout carries data, stderr everything else. `--json` prints objects with `"schema_version": 1`,
-and errors as JSON on stderr. Exit codes: 0 done, 1 unexpected error, 2 usage, 3 a finding,
-4 access refused, 5 no such campaign, 6 refused, 69 database or Cloud API unreachable, 75 busy,
-78 configuration, 130 Ctrl-C.
+and errors as JSON on stderr. What changes something prints one object at its end: `changed`,
+`dry_run`, `plan` (`steps`: how many of what go from what to what; null: there was nothing to do),
+what was done, and `next`, the command to run then.
+
+Exit codes: 0 done, 1 unexpected error, 2 usage, 3 a finding, 4 access refused, 5 no such campaign,
+6 refused, 69 database or Cloud API unreachable, 75 busy, 78 configuration, 130 Ctrl-C.
 """
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wacampaign.core.campaign.counts import Counts
+from wacampaign.core.campaign.failed_rows import LEFT_OUT
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.next_step import after_status_change
 from wacampaign.core.campaign.state import Campaign
@@ -14,6 +15,7 @@ from wacampaign.core.words import rows
 from wacampaign.operations.campaigns import actor, campaign_state, resolve_campaign
 from wacampaign.problems import Refused
 from wacampaign.store.campaigns import Campaigns
+from wacampaign.store.optouts import OptOuts
 from wacampaign.store.store import Store
 from wacampaign.store.templates import Templates
 
@@ -47,6 +49,8 @@ class StatusChange:
     before: Campaign
     #: What is no longer as it was planned, and goes out as it is now once this is agreed to.
     templates: tuple[TemplateChange, ...] = ()
+    #: Unsent rows that are not sent though it runs: their people opted out of marketing, or rest.
+    left_out: int = 0
 
     @property
     def is_made(self) -> bool:
@@ -80,7 +84,7 @@ class StatusChange:
             notes=(
                 "0 rows of the queue change",
                 *self._notes(),
-                _guarantee(action, before.counts, ahead=True),
+                _guarantee(action, before.counts, self.left_out, ahead=True),
             ),
             next_command=after_status_change(before, action.status),
         )
@@ -109,9 +113,11 @@ async def look(store: Store, action: Action, name: str) -> StatusChange:
     campaign = await resolve_campaign(store, name)
     state = await campaign_state(store, campaign)
     templates: tuple[TemplateChange, ...] = ()
+    left_out = 0
     if action.status == "running":
         templates = tuple(await Templates(store).changes(campaign.id))
-    change = StatusChange(action, campaign, state, templates)
+        left_out = sum((await OptOuts(store).left_out(campaign.id)).values())
+    change = StatusChange(action, campaign, state, templates, left_out)
     if not change.is_made and not change.is_allowed:
         raise Refused(
             f"{campaign} is {campaign.status}, so it cannot be {action.done}",
@@ -137,7 +143,7 @@ async def carry_out(
     return StatusChanged(
         holds_lifted=answer.get("holds_lifted") or 0,
         counts=after.counts,
-        guarantee=_guarantee(action, after.counts),
+        guarantee=_guarantee(action, after.counts, change.left_out),
         next_command=after_status_change(after, action.status),
     )
 
@@ -149,7 +155,7 @@ async def set_running(store: Store, campaign_id: str, *, unchecked: bool) -> dic
     return await Campaigns(store).set_status(campaign_id, "start", actor())
 
 
-def _guarantee(action: Action, counts: Counts, *, ahead: bool = False) -> str:
+def _guarantee(action: Action, counts: Counts, left_out: int, *, ahead: bool = False) -> str:
     unsent = rows(counts.unsent)
     accepted = f"{counts.sent:,} already accepted will not be touched"
     if action.status == "running":
@@ -157,7 +163,11 @@ def _guarantee(action: Action, counts: Counts, *, ahead: bool = False) -> str:
         failed = f"; {counts.failed:,} failed stay failed" if counts.failed else ""
         doubt = f"; {counts.in_doubt:,} in doubt are not sent again" if counts.in_doubt else ""
         subject = action.verb if ahead else "it"
-        return f"{subject} will send {unsent}{later}; {accepted}{failed}{doubt}"
+        # A worker may have met some of them since they were counted.
+        out = min(left_out, counts.unsent)
+        goes = rows(counts.unsent - out)
+        stays = f"; {out:,} of {unsent} will be left out ({LEFT_OUT})" if out else ""
+        return f"{subject} will send {goes}{later}{stays}; {accepted}{failed}{doubt}"
     held = counts.processing
     last = f"; {rows(held)} in the hands of workers may still go out" if held else ""
     if action is PAUSE:
