@@ -29,9 +29,11 @@ _WORDS: Final = {
     "templates_taken": "templates taken as they are",
     "throughput": "throughput told",
     "told_by_meta": "told by Meta",
+    "window": "sending hours set",
 }
 #: Fields of an event's detail that say more about why, with what stands before them.
 _TOLD: Final = {
+    "until": "until ",
     "pause_reason": "it was paused: ",
     "template": "template ",
     "codes": "code ",
