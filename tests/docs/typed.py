@@ -9,16 +9,9 @@ printed.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import select
-import signal
-import struct
 import tempfile
-import termios
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +21,7 @@ from tests.docs.captures import Capture
 from tests.docs.pages import pages
 from tests.pm2 import install_command
 from tests.servers import free_port
+from tests.terminal import Terminal
 
 _TYPED: Final = re.compile(
     r"<!-- typed(?P<stays>: stays open)? -->\n```(?P<language>console|bash)\n(?P<text>.*?)^```$",
@@ -35,77 +29,8 @@ _TYPED: Final = re.compile(
 )
 #: Where a page's sandbox and receiver listen; a test takes free ports instead.
 _PORTS: Final = (8788, 8789)
-_COLUMNS: Final = 80
-#: Seconds for one command, and for the first lines of one that stays open.
-_LONGEST: Final = 120.0
-_QUESTION: Final = b"[y/N] "
-_STYLES: Final = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-#: A bar of progress, with all its former states.
-_BARS: Final = re.compile(r"^.*━.*\n", re.MULTILINE)
 #: A campaign's id in short, behind its name; by chance it is of digits or of letters only.
 _SHORT_ID: Final = re.compile(r"(?<=\w \()[0-9a-f]{8}(?=\))")
-
-
-class Terminal:
-    """One command in a terminal of 80 columns, in a process group of its own."""
-
-    def __init__(self, command: str, folder: Path, environment: dict[str, str]) -> None:
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            os.execve("/bin/bash", ["bash", "-c", command], environment)
-        size = struct.pack("HHHH", 24, _COLUMNS, 0, 0)
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, size)
-        self._command = command
-        self._printed = b""
-        self.code: int | None = None
-
-    def until_its_end(self) -> str:
-        """All that it printed; AssertionError when that takes too long."""
-        end = time.monotonic() + _LONGEST
-        while self._read(end):
-            pass
-        self._reap()
-        return self.printed
-
-    def until_lines(self, n: int) -> str:
-        """What it printed when it had said so many lines."""
-        end = time.monotonic() + _LONGEST
-        while self.printed.count("\n") < n:
-            assert self._read(end), f"{self._command} ended: {self.printed}"
-        return self.printed
-
-    @property
-    def printed(self) -> str:
-        """As a person sees it."""
-        text = self._printed.decode("utf-8", "replace").replace("\r\n", "\n")
-        return _BARS.sub("", _STYLES.sub("", text))
-
-    def close(self) -> None:
-        """As Ctrl-C, then for good."""
-        if self.code is None:
-            os.killpg(self.pid, signal.SIGINT)
-            self.until_its_end()
-        os.close(self._fd)
-
-    def _read(self, end: float) -> bool:
-        """Waits for more; False at the end of output."""
-        readable, _, _ = select.select([self._fd], [], [], max(0.0, end - time.monotonic()))
-        if not readable:
-            os.killpg(self.pid, signal.SIGKILL)
-            raise AssertionError(f"{self._command} takes too long: {self.printed}")
-        try:
-            more = os.read(self._fd, 65536)
-        except OSError:  # Linux: the other side is closed
-            return False
-        self._printed += more
-        if self._printed.endswith(_QUESTION):
-            os.write(self._fd, b"y\n")
-        return bool(more)
-
-    def _reap(self) -> None:
-        _, status = os.waitpid(self.pid, 0)
-        self.code = os.waitstatus_to_exitcode(status)
 
 
 def typed_pages() -> list[Path]:

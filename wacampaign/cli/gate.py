@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+from wacampaign.cli.terminal import ascii_stand_ins, has_colours
 from wacampaign.core.shown_text import lines_kept
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Gate:
         #: The same stream for Rich, whose own control codes must pass; `console` cleans its texts.
         self.for_rich: Final[Gate] = Gate(stream, cleans=False) if cleans else self
         self._gone = False
+        #: Of our own signs, what a terminal of ASCII shows in their place.
+        self._stand_ins: Final = ascii_stand_ins(stream, drawn_only=not cleans)
 
     @property
     def reader_gone(self) -> bool:
@@ -43,8 +46,9 @@ class Gate:
         """Writes `text`, cleaned; returns its length."""
         if self._cleans:
             text = lines_kept(text)
+        shown = text.translate(self._stand_ins) if self._stand_ins else text
         try:
-            self._stream.write(text)
+            self._stream.write(shown)
         except BrokenPipeError:
             self._drop_the_rest()
         return len(text)
@@ -140,4 +144,7 @@ def console(stream: TextIO, **options: Any) -> Console:
                 yield segment if control else Segment(lines_kept(text), style)
 
     behind = stream.for_rich if isinstance(stream, Gate) else stream
+    # By the terminal's name alone Rich takes each for one with colours.
+    if stream.isatty() and not has_colours():
+        options["no_color"] = True
     return CleanConsole(file=cast(TextIO, behind), highlight=False, **options)

@@ -6,11 +6,11 @@ with `tell` or `say`, data with `print_json` or `tell_cells`, colours with `tell
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from wacampaign.cli.terminal import speaks_unicode as speaks_unicode
 from wacampaign.core.shown_text import json_text, one_line
 
 if TYPE_CHECKING:
@@ -98,12 +98,6 @@ def stdout_console() -> Console:
     from wacampaign.cli.gate import console
 
     return console(sys.stdout, markup=False, emoji=False, soft_wrap=True)
-
-
-def speaks_unicode(stream: TextIO) -> bool:
-    """Whether `stream` can show block characters and arrows."""
-    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
-    return encoding.startswith("utf") and os.environ.get("TERM") != "dumb"
 
 
 def arrow(stream: TextIO) -> str:
