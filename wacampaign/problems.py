@@ -80,7 +80,7 @@ class Unreachable(Problem):
 
     exit_code = 69
     code = "unreachable"
-    default_suggestion = "wacampaign db check"
+    default_suggestion = "wacampaign doctor"
 
 
 class Busy(Problem):

@@ -99,7 +99,7 @@ def test_a_problem_as_json_is_the_contracts_object() -> None:
         "error": {
             "code": "unreachable",
             "message": "gone",
-            "suggestion": "wacampaign db check",
+            "suggestion": "wacampaign doctor",
             "changed": True,
         }
     }

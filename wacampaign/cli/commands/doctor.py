@@ -8,7 +8,7 @@ import typer
 from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import FINDING, print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
-from wacampaign.cli.screens.doctor import checks_json, show_checks, summary
+from wacampaign.cli.screens.doctor import checks_json, show_checks, show_summary
 from wacampaign.cli.session import read_settings
 from wacampaign.core.doctor.checks import failures, next_step
 from wacampaign.core.doctor.model import Examined
@@ -66,7 +66,7 @@ def _show(checks: list[Examined], *, as_json: bool, changed: bool = False) -> No
         print_json({"checks": checks_json(checks), "changed": changed})
         return
     show_checks(checks)
-    tell(summary(checks))
+    show_summary(checks)
     show_next(next_step(checks))
 
 
@@ -81,7 +81,7 @@ def _mend(
         if as_json:
             _show(checks, as_json=True)
         else:
-            tell(summary(checks))
+            show_summary(checks)
             tell("nothing is found that doctor mends by itself: nothing was changed")
             show_next(next_step(checks))
         return checks

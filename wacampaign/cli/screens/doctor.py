@@ -43,13 +43,33 @@ def show_checks(checks: Sequence[Examined]) -> None:
 def _show_fix(check: Examined, margin: int, room: int) -> None:
     sign = f"{arrow(sys.stdout)} "
     if check.mending is not Mending.WORDS:
-        for line in check.fix.splitlines():
-            tell_styled([(f"  {sign}", "dim"), (one_line(line), "bold")])
+        for line in _copied(check):
+            tell_styled([(f"  {sign}", "dim"), (line, "bold")])
             sign = " " * len(sign)
         return
     for part in textwrap.wrap(one_line(check.fix), room - len(sign), break_on_hyphens=False):
         tell_styled([(f"{' ' * margin}{sign}{part}", "")])
         sign = " " * len(sign)
+
+
+def _copied(check: Examined) -> list[str]:
+    """A fix in lines that may be copied: a command stays whole, SQL may go on in the next line."""
+    lines = [one_line(line) for line in check.fix.splitlines()]
+    if check.mending is not Mending.SQL or not sys.stdout.isatty():
+        return lines
+    width = max(_ROOM_MIN, shutil.get_terminal_size().columns - len("  -> "))
+    return [
+        part
+        for line in lines
+        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+    ]
+
+
+def show_summary(checks: Sequence[Examined]) -> None:
+    """The counts, with the ids of what was found."""
+    width = min(shutil.get_terminal_size().columns, _WIDTH_MAX)
+    for line in textwrap.wrap(summary(checks), width, break_on_hyphens=False):
+        tell_styled([(line, "")])
 
 
 def summary(checks: Sequence[Examined]) -> str:

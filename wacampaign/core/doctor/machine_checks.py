@@ -45,8 +45,8 @@ def machine_checks(facts: Machine) -> Iterator[Examined]:
 
 
 def _settings(facts: Machine) -> Examined:
-    where = f"read from {facts.env_file}" if facts.env_file else "no .env in this folder"
-    return passed("settings", f"{facts.store} at {facts.place}; {where}")
+    where = f"{facts.env_file} was read" if facts.env_file else "there is no .env in this folder"
+    return passed("settings", f"the store is {facts.store}; {where}")
 
 
 def _other_files(facts: Machine) -> Iterator[Examined]:

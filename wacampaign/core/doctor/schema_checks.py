@@ -30,8 +30,8 @@ _UNIQUE: Final = {
 }
 
 OF_THE_SCHEMA: Final = (
-    *("schema", "guard", "indexes", "unique_ids", "grants"),
-    *("open_to_anon", "open_to_users"),
+    *("schema", "guard", "open_to_anon", "open_to_users", "unique_ids", "grants"),
+    "indexes",
 )
 
 
@@ -44,16 +44,16 @@ def schema_checks(facts: Schema | Failed, machine: Machine, log_rows: int) -> It
         return
     yield _schema(facts, machine)
     yield _guard(facts, machine)
-    yield from _indexes(facts, log_rows)
     if not facts.indexes and facts.version is None:
         # A direct connection was compared without our functions, which tell the rest.
         why = "its part of wacampaign's schema is missing: the check `schema` says why"
-        yield from unseen_all(("unique_ids", *OF_THE_SCHEMA[5:]), why)
+        yield from unseen_all(("open_to_anon", "open_to_users", "unique_ids"), why)
     else:
-        yield from _unique(facts)
         yield from _open_to(facts.open_tables, "anon")
         yield from _open_to(facts.open_tables, "authenticated")
+        yield from _unique(facts)
     yield _grants(facts)
+    yield from _indexes(facts, log_rows)
 
 
 def _migrate(machine: Machine) -> str:
@@ -197,9 +197,11 @@ def _open_to(tables: Sequence[OpenTable], role: str) -> Iterator[Examined]:
     said = []
     if secrets:
         said.append(f"read the tokens and secrets in {some(secrets)}")
-    if writes:
+    if writes == reads and writes and role == "anon":
+        said.append(f"read and write {some(writes)}")
+    elif writes:
         said.append(f"write {some(writes)}")
-    if reads and role == "anon":
+    if reads and role == "anon" and writes != reads:
         said.append(f"read {some(reads)}")
     nothing = "reads and writes nothing" if role == "anon" else "reads no secret and writes nothing"
     if not said:

@@ -45,7 +45,7 @@ set search_path = public, extensions, pg_temp set jit = off set enable_seqscan =
     )
     select jsonb_build_object(
         'taken', (select count(*) from taken) + (select count(*) from doubted),
-        'taken_last', (select greatest(0, extract(epoch from clock_timestamp() - max(b.at)))
+        'taken_last', (select extract(epoch from clock_timestamp() - max(b.at))
                        from (select updated_at as at from taken union all select at from doubted) as b),
         'doubt_waiting', (select count(*) from (
             select 1 from public.send_queue q
