@@ -201,8 +201,8 @@ def test_started_without_a_worker_it_says_so(
     assert done.stdout.splitlines()[-1] == "→ wacampaign run-worker"
 
 
-def test_status_is_not_taken_for_start(wacampaign: Wacampaign) -> None:
-    done = wacampaign("status", prog_name="wacampaign")
+def test_stats_is_not_taken_for_start(wacampaign: Wacampaign) -> None:
+    done = wacampaign("stats", prog_name="wacampaign")
     assert done.exit_code == 2
     assert "start" not in done.stderr
     assert done.stderr.splitlines()[-1] == "→ wacampaign queue-stats"
