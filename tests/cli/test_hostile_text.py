@@ -21,7 +21,9 @@ HARMFUL = re.compile(
     "\u202a-\u202e\u2066-\u2069]"
 )
 #: What Rich writes itself: styles, the cursor, the other screen.
-RICHS_OWN = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[hl]|\?1049[hl]|H|2K|1A)|\r(?=\n|\x1b|$)")
+RICHS_OWN = re.compile(
+    r"\x1b\[(?:[0-9;]*m|\?25[hl]|\?1049[hl]|\?2004[hl]|[0-9;]*H|2J|0K|2K|1A)|\r(?=\n|\x1b|$)"
+)
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ import json
 import math
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -19,7 +21,8 @@ import pytest
 
 from tests.campaigns import as_found
 from tests.cli.conftest import Seeded, Wacampaign
-from wacampaign.cli.screens.monitor import View, frame
+from wacampaign.cli.screens.monitor import frame
+from wacampaign.cli.screens.monitor_layout import Staleness, View
 from wacampaign.cli.screens.monitor_lines import change_lines, progress_line
 from wacampaign.core.campaign.state import Stats, read_stats
 from wacampaign.operations import watch as monitor_feed
@@ -76,8 +79,13 @@ def stats(*campaigns: dict[str, Any], worker: dict[str, Any] | None = None) -> S
 
 
 def view(given: Stats, **more: Any) -> View:
-    rates = {CAMPAIGN["id"]: [0.0, 40.0, 78.6]}
-    return View(given, rates, 2.0, footer="q quit", **more)
+    """One campaign opened, as the monitor does it; several in a list."""
+    opened = given.campaigns[0].id if len(given.campaigns) == 1 else None
+    return View(given, 2.0, **{"opened": opened, "footer": (("q quit", "dim"),), **more})
+
+
+def shown(view: View, width: int, height: int) -> str:
+    return "\n".join(line.plain for line in frame(view, width, height))
 
 
 # --- frames -----------------------------------------------------------------------------------
@@ -98,16 +106,71 @@ def test_a_frame_fits_every_terminal(width: int, height: int, n: int) -> None:
 def test_80_by_24_holds_everything() -> None:
     text = "\n".join(line.plain for line in frame(view(stats()), 80, 24))
     for part in (
-        "RUNNING", "LIVE", "38.8%  4,188 / 10,807", "78.6/s  limit 80/s", "ETA", "6,307", "203",
-        "in doubt", "oldest ready", "41 s", "app1 pid 4121", "131026", "Message undeliverable",
+        "RUNNING", "LIVE", "38.8 %  4,188 / 10,807", "78.6/s now, 78.6 over 1 min", "ETA       ",
+        "ready 6,307, the oldest waits 41 s", "retry later 203", "in doubt 4 !", "pending 0 ok",
+        "app1 pid 4121", "131026", "Message undeliverable",
         "! 135000 Generic user error: 15 rows",
     ):  # fmt: skip
         assert part in text
 
 
+def test_what_stands_names_its_cause_once_with_its_command() -> None:
+    still = CAMPAIGN | {
+        "rate_per_second": 0.0,
+        "run_seconds": 90.0,
+        "errors": [],
+        "start_time": None,
+    }
+    text = shown(view(stats(still, worker={"alive": False})), 80, 24)
+    assert (
+        " STANDS    no live worker: nothing is being sent\n           → wacampaign run-worker\n"
+        in text
+    )
+    assert text.count("no live worker") == 1
+    text = shown(view(stats(still)), 80, 24)
+    assert " STANDS    no row was done lately, and nothing says why yet" in text
+    paused = {"status": "paused", "pause_reason": "paused by asha@office", "run_seconds": None}
+    text = shown(view(stats(CAMPAIGN | paused)), 80, 24)
+    assert " WAITS     paused by asha@office\n           → wacampaign resume a3acad26\n" in text
+    assert "ETA" not in text
+
+
+def test_what_binds_stands_beside_what_would_be_otherwise() -> None:
+    spare = {"phone_number_id": "2", "display_name": "Offers 2", "rate": 80.0}
+    given = read_stats(
+        answer(
+            CAMPAIGN
+            | {
+                "spare_numbers": [spare],
+                "number": CAMPAIGN["number"] | {"id": "n"},
+                "counts": CAMPAIGN["counts"] | {"ready": 60_000},
+            },
+            worker={"facts": {"binds": {"n": "rate"}}},
+        )
+        | {"at": datetime.now(UTC).isoformat()}
+    )
+    text = shown(view(given), 100, 24)
+    assert re.search(r" LIMITED   by the number's rate 80/s  with Offers 2: \d\d:\d\d ", text)
+
+
+def test_nine_campaigns_show_the_running_one_first_and_how_many_more() -> None:
+    draft = CAMPAIGN | {"status": "paused", "errors": [], "start_time": None}
+    drafts = [draft | {"id": f"{i}{CAMPAIGN['id'][1:]}", "name": f"draft {i}"} for i in range(8)]
+    given = stats(*drafts, CAMPAIGN, worker={"alive": False, "beat_age_seconds": 61.0})
+    lines = shown(view(given), 80, 15).splitlines()
+    assert lines[2].startswith("▸! FIN NEW DATA")
+    assert "running" in lines[2]
+    assert lines[3].startswith(" ! draft 0")
+    assert any(re.fullmatch(r"   \+\d more", line) for line in lines)
+    text = "\n".join(lines)
+    assert "   → wacampaign run-worker" in text
+    last = shown(view(given, chosen=drafts[7]["id"]), 80, 15)
+    assert "▸! draft 7" in last
+
+
 def test_a_small_terminal_keeps_state_pace_the_worst_finding_and_the_queue() -> None:
     text = "\n".join(line.plain for line in frame(view(stats()), 80, 7))
-    for part in ("RUNNING", "ACCEPTED", "RATE", "! 135000", "QUEUE    ready 6,307"):
+    for part in ("RUNNING", "ACCEPTED", "RATE", "ETA", "! 135000"):
         assert part in text
     assert "ERRORS" not in text
 
@@ -123,7 +186,7 @@ DELIVERY: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("width", "height", "parts"),
     [
-        (80, 24, ["replied 12", " undelivered 100  held 0  silent 188 (4.5 %)", "oldest ready"]),
+        (80, 24, ["replied 12", " undelivered 100  held 0  silent 188 (4.5 %)", "oldest waits"]),
         (140, 40, [
             "half within 2 s, 95 % within 31 s",
             "silent 188 (100 on the way to the phone, 88 without any status yet)",
@@ -144,7 +207,7 @@ def test_accepted_and_delivered_are_two_lines(width: int, height: int, parts: li
 def test_what_nobody_told_is_not_called_delivered() -> None:
     given = stats(CAMPAIGN | {"delivery": DELIVERY | {"known": False}})
     text = "\n".join(line.plain for line in frame(view(given), 100, 40))
-    assert " DELIVERY unknown: no status was ever received for its number" in text
+    assert " DELIVERY  unknown: no status was ever received for its number" in text
     assert " DELIVERED " not in text
 
 
@@ -154,9 +217,14 @@ def test_ascii_for_terminals_without_more() -> None:
 
 
 def test_stale_is_said_with_its_age() -> None:
-    line = frame(view(stats(), stale_seconds=14.2), 80, 24)[0].plain
-    assert "STALE 14 s" in line
-    assert "LIVE" not in line
+    text = shown(view(stats(), stale=Staleness(14.2)), 80, 24)
+    for part in (
+        "WAS RUNNING", "STALE", "! the database has not answered for 14 s",
+        "→ wacampaign doctor", "RATE      unknown while", "ETA       unknown",
+    ):  # fmt: skip
+        assert part in text
+    assert "LIVE" not in text.splitlines()[0]
+    assert "78.6/s now" not in text
 
 
 def test_a_lost_worker_and_a_hold_are_shown() -> None:
@@ -239,7 +307,7 @@ class FakeStore:
         return one
 
 
-def feed(store: FakeStore, ids: list[str] | None = None) -> Feed:
+def feed(store: Any, ids: list[str] | None = None) -> Feed:
     return Feed(store, ids, interval_seconds=2.0)  # type: ignore[arg-type]
 
 
@@ -270,13 +338,32 @@ def test_a_campaign_that_ends_stays_on_the_screen() -> None:
     none = {**answer(), "campaigns": []}
     store = FakeStore(answer(), none, answer(CAMPAIGN | ENDED), none)
     one = feed(store)
-    for _ in range(3):
+    for _ in range(4):
         asyncio.run(one.tick())
     assert one.stats is not None
     assert [c.status for c in one.stats.campaigns] == ["completed"]
     assert one.over
-    # One call a tick, and a single one more for the campaign that left.
+    # One call a tick: what the second left out is asked for by the third.
     assert store.asked == [None, None, [CAMPAIGN["id"]], None]
+
+
+OTHER: dict[str, Any] = CAMPAIGN | {"id": "b" * 36, "name": "another"}
+
+
+def test_an_opened_campaign_is_asked_for_with_its_details_and_others_are_seen() -> None:
+    event = {"at": "2026-11-23T14:20:00Z", "kind": "started", "actor": "asha", "rows": 1,
+             "reason": None}  # fmt: skip
+    detailed = answer(CAMPAIGN | {"events": [event]})
+    store = FakeStore(answer(), *[detailed] * 4, answer(CAMPAIGN, OTHER))
+    one = feed(store)
+    asyncio.run(one.tick())
+    one.opened = CAMPAIGN["id"]
+    for _ in range(5):
+        asyncio.run(one.tick())
+    assert store.asked == [None, *[[CAMPAIGN["id"]]] * 4, None]
+    assert one.stats is not None
+    assert [c.name for c in one.stats.campaigns] == [CAMPAIGN["name"], "another"]
+    assert one.stats.campaigns[0].events == (event,)
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -374,7 +461,7 @@ def test_the_live_screen_leaves_the_terminal_as_it_was(
             os.write(master, b"q")
         else:
             process.send_signal(signal.SIGINT)
-        read_until(b"oldest ready", after=b"\x1b[?1049l")  # the last frame stays
+        read_until(b"the oldest waits", after=b"\x1b[?1049l")  # the last frame stays
         assert process.wait(20) == code
         assert b"Traceback" not in seen
         assert termios.tcgetattr(slave)[3] == before[3]

@@ -4,6 +4,7 @@ Times on a screen are the operator's local time (TZ), always with its zone. JSON
 and reports, which are read elsewhere, have UTC.
 """
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -56,6 +57,12 @@ def rough_duration(seconds: float) -> str:
     if whole < 120:
         return f"{whole} s"
     return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
+
+
+def rough_span(low: float, high: float) -> str:
+    """`41 to 52 s`, `7 to 9 min`, `2 to 3 h`: whole units that hold all from `low` to `high`."""
+    unit, name = (1, "s") if high < 120 else (60, "min") if high < 7200 else (3600, "h")
+    return f"{math.floor(low / unit)} to {math.ceil(high / unit)} {name}"
 
 
 def seconds_between(start: str, end: str) -> float:

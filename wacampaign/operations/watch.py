@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from wacampaign.core.campaign.state import Campaign, Stats
@@ -21,8 +21,9 @@ SLOW_SECONDS: Final = 0.5
 SLOW_INTERVAL_SECONDS: Final = 10.0
 #: Seconds beyond the next look after which the screen is called stale.
 STALE_AFTER_SECONDS: Final = 2.0
-#: Rates kept for the chart, one a look.
-HISTORY_LENGTH: Final = 240
+#: Looks at one opened campaign for each one at all of them: a campaign that others start is seen
+#: within ten seconds.
+LOOK_AROUND_EVERY: Final = 5
 
 
 async def look(store: Store, names: Sequence[str] | None, *, show_numbers: bool = False) -> Stats:
@@ -45,19 +46,28 @@ class Feed:
         interval_seconds: float,
         show_numbers: bool = False,
     ) -> None:
+        """`campaign_ids`: None for all that are not over."""
         self._campaigns = Campaigns(store)
         self._ids = campaign_ids
         self._show_numbers = show_numbers
         self._interval = interval_seconds
-        self._ended: dict[str, Campaign] = {}
+        self._looks = 0
+        self._known: dict[str, Campaign] = {}
+        #: Those that the last answer about all left out: they have ended since.
+        self._gone: list[str] = []
         self._answered_at = time.monotonic()
+        #: Where all are watched: the one that is asked for with its events.
+        self.opened: str | None = None
         self.stats: Stats | None = None
         #: Why the last look failed; None when it did not.
         self.problem: Problem | None = None
         #: Seconds until the next look.
         self.wait_seconds = interval_seconds
-        #: Campaign id → accepted a second, oldest first.
-        self.rates: dict[str, deque[float]] = {}
+
+    @property
+    def watches_all(self) -> bool:
+        """Whether no campaign was named."""
+        return self._ids is None
 
     @property
     def over(self) -> bool:
@@ -72,36 +82,53 @@ class Feed:
         return age if late or self.problem is not None else None
 
     async def tick(self) -> None:
-        """One look. An outage is kept in `problem` once there is something to show.
+        """One look, which is one call of the database.
 
-        Raises `Problem` for what does not heal, and for an outage at the first look.
+        An outage is kept in `problem` once there is something to show. Raises `Problem` for what
+        does not heal, and for an outage at the first look.
         """
         asked = time.monotonic()
+        ids = self._asked()
         try:
-            stats = await self._campaigns.stats(self._ids, show_numbers=self._show_numbers)
-            stats = await self._with_ended(stats)
+            stats = await self._campaigns.stats(ids, show_numbers=self._show_numbers)
         except (Unreachable, Busy) as away:
             if self.stats is None:
                 raise
             self.problem = away
             return
         self.problem = None
+        self._looks += 1
         self._answered_at = time.monotonic()
         slow = self._answered_at - asked > SLOW_SECONDS
         self.wait_seconds = max(self._interval, SLOW_INTERVAL_SECONDS) if slow else self._interval
-        self.stats = stats
-        for campaign in stats.campaigns:
-            rates = self.rates.setdefault(campaign.id, deque(maxlen=HISTORY_LENGTH))
-            rates.append(campaign.rate_per_second)
+        self._keep(stats, ids)
 
-    async def _with_ended(self, stats: Stats) -> Stats:
-        """Adds campaigns that were watched and have ended: the database leaves them out."""
+    def _asked(self) -> Sequence[str] | None:
+        """Which campaigns this look is about; None: all that are not over."""
         if self._ids is not None:
-            return stats
-        here = {campaign.id for campaign in stats.campaigns}
-        gone = [id_ for id_ in self.rates if id_ not in here and id_ not in self._ended]
-        if gone:
-            last = await self._campaigns.stats(gone, show_numbers=self._show_numbers)
-            self._ended |= {campaign.id: campaign for campaign in last.campaigns}
-        ended = [campaign for id_, campaign in self._ended.items() if id_ not in here]
-        return Stats(stats.at, [*stats.campaigns, *ended], stats.workers)
+            return self._ids
+        if self._gone:
+            return [*self._known]
+        if self.opened is not None and self._looks % LOOK_AROUND_EVERY:
+            return [self.opened]
+        return None
+
+    def _keep(self, stats: Stats, ids: Sequence[str] | None) -> None:
+        """Adds what was not asked about, or was left out as it has ended, as it was seen last."""
+        fresh = {campaign.id: campaign for campaign in stats.campaigns}
+        if ids is None:
+            # What ended is asked for at the next look, in the call of that one.
+            self._gone = [
+                id_ for id_, one in self._known.items() if id_ not in fresh and not one.is_over
+            ]
+            if (before := self._known.get(self.opened or "")) and before.id in fresh:
+                fresh[before.id] = _with_details_of(before, fresh[before.id])
+        else:
+            self._gone = []
+        self._known |= fresh
+        self.stats = Stats(stats.at, list(self._known.values()), stats.workers)
+
+
+def _with_details_of(before: Campaign, now: Campaign) -> Campaign:
+    """`now`, with what only a look at one campaign brings, as it was seen `before`."""
+    return replace(now, events=before.events, spare_numbers=before.spare_numbers)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.campaign.forecast import eta_range
 from wacampaign.core.campaign.in_doubt import attention
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Campaign, Stats
@@ -24,6 +25,7 @@ def campaign_json(campaign: Campaign) -> dict[str, Any]:
             shown["eta_seconds"] = campaign.eta_seconds
     if campaign.budget is not None:
         shown["budget"] |= _stop(campaign)
+    shown["eta_range_seconds"] = eta_range(campaign)
     shown["attention"] = attention(campaign)
     shown["findings"] = [
         {name: getattr(finding, name) for name in ("severity", "text", "command", "error_code")}

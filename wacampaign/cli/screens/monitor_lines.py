@@ -9,6 +9,7 @@ from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.delivery import Delivery
 from wacampaign.core.campaign.finding import FindingKind
 from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.campaign.forecast import eta_range
 from wacampaign.core.campaign.state import Campaign, Stats
 from wacampaign.core.campaign.worker_state import WorkerState
 from wacampaign.logs import logfmt_value
@@ -20,6 +21,7 @@ _TOLD_AS_CODES: Final = (FindingKind.UNDELIVERED, FindingKind.UNDELIVERED_MANY)
 def progress_line(at: str, campaign: Campaign) -> str:
     """Where the campaign stands."""
     counts, size = campaign.counts, campaign.size
+    soonest, latest = eta_range(campaign) or (None, None)
     red = any(finding.severity == "red" for finding in findings_of(campaign))
     fields: dict[str, Any] = {
         "event": "progress",
@@ -28,9 +30,15 @@ def progress_line(at: str, campaign: Campaign) -> str:
         "state": campaign.status,
         "total": size,
         "percent": round(100 * counts.sent / size, 1) if size else 0.0,
+        "rate_now": round(campaign.pace.now, 1),
         "rate_per_second": campaign.rate_per_second,
+        "rate_15m": round(campaign.pace.quarter, 1),
         "limit_per_second": campaign.number.rate,
+        "limited_by": campaign.limit and campaign.limit.kind,
+        "run_seconds": campaign.run_seconds and round(campaign.run_seconds),
         "eta": _eta(at, campaign.eta_seconds),
+        "eta_from": _eta(at, soonest),
+        "eta_to": _eta(at, latest),
         "starts_at": campaign.scheduled_start_time,
         **counts.by_name(),
         **_budget(campaign.budget),

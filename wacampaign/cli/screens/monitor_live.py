@@ -1,62 +1,121 @@
 """The live screen: draws frames, listens to keys and to the terminal's size."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
-import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console, ConsoleDimensions
+from rich.control import Control
+from rich.segment import ControlType
+from rich.text import Text
 
+from wacampaign.cli import keys
 from wacampaign.cli.output import speaks_unicode
-from wacampaign.cli.screens.monitor import View, frame
+from wacampaign.cli.screens.monitor import frame
+from wacampaign.cli.screens.monitor_layout import Staleness, View
+from wacampaign.cli.screens.monitor_navigation import Navigation
 from wacampaign.core.engine.turns import wait_for
 from wacampaign.operations.watch import Feed
 
-#: Seconds between two frames when nothing happens: the age of what is shown must go on.
+if TYPE_CHECKING:
+    from wacampaign.store.store import Store
+
+#: Seconds between two frames when nothing happens: the age of what is stale must go on.
 FRAME_SECONDS: Final = 1.0
+#: High enough for every frame: what is written once needs no more than its lines.
+_ANY_HEIGHT: Final = 1000
 
 
-async def watch(feed: Feed, console: Console) -> None:
-    """Draws until the campaigns end or a person leaves; the last frame stays on the terminal."""
+async def watch(feed: Feed, console: Console, store: Store) -> bool:
+    """Draws until the campaigns end or a person leaves; the last frame stays on the terminal.
+
+    False: a person left before they ended. Raises `KeyboardInterrupt` for Ctrl-C.
+    """
     changed = asyncio.Event()
-    left = asyncio.Event()
+    navigation = Navigation(feed, store)
+    at_work: set[asyncio.Task[None]] = set()
+    painter = _Painter(console)
 
-    def leave() -> None:
-        left.set()
+    def press(key: str) -> None:
+        if (work := navigation.press(key)) is not None:
+            task = asyncio.create_task(work, name=f"key {key}")
+            at_work.add(task)
+            task.add_done_callback(at_work.discard)
+            task.add_done_callback(lambda _: changed.set())
         changed.set()
+
+    def draw() -> None:
+        painter.paint(frame(_view(feed, navigation), *console.size))
 
     looking = asyncio.create_task(_look(feed, changed), name="look")
     try:
-        with (
-            _keys({"q": leave, "Q": leave}),
-            _resizes(changed.set),
-            Live(
-                console=console,
-                screen=True,
-                auto_refresh=False,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            ) as live,
-        ):
-            while not left.is_set() and not looking.done():
-                live.update(_draw(feed, console, footer="q quit"), refresh=True)
+        with console.screen(hide_cursor=True), _resizes(changed.set), contextlib.ExitStack() as on:
+            draw()
+            if keys.can_be_read():
+                on.enter_context(keys.pressed(press))
+            while not navigation.left and not looking.done():
+                draw()
                 await wait_for(changed, FRAME_SECONDS)
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
-        print_frame(feed, console)
+        for task in (looking, *at_work):
+            task.cancel()
+        await asyncio.gather(looking, *at_work, return_exceptions=True)
+        print_frame(feed, console, opened=navigation.opened)
+    if navigation.interrupted:
+        raise KeyboardInterrupt
     if not looking.cancelled() and (error := looking.exception()) is not None:
         raise error
+    return feed.over
 
 
-def print_frame(feed: Feed, console: Console) -> None:
+def print_frame(feed: Feed, console: Console, *, opened: str | None = None) -> None:
     """One frame as ordinary output, as high as it needs."""
-    for line in frame(_view(feed, footer=""), console.width, height=1000):
+    assert feed.stats is not None
+    if opened is None and len(feed.stats.campaigns) == 1:
+        opened = feed.stats.campaigns[0].id
+    view = View(
+        feed.stats,
+        feed.wait_seconds,
+        stale=_staleness(feed),
+        unicode=speaks_unicode(sys.stdout),
+        opened=opened,
+    )
+    for line in frame(view, console.width, _ANY_HEIGHT):
         console.print(line)
+
+
+class _Painter:
+    """Puts a frame on the screen: only lines that changed go over the wire."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown: list[object] = []
+        self._size = ConsoleDimensions(0, 0)
+
+    def paint(self, lines: Sequence[Text]) -> None:
+        """Draws `lines` from the top."""
+        console = self._console
+        if console.size != self._size:
+            self._size, self._shown = console.size, []
+        fresh = [(line.plain, str(line.style), tuple(line.spans)) for line in lines]
+        with console:  # one write
+            if not self._shown:
+                console.control(Control.clear())
+            for row in range(max(len(fresh), len(self._shown))):
+                line = fresh[row] if row < len(fresh) else None
+                if row < len(self._shown) and self._shown[row] == line:
+                    continue
+                # Erased first: a terminal that stands behind its last column erases that one.
+                move = Control.move_to(0, row).segment.control or ()
+                console.control(Control(*move, (ControlType.ERASE_IN_LINE, 0)))
+                if line is not None:
+                    console.print(lines[row], end="")
+        self._shown = list(fresh)
 
 
 async def _look(feed: Feed, changed: asyncio.Event) -> None:
@@ -68,50 +127,27 @@ async def _look(feed: Feed, changed: asyncio.Event) -> None:
     changed.set()
 
 
-def _draw(feed: Feed, console: Console, *, footer: str) -> Group:
-    return Group(*frame(_view(feed, footer=footer), console.width, console.height))
-
-
-def _view(feed: Feed, *, footer: str) -> View:
+def _view(feed: Feed, navigation: Navigation) -> View:
     assert feed.stats is not None
+    unicode = speaks_unicode(sys.stdout)
+    footer = navigation.footer(unicode=unicode)
     return View(
         stats=feed.stats,
-        rates=feed.rates,
         interval_seconds=feed.wait_seconds,
-        stale_seconds=feed.stale_seconds,
-        unicode=speaks_unicode(sys.stdout),
-        footer=footer,
+        stale=_staleness(feed),
+        unicode=unicode,
+        opened=navigation.opened,
+        chosen=navigation.chosen,
+        footer=footer if keys.can_be_read() else (("Ctrl-C leaves", "dim"),),
+        help_lines=navigation.help_lines,
     )
 
 
-@contextlib.contextmanager
-def _keys(actions: dict[str, Callable[[], None]]) -> Iterator[None]:
-    """Calls what belongs to a key, without Enter. Without a terminal on stdin: nothing."""
-    if not sys.stdin.isatty() or sys.platform == "win32":
-        yield
-        return
-    import termios
-    import tty
-
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        keys = os.read(descriptor, 64).decode(errors="replace")
-        if not keys:  # the terminal has gone
-            loop.remove_reader(descriptor)
-        for key in keys:
-            if action := actions.get(key):
-                action()
-
-    tty.setcbreak(descriptor)
-    loop.add_reader(descriptor, read)
-    try:
-        yield
-    finally:
-        loop.remove_reader(descriptor)
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+def _staleness(feed: Feed) -> Staleness | None:
+    seconds = feed.stale_seconds
+    if seconds is None:
+        return None
+    return Staleness(seconds, feed.problem.message if feed.problem else None)
 
 
 @contextlib.contextmanager

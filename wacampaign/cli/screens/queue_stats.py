@@ -147,7 +147,12 @@ def _pace(campaign: Campaign, at: str) -> str:
 
 def styled_status(campaign: Campaign) -> tuple[str, str]:
     """`RUNNING`, and its style."""
-    return campaign.status.upper(), _STATUS_STYLES.get(campaign.status, "bold")
+    return campaign.status.upper(), status_style(campaign)
+
+
+def status_style(campaign: Campaign) -> str:
+    """How a campaign's status looks."""
+    return _STATUS_STYLES.get(campaign.status, "bold")
 
 
 def ended(campaign: Campaign) -> str:

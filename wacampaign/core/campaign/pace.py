@@ -23,6 +23,7 @@ SETTLED_SECONDS: Final = 15
 MINUTE_SECONDS: Final = 60
 BAR_SECONDS: Final = 15
 BARS: Final = 60
+_BARS_A_MINUTE: Final = MINUTE_SECONDS // BAR_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,21 @@ class CampaignPace:
     def stands(self) -> bool:
         """Whether no row was done for `GAP_SECONDS`."""
         return self.minute == 0
+
+    @property
+    def extremes(self) -> tuple[float, float] | None:
+        """The slowest and the fastest whole minute of the last fifteen; None: there is none yet.
+
+        Of minutes in which it did not stand: those say nothing of the pace when it goes.
+        """
+        whole = self.bars[:-1]
+        minutes = [
+            sum(whole[i : i + _BARS_A_MINUTE]) / _BARS_A_MINUTE
+            # The bar in which it began is no whole one.
+            for i in range(1, len(whole) - _BARS_A_MINUTE + 1)
+            if all(whole[i - 1 : i + _BARS_A_MINUTE])
+        ]
+        return (min(minutes), max(minutes)) if minutes else None
 
     def expected(self, limit: float | None) -> float:
         """Rows a second that the rest will go at, where the number allows `limit` (None: unknown).

@@ -72,16 +72,14 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
 
 def _reach(campaign: Campaign) -> Iterator[Finding]:
     """That workers cannot reach Meta's API."""
-    step = f"wacampaign queue-stats {campaign.short_id}"
+    step = "wacampaign doctor"
     if campaign.limit is not None and campaign.limit.kind is LimitKind.API_AWAY:
         text = f"nothing is sent, and nothing is lost: waiting for {campaign.limit.text}"
         yield Finding(_K.API_AWAY, text, step)
     elif campaign.cut_off:
         text = f"{', '.join(campaign.cut_off)} cannot reach Meta's API; the others go on"
         subject = " ".join(campaign.cut_off)
-        yield Finding(
-            _K.WORKER_CUT_OFF, text, f"wacampaign queue-stats {campaign.short_id}", subject
-        )
+        yield Finding(_K.WORKER_CUT_OFF, text, "wacampaign doctor", subject)
 
 
 def _budget(campaign: Campaign) -> Iterator[Finding]:

@@ -222,8 +222,14 @@ def _campaign(
         holds=tuple(read(Hold, hold, reason=shown(hold["reason"])) for hold in given["holds"]),
         retry_far_away=_is_after(given["next_retry_at"], given["far_away"]),
         live_workers=len(alive),
-        events=tuple(given.get("events") or ()),
-        spare_numbers=tuple(read(SpareNumber, one) for one in given.get("spare_numbers") or ()),
+        events=tuple(
+            event | {"actor": shown(event["actor"]), "reason": shown(event["reason"])}
+            for event in given.get("events") or ()
+        ),
+        spare_numbers=tuple(
+            read(SpareNumber, one, display_name=shown(one["display_name"]))
+            for one in given.get("spare_numbers") or ()
+        ),
         cut_off=tuple(str(one) for one in alive if one.facts.api_away_seconds is not None),
     )
     return replace(campaign, limit=limit_of(campaign, workers)) if running else campaign

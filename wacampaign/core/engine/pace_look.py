@@ -11,6 +11,9 @@ from wacampaign.core.engine.waiting import Waiting
 #: Seconds for which a number that had rows is looked at without any: a claim that takes long is
 #: part of its pace.
 _REMEMBERED_SECONDS: Final = 10.0
+#: Seconds that a message whose time has come may take to be sent where there is room for it: a busy
+#: process looks in the middle of it, and what was waited for was its time.
+_TURN_SECONDS: Final = 0.1
 
 
 class PaceLook:
@@ -43,8 +46,9 @@ class PaceLook:
             return Binds.API_AWAY
         if behind:
             return Binds.DATABASE
-        if due is not None and due > now:
+        full = self._in_flight.room == 0
+        if due is not None and due > now - (0.0 if full else _TURN_SECONDS):
             return Binds.RATE
-        if due is not None or self._in_flight.room == 0:
+        if due is not None or full:
             return Binds.ANSWERS
         return Binds.DATABASE if asking else Binds.NOTHING

@@ -1,0 +1,187 @@
+"""Keys of the live screen: what each does, how they come over a line, and that all ask first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cli.conftest import Seeded
+from tests.cli.test_monitor import CAMPAIGN, FakeStore, answer, feed
+from wacampaign.cli.screens.monitor_navigation import Navigation
+from wacampaign.operations.watch import Feed
+
+THREE = [CAMPAIGN | {"id": f"{i}{CAMPAIGN['id'][1:]}", "name": f"c{i}"} for i in range(3)]
+
+
+def navigation(*campaigns: dict[str, Any], ids: list[str] | None = None) -> tuple[Navigation, Feed]:
+    store = FakeStore(answer(*campaigns))
+    one = feed(store, ids)
+    asyncio.run(one.tick())
+    return Navigation(one, store), one  # type: ignore[arg-type]
+
+
+def test_arrows_choose_enter_opens_and_escape_goes_back_to_it() -> None:
+    keys, watched = navigation(*THREE)
+    assert keys.opened is None
+    for key in ("down", "j", "j", "k"):
+        assert keys.press(key) is None
+    assert keys.chosen == THREE[1]["id"]
+    keys.press("enter")
+    assert keys.opened == watched.opened == THREE[1]["id"]
+    keys.press("down")
+    assert keys.chosen == THREE[1]["id"]
+    keys.press("back")
+    assert keys.opened is None
+    assert keys.chosen == THREE[1]["id"]
+
+
+def test_the_only_campaign_is_open_until_there_is_another() -> None:
+    store = FakeStore(answer(THREE[0]), answer(*THREE))
+    watched = feed(store)
+    keys = Navigation(watched, store)  # type: ignore[arg-type]
+    asyncio.run(watched.tick())
+    assert keys.opened == THREE[0]["id"]
+    asyncio.run(watched.tick())
+    assert keys.opened is None
+
+
+def test_help_goes_with_any_key_and_q_leaves() -> None:
+    keys, _ = navigation(*THREE)
+    keys.press("?")
+    assert any("Enter" in line for line in keys.help_lines)
+    keys.press("q")
+    assert not keys.help_lines
+    assert not keys.left
+    keys.press("q")
+    assert keys.left
+    assert not keys.interrupted
+
+
+@pytest.mark.parametrize("key", ["x", "Y ", "é", "1", "back"])
+def test_other_keys_do_nothing(key: str) -> None:
+    keys, _ = navigation(*THREE)
+    assert keys.press(key) is None
+    assert (keys.opened, keys.left, keys.help_lines) == (None, False, ())
+
+
+class Terminal:
+    """The monitor on a terminal of its own."""
+
+    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+        import termios
+
+        self.master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, 80))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "wacampaign", "monitor", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, **environment, "TERM": "xterm", "PYTHONUTF8": "1"},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = b""
+
+    def press(self, *parts: bytes) -> None:
+        for part in parts:
+            os.write(self.master, part)
+
+    def shows(self, mark: str, seconds: float = 20.0) -> None:
+        """Waits until `mark` was drawn since the last mark."""
+        deadline = time.monotonic() + seconds
+        while mark.encode() not in self.seen:
+            assert time.monotonic() < deadline, self.seen.decode(errors="replace")
+            if select.select([self.master], [], [], 0.2)[0]:
+                self.seen += os.read(self.master, 65536)
+        self.seen = self.seen.partition(mark.encode())[2]
+
+
+@pytest.fixture
+def terminal(environment: dict[str, str]) -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
+
+    def start(*arguments: str) -> Terminal:
+        opened.append(Terminal(environment, *arguments))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.process.kill()
+        one.process.wait()
+        os.close(one.master)
+
+
+def _status(sql: psycopg.Connection[Any], seeded: Seeded) -> str:
+    row = sql.execute("select status from campaigns where id = %s", [seeded.campaign_id]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_a_campaign_is_paused_and_resumed_after_a_question_only(
+    terminal: Callable[..., Terminal], sql: psycopg.Connection[Any], seeded: Seeded
+) -> None:
+    screen = terminal("market_1")
+    screen.shows("q quit")
+    screen.press(b"p")
+    screen.shows("y yes")
+    screen.press(b"n")
+    screen.shows("nothing was changed")
+    assert _status(sql, seeded) == "running"
+    screen.press(b"p")
+    screen.shows("y yes")
+    screen.press(b"y")
+    screen.shows("paused: 20 rows wait until it is resumed")
+    assert _status(sql, seeded) == "paused"
+    screen.press(b"r")
+    screen.shows("y yes")
+    screen.press(b"y")
+    screen.shows("resumed: ")
+    assert _status(sql, seeded) == "running"
+    kinds = [r[0] for r in sql.execute("select kind from wacampaign_events order by id").fetchall()]
+    assert kinds[-2:] == ["paused", "resumed"]
+    screen.press(b"q")
+    assert screen.process.wait(20) == 0
+
+
+def test_what_is_pasted_is_no_key(
+    terminal: Callable[..., Terminal], sql: psycopg.Connection[Any], seeded: Seeded
+) -> None:
+    screen = terminal("market_1")
+    screen.shows("\x1b[?2004h")
+    screen.press(b"\x1b[200~pyyq\x1b[201~", b"?")
+    screen.shows("WHAT STANDS WHERE")
+    assert _status(sql, seeded) == "running"
+
+
+def test_an_arrow_that_comes_in_pieces_is_an_arrow(
+    terminal: Callable[..., Terminal], sql: psycopg.Connection[Any], seeded: Seeded
+) -> None:
+    screen = terminal("market_1")
+    screen.shows("\x1b[?2004h")
+    for part in (b"\x1b", b"[", b"B", b"\x1b[1;5A", b"\x1bOP", b"\xc3", b"\xa9", b"?"):
+        screen.press(part)
+    screen.shows("WHAT STANDS WHERE")
+    screen.press(b"\x03")
+    assert screen.process.wait(20) == 130
+    assert _status(sql, seeded) == "running"
+
+
+def test_left_before_the_end_is_told_by_the_exit_status(
+    terminal: Callable[..., Terminal], seeded: Seeded
+) -> None:
+    assert seeded.campaign_id
+    screen = terminal("market_1", "--exit-status")
+    screen.shows("\x1b[?2004h")
+    screen.press(b"q")
+    assert screen.process.wait(20) == 130

@@ -1,0 +1,49 @@
+"""How fast a campaign goes, when it is done, what binds it: as the screens say it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wacampaign.core.campaign import in_doubt
+from wacampaign.core.campaign.forecast import alternatives, eta_range
+from wacampaign.core.campaign.state import Campaign
+from wacampaign.core.words import duration, local_clock, rough_span
+
+#: Seconds to the end from which its range is told.
+_RANGE_FROM: Final = 20
+
+
+def rates(campaign: Campaign) -> str:
+    """`78.9/s now, 78.6 over 1 min, 77.9 over 15 min` (once it ran that long)."""
+    pace, ran = campaign.pace, campaign.run_seconds or 0
+    words = f"{pace.now:.1f}/s now, {pace.minute:.1f} over 1 min"
+    return f"{words}, {pace.quarter:.1f} over 15 min" if ran > 60 else words
+
+
+def end_of(campaign: Campaign, at: str) -> str:
+    """When a running campaign is done: `done at 14:40 UTC, in 8 min 05 s (7 to 9 min)`."""
+    counts, eta = campaign.counts, campaign.eta_seconds
+    if counts.only_retries:
+        until = f" from {local_clock(campaign.next_retry_at)} on" if campaign.next_retry_at else ""
+        return f"the rest waits for another try{until}"
+    if campaign.stop is not None:
+        return campaign.stop.in_words(at)
+    if eta is None:
+        return "unknown: no row is being done"
+    if eta == 0:
+        if not counts.undone and counts.in_doubt:
+            return f"all done but {in_doubt.note(counts.in_doubt)}, which keep it for a while"
+        return "the last rows are on their way"
+    text = f"done at {local_clock(at, plus_seconds=eta)}, in {duration(eta)}"
+    if eta >= _RANGE_FROM and (span := eta_range(campaign)) is not None:
+        text += f" ({rough_span(*span)})"
+    return text
+
+
+def binding(campaign: Campaign, at: str) -> list[str]:
+    """`by the number's rate 80/s`, then when it would be done otherwise: `at 160/s: 14:36 UTC`."""
+    words = [f"by {campaign.limit.text}"] if campaign.limit is not None else []
+    return words + [
+        f"{one.label}: {local_clock(at, plus_seconds=one.seconds)}"
+        for one in alternatives(campaign)
+    ]
