@@ -136,10 +136,8 @@ def _kept_back(facts: Traffic) -> Examined:
         return passed("kept_back", "no other program wrote against what is known")
     said = []
     for one in facts.others:
-        verb = "deleted" if one.kind == "rows_deleted" else "kept as they are, against"
-        by = "by" if one.kind == "rows_deleted" else ""
-        times = f" ({counted(one.times, 'time')})"
-        said.append(f"{rows(one.rows)} {verb} {by} {one.who}{times}".replace("  ", " "))
+        what = "deleted by" if one.kind == "rows_deleted" else "kept as they are, and not as set by"
+        said.append(f"{rows(one.rows)} {what} {one.who} ({counted(one.times, 'time')})")
     return wanting("kept_back", f"since yesterday: {some(said)}", "wacampaign audit")
 
 
@@ -155,7 +153,7 @@ def _backlog(facts: Traffic) -> Examined:
     if statuses.waiting and (statuses.seconds or 0) > _BACKLOG_SECONDS:
         return wanting(
             "backlog",
-            f"{statuses.waiting:,} statuses that the backend has logged wait to be taken, the"
+            f"statuses that the backend has logged wait to be taken ({statuses.waiting:,}), the"
             f" oldest for {duration(statuses.seconds or 0)}",
             "wacampaign queue-stats",
         )
@@ -170,8 +168,7 @@ def _backlog(facts: Traffic) -> Examined:
     if statuses.with_faults:
         return wanting(
             "backlog",
-            f"{counted(statuses.with_faults, 'logged status').replace('statuss', 'statuses')}"
-            " could not be taken",
+            f"statuses that the backend has logged could not be taken ({statuses.with_faults:,})",
             "select at, wamid, status, fault from wacampaign_logged_statuses where fault is"
             " not null order by id desc limit 20;",
             Mending.SQL,
