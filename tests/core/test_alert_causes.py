@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.campaigns import RUNNING
 from wacampaign.core.alerts.causes import Cause, WatchTurn, causes_of
+from wacampaign.core.campaign.binding_limit import Limit, LimitKind
 from wacampaign.core.campaign.counts import Counts
-from wacampaign.core.campaign.state import read_stats
+from wacampaign.core.campaign.state import Stats, read_stats
 
 NOTHING = WatchTurn((), (), ())
 ID = "4b7f0c2e-0000-4000-8000-000000000000"
@@ -23,8 +25,8 @@ def counts(**some: int) -> dict[str, int]:
     return Counts(*[0] * 7).by_name() | some
 
 
-def causes(*campaigns: dict[str, Any], workers: int = 1, turn: WatchTurn = NOTHING) -> list[Cause]:
-    """What is found where these campaigns stand so."""
+def stats_of(*campaigns: dict[str, Any], workers: int = 1) -> Stats:
+    """These campaigns, and so many workers."""
     number = {"display_name": None, "phone_number_id": "100000000000001"}
     usual = {
         "id": ID, "name": "spring", "start_time": "2026-11-26T20:00:00+00:00", "number": number,
@@ -34,7 +36,12 @@ def causes(*campaigns: dict[str, Any], workers: int = 1, turn: WatchTurn = NOTHI
         "campaigns": [RUNNING | usual | campaign for campaign in campaigns],
         "workers": [WORKER] * workers,
     }
-    return causes_of(read_stats(answer), turn)
+    return read_stats(answer)
+
+
+def causes(*campaigns: dict[str, Any], workers: int = 1) -> list[Cause]:
+    """What is found where these campaigns stand so."""
+    return causes_of(stats_of(*campaigns, workers=workers), NOTHING)
 
 
 def hold(**of: Any) -> dict[str, Any]:
@@ -108,3 +115,27 @@ def test_a_campaign_that_begins_within_the_hour_needs_a_worker() -> None:
     (cause,) = causes(soon, workers=0)
     assert cause.key == "no_worker"
     assert causes(soon | {"scheduled_start_time": "2026-11-27T09:00:00+00:00"}, workers=0) == []
+
+
+def test_statuses_that_are_missed_are_told_after_the_campaign_too() -> None:
+    delivery = {
+        "known": True, "delivered": 0, "read": 0, "undelivered": 0, "held": 0, "silent": 500,
+        "replied": 0, "errors": [], "contradicted": 0, "waiting": 0, "lag": None,
+        "passed_on": 0, "late": 500,
+    }  # fmt: skip
+    over = {"status": "completed", "counts": counts(sent=500), "delivery": delivery}
+    (cause,) = causes(over)
+    assert (cause.key, cause.kind) == (f"silent:{ID}", "silent")
+    assert "500 of 500 accepted" in cause.text
+
+
+def test_an_api_that_is_away_is_one_cause_for_all_campaigns() -> None:
+    limit = Limit(LimitKind.API_AWAY, "Meta's API, away since 20:58")
+    found = [
+        replace(campaign, limit=limit)
+        for campaign in stats_of({"counts": counts(ready=3)}, {"id": "b"}).campaigns
+    ]
+    stats = replace(stats_of(), campaigns=found)
+    (cause,) = [one for one in causes_of(stats, NOTHING) if one.kind == "api_away"]
+    assert cause.key == "api_away"
+    assert cause.text.endswith("(and 1 more campaign)")

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from tests.campaigns import campaign_at
 from tests.worker.turning import AlwaysSet, Inputs, turns_of_another
+from wacampaign.alerting.watching import Watching
 from wacampaign.cli.commands.monitor import _write_lines
 from wacampaign.cli.screens import monitor_live
 from wacampaign.core.campaign.completion import CompletionVerdict
@@ -278,7 +279,9 @@ class AwayTransport:
 
 
 @pytest.mark.parametrize("busy", [False, True])
-@pytest.mark.parametrize("loop", ["beat", "recover", "scheduled starts", "start", "monitor"])
+@pytest.mark.parametrize(
+    "loop", ["beat", "recover", "scheduled starts", "watch", "start", "monitor"]
+)
 def test_loops_of_a_database_that_is_away(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, loop: str, *, busy: bool
 ) -> None:
@@ -297,6 +300,8 @@ def test_loops_of_a_database_that_is_away(
             await recover_while_working(tmp_path, store, uuid4(), quiet)
         elif loop == "scheduled starts":
             await ScheduledStarts(store, settings, quiet, "test").run()
+        elif loop == "watch":
+            await Watching(store, settings, quiet, "worker").run()
         elif loop == "start":
             stopping = Stopping(quiet, InFlight(400))
             await Registration(store, uuid4(), tmp_path, quiet, stopping).wait(patient=True)

@@ -13,6 +13,8 @@ from wacampaign.alerting.database_away import AWAY_SECONDS, DatabaseAwayAlert
 from wacampaign.alerting.delivery import AlertDelivery, Tried
 from wacampaign.core.alerts.alert import Alert
 from wacampaign.core.alerts.causes import Cause, causes_of
+from wacampaign.core.campaign.state import Campaign
+from wacampaign.core.engine.boot_clock import boot_seconds
 from wacampaign.core.engine.ports import DatabaseAway, EventLog
 from wacampaign.core.engine.turns import give_up, within
 from wacampaign.settings import Settings
@@ -24,6 +26,9 @@ from wacampaign.store.store import Store
 ASK_SECONDS: Final = 5.0
 #: Seconds that one look may take.
 LOOK_SECONDS: Final = 40.0
+#: Seconds for which a campaign that is over is taken to stand as it did: little changes, and there
+#: may be twenty.
+OVER_SECONDS: Final = 60.0
 #: Seconds that all addresses together may take for an alert: less than its lease.
 TELL_SECONDS: Final = LEASE_SECONDS_OF_ALERT - 15.0
 #: Times that an alert is tried, in half an hour, until it is given up.
@@ -54,6 +59,9 @@ class Watching:
         self._who = f"{who}@{self._delivery.host}"
         self._away = DatabaseAwayAlert(self._delivery, self._who, away_seconds)
         self._turn: UUID | None = None
+        self._over_ids: Sequence[str] = []
+        self._over_campaigns: Sequence[Campaign] = []
+        self._over_at = float("-inf")
         self._telling: dict[str, asyncio.Task[None]] = {}
         #: Telling → the addresses that took it.
         self._taken: OrderedDict[str, set[str]] = OrderedDict()
@@ -90,11 +98,18 @@ class Watching:
         self._turn = asked
         stats = await self._campaigns.stats(None)
         known = {campaign.id for campaign in stats.campaigns}
-        if recent := [one for one in turn.recent if one not in known]:
-            more = await self._campaigns.stats(recent)
-            stats = replace(stats, campaigns=[*stats.campaigns, *more.campaigns])
+        over = await self._over([one for one in turn.recent if one not in known])
+        stats = replace(stats, campaigns=[*stats.campaigns, *over])
         await self._begin(asked, causes_of(stats, turn))
         return True
+
+    async def _over(self, ids: Sequence[str]) -> Sequence[Campaign]:
+        """Campaigns that are over, as they stood within the last minute."""
+        now = boot_seconds()
+        if ids != self._over_ids or now - self._over_at > OVER_SECONDS:
+            self._over_campaigns = (await self._campaigns.stats(ids)).campaigns if ids else []
+            self._over_ids, self._over_at = ids, now
+        return self._over_campaigns
 
     async def last_look(self) -> None:
         """What has just been brought to its end is told before this process ends."""
