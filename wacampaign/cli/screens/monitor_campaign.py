@@ -60,7 +60,7 @@ def campaign_blocks(view: View, campaign: Campaign, width: int) -> list[Block]:
         ruled(10, width, marks),
         Block(1, [_accepted(view, campaign, width)]),
         Block(2, _pace(view, campaign, cause, width)),
-        Block(6, _budget(campaign)),
+        Block(6, _budget(campaign, width)),
         Block(6, delivered, short=delivered[:1]),
     ]
     rest = [finding for finding in findings if finding is not cause]
@@ -233,7 +233,9 @@ def _pace(view: View, campaign: Campaign, cause: Finding | None, width: int) -> 
             before = labelled("")
         return [*lines, *_step(view, cause, width, INDENT)]
     if not is_running:
-        return [*lines, labelled("ENDED" if campaign.is_over else "WAITS", ended(campaign))]
+        if campaign.is_over:
+            return [*lines, labelled("ENDED", ended(campaign).removeprefix("ended "))]
+        return [*lines, labelled("WAITS", ended(campaign))]
     at = view.stats.at
     if stands(campaign) and campaign.counts.unsent:
         lines.append(labelled("STANDS", _nothing_done(campaign), style="bold yellow"))
@@ -262,14 +264,14 @@ def _charted(view: View, campaign: Campaign, text: str, width: int) -> Text:
     return line
 
 
-def _budget(campaign: Campaign) -> list[Text]:
+def _budget(campaign: Campaign, width: int) -> list[Text]:
     budget = campaign.budget
     if budget is None:
         return []
-    figures = f"{budget.used:,} / {budget.limit:,} {budget.of_whom}"
-    if not budget.is_used_up:
-        return [labelled("BUDGET", figures)]
-    return [labelled("BUDGET", (f"{figures}  {budget.next_place}", "yellow"))]
+    style = "yellow" if budget.is_used_up else ""
+    figures = [f"{budget.used:,} / {budget.limit:,} {budget.of_whom}"]
+    figures += [budget.next_place] if budget.is_used_up else []
+    return flow("BUDGET", [Text(one, style=style) for one in figures], width)
 
 
 def _delivered(campaign: Campaign, width: int) -> list[Text]:

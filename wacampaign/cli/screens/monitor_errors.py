@@ -7,11 +7,10 @@ from typing import Final
 
 from rich.text import Text
 
-from wacampaign.cli.screens.monitor_layout import WIDE, Block, View, chart, labelled, ruled
+from wacampaign.cli.screens.monitor_layout import WIDE, Block, View, chart, column, labelled, ruled
 from wacampaign.core.campaign.error_counts import ErrorCount
 from wacampaign.core.campaign.error_trends import TREND_MINUTES, ErrorTrend
 from wacampaign.core.campaign.state import Campaign
-from wacampaign.core.display_width import cut, padded
 from wacampaign.core.errors import ErrorEntry, lookup
 from wacampaign.core.outcomes import Outcome
 
@@ -58,7 +57,7 @@ def _error(view: View, error: ErrorCount, trend: ErrorTrend | None, width: int) 
     if width < WIDE:
         line.append(error.title)
         return line
-    line.append(padded(cut(error.title, _TITLE), _TITLE))
+    line.append(column(error.title, _TITLE, view.unicode))
     line.append(f"  {entry.worker_action}", style="dim")
     return line
 

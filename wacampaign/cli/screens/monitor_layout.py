@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.text import Text
 
+from wacampaign.core import display_width
 from wacampaign.core.campaign.state import Stats
 
 #: From this width (columns) errors and workers come with all that is known of them.
@@ -138,6 +139,12 @@ def cut(line: Text, width: int, unicode: bool) -> Text:
         line.truncate(width, overflow="ellipsis" if unicode else "crop")
     line.no_wrap = True
     return line
+
+
+def column(text: str, columns: int, unicode: bool) -> str:
+    """`text` in just so many columns; that it was cut is to be seen."""
+    short = display_width.padded(display_width.cut(text, columns), columns)
+    return short if unicode or display_width.width(text) <= columns else short.replace("…", "~")
 
 
 def labelled(label: str, *parts: str | Text | tuple[str, str], style: str = "") -> Text:

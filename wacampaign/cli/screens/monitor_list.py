@@ -8,25 +8,25 @@ from typing import Final
 from rich.text import Text
 
 from wacampaign.cli.screens.monitor_campaign import finding_lines, header, stale_lines
-from wacampaign.cli.screens.monitor_layout import WIDE, Block, View, ruled
+from wacampaign.cli.screens.monitor_layout import WIDE, Block, View, column, ruled
 from wacampaign.cli.screens.monitor_workers import worker_lines
 from wacampaign.cli.screens.queue_stats import NONE_TO_SHOW, status_style
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.state import Campaign
-from wacampaign.core.display_width import cut, padded
+from wacampaign.core.display_width import padded
 from wacampaign.core.words import counted, local_clock, rough_duration
 
 #: Columns of a name: those of a narrow terminal, and at most.
 _NAME_MIN: Final = 14
 _NAME_MAX: Final = 40
 #: Columns of the figures, and from which width (columns) a finding has room beside them.
-_FIGURES: Final = 52
+_FIGURES: Final = 49
 _FINDING_FROM: Final = 76
 #: Columns that a finding gets beside them.
-_FINDING: Final = 14
+_FINDING: Final = 15
 _FINDING_WIDE: Final = 44
 #: Over the lines.
-_HEADING: Final = "   {}  status     accepted      rate  done at    failed"
+_HEADING: Final = "   {}  status     accepted     rate  done at  failed"
 
 
 def in_order(campaigns: Sequence[Campaign]) -> list[Campaign]:
@@ -112,10 +112,10 @@ def _line(view: View, campaign: Campaign, name: int, width: int, *, is_chosen: b
         mark,
         flag,
         " ",
-        (padded(cut(campaign.name, name), name), "reverse" if is_chosen else ""),
+        (column(campaign.name, name, view.unicode), "reverse" if is_chosen else ""),
         "  ",
         (f"{status:<9}", status_style(campaign)),
-        f"  {percent:>8}  {rate:>8}  {_end(view, campaign) if not stale else '-':<9}",
+        f"  {percent:>7}  {rate:>8}  {_end(view, campaign) if not stale else '-':<7}",
         (f"  {failed:>6,}", "red" if failed else "dim"),
     )
     if worst is not None and width >= _FINDING_FROM:

@@ -7,9 +7,9 @@ from typing import Final
 
 from rich.text import Text
 
-from wacampaign.cli.screens.monitor_layout import WIDE, View, labelled
+from wacampaign.cli.screens.monitor_layout import WIDE, View, column, labelled
 from wacampaign.core.campaign.worker_state import WorkerState
-from wacampaign.core.display_width import cut, padded
+from wacampaign.core.display_width import width as width_of
 from wacampaign.core.words import (
     duration,
     milliseconds,
@@ -38,7 +38,7 @@ def worker_lines(view: View, width: int) -> list[Text]:
     title.append(f"{live} alive", style="" if live else "bold red")
     if lost:
         title.append(f"  {lost} LOST", style="bold red")
-    columns = max((len(_name(worker)) for worker in workers), default=0)
+    columns = min(max((width_of(str(worker)) for worker in workers), default=0), _NAME_MAX)
     if width >= WIDE:
         columns = max(columns, _TITLE_COLUMNS)
     if width >= WIDE and live:
@@ -47,12 +47,8 @@ def worker_lines(view: View, width: int) -> list[Text]:
     return [title, *(_worker(view, one, columns, wide=width >= WIDE) for one in workers)]
 
 
-def _name(worker: WorkerState) -> str:
-    return cut(str(worker), _NAME_MAX)
-
-
 def _worker(view: View, worker: WorkerState, columns: int, *, wide: bool) -> Text:
-    name = padded(_name(worker), columns)
+    name = column(str(worker), columns, view.unicode)
     beat = rough_duration(worker.beat_age_seconds)
     if not worker.alive:
         text = f"LOST, last beat {duration(worker.beat_age_seconds)} ago"
