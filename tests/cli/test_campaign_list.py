@@ -103,9 +103,21 @@ def _read(leader: int) -> bytes:
 def test_near_names_are_told(wacampaign: Wacampaign, seeded: Seeded, command: str) -> None:
     done = wacampaign(command, "markte_1")
     assert done.exit_code == 5
-    near = f"near it: market_1 ({seeded.campaign_id[:8]}) running"
+    shown = seeded.campaign_id[:8]
+    shown = seeded.campaign_id if shown.isdecimal() else shown
+    near = f"near it: market_1 ({shown}) running"
     assert f"there is no campaign 'markte_1'; {near}" in done.stderr
     assert "wacampaign list" in done.stderr
+
+
+def test_an_id_of_digits_is_no_phone_number(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any]
+) -> None:
+    digits = "25509412-1111-4111-8111-111111111111"
+    sql.execute(
+        "insert into campaigns (id, name, status) values (%s, 'offer', 'paused')", (digits,)
+    )
+    assert f"near it: offer ({digits}) paused" in wacampaign("pause", "ofer").stderr
 
 
 @pytest.mark.usefixtures("seeded")

@@ -59,14 +59,15 @@ def offered(typed: str, campaigns: Sequence[CampaignName]) -> list[str]:
     from wacampaign.core.shown_text import one_line
 
     times = Counter(one.name for one in campaigns)
+    ids_too = not typed or len(typed) >= _ID_TYPED_MIN
     words = []
     for one in campaigns:
         name = one.name
         if times[name] == 1 and not _DAMAGED.search(name) and one_line(name) == name:
             words.append(name)
-        else:
+        elif ids_too:
             words.append(one.short_id)
-    if len(typed) >= _ID_TYPED_MIN:
+    if typed and ids_too:
         words += [one.short_id for one in campaigns if one.id.startswith(typed)]
     return list(dict.fromkeys(words))
 
