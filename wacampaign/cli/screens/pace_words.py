@@ -23,7 +23,7 @@ def rates(campaign: Campaign) -> str:
 def end_of(campaign: Campaign, at: str) -> str:
     """When a running campaign is done: `done at 14:40 UTC, in 8 min 05 s (7 to 9 min)`."""
     counts, eta = campaign.counts, campaign.eta_seconds
-    if counts.only_retries:
+    if counts.only_retries and not campaign.waits_for_hours:
         until = f" from {local_clock(campaign.next_retry_at)} on" if campaign.next_retry_at else ""
         return f"the rest waits for another try{until}"
     if campaign.stop is not None:
