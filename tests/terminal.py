@@ -56,7 +56,7 @@ class Terminal:
     @property
     def printed(self) -> str:
         """As a person sees it."""
-        return _BARS.sub("", _STYLES.sub("", self.raw))
+        return _BARS.sub("", _STYLES.sub("", self.raw)).replace("\r", "")
 
     @property
     def raw(self) -> str:

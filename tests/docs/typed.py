@@ -20,8 +20,9 @@ from typing import Final
 from tests.docs.captures import Capture
 from tests.docs.pages import pages
 from tests.pm2 import install_command
-from tests.servers import free_port
+from tests.servers import free_port, wait_until
 from tests.terminal import Terminal
+from wacampaign.sandbox.client import SandboxControl
 
 _TYPED: Final = re.compile(
     r"<!-- typed(?P<stays>: stays open)? -->\n```(?P<language>console|bash)\n(?P<text>.*?)^```$",
@@ -68,10 +69,20 @@ def play(page: Path) -> Iterator[tuple[Capture, str]]:
                     printed = terminal.until_its_end()
                     terminal.close()
                     assert terminal.code in (0, 3), f"{command}: {printed}"
+                    _wait_for_webhooks(f"http://127.0.0.1:{ports[_PORTS[0]]}")
                 ids |= set(_SHORT_ID.findall(printed))
                 parts.append(f"$ {line}\n{_on_page(printed, ports)}")
             now = "".join(parts)
             yield Capture("typed", _same(written, ids), _same(now, ids)), now
+
+
+def _wait_for_webhooks(sandbox: str) -> None:
+    """Until all is told of what was sent: a person types no faster."""
+    control = SandboxControl(sandbox)
+    try:
+        wait_until(lambda: control.totals()["webhook"]["waiting"] == 0, 60, "all is told")
+    finally:
+        control.close()
 
 
 @contextmanager
@@ -117,7 +128,11 @@ def _on_page(printed: str, ports: dict[int, int]) -> str:
 
 
 def _same(text: str, ids: set[str]) -> str:
-    """With `ID` for campaigns, as `captures` has it for what cannot be taken for anything else."""
+    """With `ID` for campaigns, as `captures` has it for what cannot be taken for anything else.
+
+    Without empty lines: a bar of progress that went away may leave one.
+    """
+    text = re.sub(r"\n\s*\n", "\n", text)
     return re.sub(rf"\b({'|'.join(ids)})\b(?!-)", "ID", text) if ids else text
 
 
