@@ -24,6 +24,7 @@ from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli.screens.monitor import frame
 from wacampaign.cli.screens.monitor_layout import Staleness, View
 from wacampaign.cli.screens.monitor_lines import change_lines, progress_line
+from wacampaign.cli.screens.queue_stats import stats_lines
 from wacampaign.core.campaign.state import Stats, read_stats
 from wacampaign.operations import watch as monitor_feed
 from wacampaign.operations.watch import Feed
@@ -151,6 +152,22 @@ def test_what_binds_stands_beside_what_would_be_otherwise() -> None:
     )
     text = shown(view(given), 100, 24)
     assert re.search(r" LIMITED   by the number's rate 80/s  with Offers 2: \d\d:\d\d ", text)
+
+
+def test_queue_stats_says_what_binds_and_what_comes_lately() -> None:
+    given = stats(
+        CAMPAIGN
+        | {
+            "number": CAMPAIGN["number"] | {"id": "n"},
+            "error_minutes": [[135000, 0, 7]],
+        },
+        worker={"facts": {"binds": {"n": "rate"}}},
+    )
+    text = ["".join(part for part, _ in line) for line in stats_lines(given)]
+    assert (
+        "  lately 78.6/s now, 78.6 over 1 min; limited by the number's rate 80/s;"
+        " 135000 +7 a minute" in text
+    )
 
 
 def test_nine_campaigns_show_the_running_one_first_and_how_many_more() -> None:

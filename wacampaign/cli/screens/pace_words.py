@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from wacampaign.core.campaign import in_doubt
+from wacampaign.core.campaign.binding_limit import LimitKind
 from wacampaign.core.campaign.forecast import alternatives, eta_range
 from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.words import duration, local_clock, rough_span
 
 #: Seconds to the end from which its range is told.
 _RANGE_FROM: Final = 20
+
+#: What binds a campaign that moves.
+_BOUND_WHILE_IT_GOES: Final = frozenset({LimitKind.RATE, LimitKind.ANSWERS, LimitKind.DATABASE})
 
 
 def rates(campaign: Campaign) -> str:
@@ -47,3 +51,15 @@ def binding(campaign: Campaign, at: str) -> list[str]:
         f"{one.label}: {local_clock(at, plus_seconds=one.seconds)}"
         for one in alternatives(campaign)
     ]
+
+
+def lately_of(campaign: Campaign) -> str | None:
+    """`78.9/s now, …; limited by …; 135000 +7 a minute`; None: there is nothing to say.
+
+    Where a worker tells what its pace is bound by: else its other lines say all there is.
+    """
+    if campaign.limit is None or campaign.limit.kind not in _BOUND_WHILE_IT_GOES:
+        return None
+    parts = [rates(campaign), f"limited by {campaign.limit.text}"]
+    parts += [f"{one.code} +{one.lately} a minute" for one in campaign.trends if one.lately]
+    return "; ".join(parts)

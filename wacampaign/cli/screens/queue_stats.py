@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from wacampaign.cli.output import arrow
+from wacampaign.cli.screens.pace_words import lately_of
 from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.delivery import (
     MEANINGS,
@@ -65,6 +66,8 @@ def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
             line += _line(f"   {note}", "dim")
         yield line
     yield _line(f"  {_pace(campaign, at)}")
+    if (lately := lately_of(campaign)) is not None:
+        yield _line(f"  lately {lately}")
     if (window := campaign.window) is not None:
         yield _line(f"  {summary(window)}")
     if (budget := campaign.budget) is not None:
