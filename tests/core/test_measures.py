@@ -94,7 +94,7 @@ def test_a_slot_that_has_come_waits_for_answers() -> None:
 def test_a_message_that_is_about_to_go_waited_for_its_time() -> None:
     looked = Looked()
     looked.waiting.put([row(1, 100.0)])
-    assert looked.binds(100.05) == {"n1": Binds.RATE}
+    assert looked.binds(100.9) == {"n1": Binds.RATE}
     for n in range(2, 6):
         looked.in_flight.departs(row(n, 0.0), 100.0)
     assert looked.binds(100.05) == {"n1": Binds.ANSWERS}

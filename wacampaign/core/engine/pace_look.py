@@ -6,14 +6,12 @@ from typing import Final
 
 from wacampaign.core.engine.binding import Binds
 from wacampaign.core.engine.in_flight import InFlight
+from wacampaign.core.engine.number_pace import ALONE_TOLERANCE
 from wacampaign.core.engine.waiting import Waiting
 
 #: Seconds for which a number that had rows is looked at without any: a claim that takes long is
 #: part of its pace.
 _REMEMBERED_SECONDS: Final = 10.0
-#: Seconds that a message whose time has come may take to be sent where there is room for it: a busy
-#: process looks in the middle of it, and what was waited for was its time.
-_TURN_SECONDS: Final = 0.1
 
 
 class PaceLook:
@@ -47,7 +45,8 @@ class PaceLook:
         if behind:
             return Binds.DATABASE
         full = self._in_flight.room == 0
-        if due is not None and due > now - (0.0 if full else _TURN_SECONDS):
+        # One that is late waits for its number's turn, where there is room for it and not for long.
+        if due is not None and due > now - (0.0 if full else ALONE_TOLERANCE):
             return Binds.RATE
         if due is not None or full:
             return Binds.ANSWERS
