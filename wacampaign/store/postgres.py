@@ -105,12 +105,16 @@ class PostgresTransport:
     ) -> tuple[Any, ...] | None:
         connection, epoch = await self._pool.take(seconds)
         asking = asyncio.create_task(_first_row(connection, statement, values))
+        waited = False
         try:
             await asyncio.wait({asking}, timeout=max(0.0, until - time.monotonic()))
+            waited = asking.done()
         finally:
-            if not asking.done():  # too late, or our caller was cancelled
+            # Too late, or our caller was cancelled: perhaps in the moment in which it was answered,
+            # and then the connection has its place all the same.
+            if not waited:
                 self._give_up(asking, connection)
-        if not asking.done():
+        if not waited:
             raise DatabaseUnreachable(f"the database did not answer within {seconds:g} s")
         try:
             row = asking.result()
