@@ -40,17 +40,13 @@ class PrunePart:
 
 #: In the order in which they are done: what frees most comes first.
 PARTS: Final = (
-    PrunePart(
-        "deliveries", "results", "message", "what became of each is removed, the counts stay"
-    ),
-    PrunePart(
-        "statuses", "details", "message", "Meta's words go; states, times, prices, errors stay"
-    ),
+    PrunePart("deliveries", "results", "message", "only counted"),
+    PrunePart("statuses", "details", "message", "without Meta's own words"),
     PrunePart("webhooks", "webhooks", "webhook"),
-    PrunePart("strays", "details", "nobody's message", "its statuses are removed"),
+    PrunePart("strays", "details", "nobody's message", "forgotten"),
     PrunePart("unreadable", "details", "unreadable log line"),
-    PrunePart("messages", "details", "incoming message", "Meta's words go; the text stays"),
-    PrunePart("replies", "results", "incoming message", "removed; each person's last one stays"),
+    PrunePart("messages", "details", "incoming message", "without Meta's own words"),
+    PrunePart("replies", "results", "incoming message", "removed"),
     PrunePart("repairs", "results", "repaired row", "no longer to be undone"),
     PrunePart("events", "history", "event"),
     PrunePart("workers", "history", "gone worker"),

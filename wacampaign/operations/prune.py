@@ -95,8 +95,9 @@ def _becomes(part: PrunePart, size: int) -> str:
 
 def _notes(due: PruneDue) -> list[str]:
     notes = [
-        "what becomes free is used again by what comes; the files of the tables stay as large",
-        "never taken: opt-outs, rows in doubt and what may settle them, all counts",
+        "what becomes free is used again; the tables' files stay as large",
+        "what is shown stays without Meta's own words: states, times, prices, errors",
+        "never taken: counts, opt-outs, rows in doubt, each person's last message",
         f"left alone: the backend's tables, {told_bytes(due.size(ours=False))}",
     ]
     if due.reading:
