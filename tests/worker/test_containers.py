@@ -21,8 +21,12 @@ from wacampaign.worker.run import Worker
 #: Rows a campaign, and campaigns after the first.
 ROWS, CAMPAIGNS = 12, 6
 SECONDS = 60
-#: What is bounded by something else: codes of Meta, messages of the last second, the last tellings.
-BOUNDED = ("Measures.outcomes", "Report._outcomes", "_Pace.left", "Watching._taken")
+#: What is bounded by something else: Meta's codes, messages of the last second, the last tellings,
+#: and campaigns that ended of late.
+BOUNDED = (
+    *("Measures.outcomes", "Report._outcomes", "_Pace.left"),
+    *("Watching._taken", "Watching._over_ids", "Watching._over_campaigns"),
+)
 
 
 def sizes() -> Counter[str]:
