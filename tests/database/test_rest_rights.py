@@ -36,6 +36,7 @@ def fill_with_anything(connection: Connection) -> None:
         words = {
             "direction": "incoming",
             "encoding": "text",
+            "severity": "info",
             "state": "sent",
             "status": "sent",
             "type": "info",
@@ -47,6 +48,7 @@ def fill_with_anything(connection: Connection) -> None:
             "integer": "1",
             "bigint": "1",
             "timestamp with time zone": "now()",
+            "time without time zone": "'09:00'",
             "text[]": "array[]::text[]",
             "uuid[]": "array[]::uuid[]",
             "bigint[]": "array[]::bigint[]",

@@ -252,7 +252,6 @@ async def workers_protocol(store: Store) -> tuple[str, str, UUID]:
     for worker in (me, dead):
         await Workers(store).register(worker, "host", 1, "0")
     assert (await Workers(store).heartbeat(me, 0))["known"]
-    await Workers(store).measured(me, {"in_flight": 3})
     assert await past_ramp(store, me, campaign) == 5
     assert (await WorkQueue(store).sending([number]))[0].templates
 
@@ -310,6 +309,7 @@ async def alerts(store: Store) -> None:
 async def whole_protocol(store: Store) -> None:
     """As a worker's, up to the audit, with every function that programs call."""
     number, campaign, me = await workers_protocol(store)
+    await Workers(store).measured(me, {"in_flight": 3})
     assert (await Campaigns(store).audit(campaign))["ok"]
     kinds = {e["kind"] for e in await store.call("events_of", campaign_id=campaign, limit=100)}
     assert {"created", "started", "paused", "resumed", "recovered", "completed"} <= kinds

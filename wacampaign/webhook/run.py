@@ -178,7 +178,7 @@ class Receiver:
             with contextlib.suppress(Problem, TimeoutError):
                 await within(GOODBYE_SECONDS, beside.goodbye(self._id))
             self._log("stopped", reason=self._reason, received=server.handled)
-        return 0 if worked else STOPPED_EARLY
+        return 0 if worked or not supervisor.waits_for_ready else STOPPED_EARLY
 
     def _metrics_chores(
         self, address: MetricsAddress, store: Store, health: ReceiverHealth

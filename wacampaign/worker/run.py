@@ -164,7 +164,7 @@ class Worker:
             if self.stopping.reason is None:
                 await watching.last_look()
             await registration.say_goodbye(self._deadlines.goodbye)
-            return 0 if worked else STOPPED_EARLY
+            return 0 if worked or not supervisor.waits_for_ready else STOPPED_EARLY
         finally:
             await give_up(*beside)
             if journal is not None:

@@ -25,6 +25,11 @@ class Supervisor:
     def from_environment(cls) -> Supervisor:
         return cls(Pm2Channel.from_environment(), SystemdSocket.from_environment())
 
+    @property
+    def waits_for_ready(self) -> bool:
+        """Whether an end in order before that would be taken for a fault, and begun again (PM2)."""
+        return self._pm2 is not None
+
     def watch(self, on_end: Callable[[str], None]) -> None:
         """Calls `on_end` with the reason when PM2 asks for the end, or is gone itself."""
         if self._pm2 is not None:

@@ -326,8 +326,9 @@ def _queue(campaign: Campaign, width: int) -> list[Text]:
 def _events(campaign: Campaign) -> list[Text]:
     if not campaign.events:
         return []
+    # The newest first: on a short screen the end of the list is what does not fit.
     lines: list[Text] = [labelled("EVENTS", style="bold")]
-    for event in campaign.events:
+    for event in reversed(campaign.events):
         kind, n = str(event["kind"]), event["rows"]
         text = in_a_sentence(what_happened(kind), n, str(event["actor"]), event["reason"])
         line = Text(f"   {seconds_clock(str(event['at']))}  {text}")

@@ -65,7 +65,8 @@ async def watch(feed: Feed, console: Console, store: Store) -> bool:
         for task in (looking, *at_work):
             task.cancel()
         await asyncio.gather(looking, *at_work, return_exceptions=True)
-        print_frame(feed, console, opened=navigation.opened)
+        # No higher than the terminal, less the line of its next prompt: the head must not roll off.
+        print_frame(feed, console, opened=navigation.opened, height=console.height - 1)
     if navigation.interrupted:
         raise KeyboardInterrupt
     if not looking.cancelled() and (error := looking.exception()) is not None:
@@ -73,8 +74,10 @@ async def watch(feed: Feed, console: Console, store: Store) -> bool:
     return feed.over
 
 
-def print_frame(feed: Feed, console: Console, *, opened: str | None = None) -> None:
-    """One frame as ordinary output, as high as it needs."""
+def print_frame(
+    feed: Feed, console: Console, *, opened: str | None = None, height: int = _ANY_HEIGHT
+) -> None:
+    """One frame as ordinary output, as high as it needs, and at most `height`."""
     assert feed.stats is not None
     if opened is None and len(feed.stats.campaigns) == 1:
         opened = feed.stats.campaigns[0].id
@@ -85,7 +88,7 @@ def print_frame(feed: Feed, console: Console, *, opened: str | None = None) -> N
         unicode=speaks_unicode(sys.stdout),
         opened=opened,
     )
-    for line in frame(view, console.width, _ANY_HEIGHT):
+    for line in frame(view, console.width, height):
         console.print(line)
 
 

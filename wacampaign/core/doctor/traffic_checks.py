@@ -182,7 +182,7 @@ def _orphans(sample: LogSample) -> Examined:
         return wanting(
             "orphan_logs",
             f"about {share:.0%} of message_status_logs name no campaign though their message has"
-            " one: the backend's dashboard does not count them (wacampaign does)",
+            " one: the backend's dashboard does not count them (our own figures have them)",
             "update public.message_status_logs l set campaign_id = m.campaign_id, message_id = m.id"
             " from public.messages m where l.campaign_id is null and m.campaign_id is not null"
             " and m.whatsapp_message_id = l.whatsapp_message_id;",
