@@ -1,10 +1,11 @@
-"""A day in ten minutes: `python -m bench.day [--messages 33000] [--campaigns 10]`.
+"""A day in ten minutes: `python -m bench.day [--messages 33000] [--outages 4]`.
 
 As many messages, campaigns and restarts as in a day of an operation that sends a million a month,
 and a quarter of its heartbeats (`bench/day_processes.py`). One worker and one receiver run from the
 first message to the last and are measured; a second worker is ended again and again, by SIGINT and
-by SIGKILL in turns; the database is stopped and started once; statuses and answers come through the
-receiver; `prune` runs beside it, with campaigns that are over made old.
+by SIGKILL in turns; the database is stopped and started once, or with `--outages 4` so often, first
+within the first quarter, so that what each costs is seen; statuses come through the receiver;
+`prune` runs beside it, with campaigns that are over made old.
 
 Holds: nothing lost, nothing sent twice; the memory of the worker and of the receiver is at the end
 what it was after the first quarter, within 5 %; tables are no larger than docs/how-to/
@@ -135,7 +136,7 @@ class Day:
         campaigns: list[str] = []
         second: subprocess.Popen[bytes] | None = None
         pruning: subprocess.Popen[bytes] | None = None
-        was_away = False
+        outages = 0
         next_end = next_prune = time.monotonic()
         until = time.monotonic() + LONGEST_SECONDS
         while (done := self.scalar(_DONE)) < share * self.given.campaigns:
@@ -158,8 +159,8 @@ class Day:
             if time.monotonic() >= next_prune and (pruning is None or pruning.poll() is not None):
                 next_prune = time.monotonic() + PRUNE_SECONDS
                 pruning = self._prune()
-            if not was_away and done > share * self.given.campaigns // 2:
-                was_away = True
+            if done > (outages + 1) * share * self.given.campaigns // (self.given.outages + 1):
+                outages += 1
                 with stopped(self.server):
                     time.sleep(AWAY_SECONDS)
             self.sandbox.control.writes("thank you", from_=f"999{done:012d}")
@@ -259,6 +260,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=33_000)
     parser.add_argument("--campaigns", type=int, default=10)
+    parser.add_argument("--outages", type=int, default=1)
     given = parser.parse_args()
     given.messages -= given.messages % given.campaigns
     with (

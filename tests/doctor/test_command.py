@@ -157,3 +157,15 @@ def test_meta_away_leaves_the_database_looked_at(
     assert found["cloud_api"]["status"] == "fail"
     assert found["token"]["status"] == found["subscription"]["status"] == "skipped"
     assert found["schema"]["status"] == "ok"
+
+
+def test_of_an_empty_database_only_the_schema_is_told(
+    installation: Installation, doctor: Doctor
+) -> None:
+    installation.run_sql("drop schema public cascade; create schema public")
+    told = {one["id"]: one for one in json.loads(doctor("--json").stdout)["checks"]}
+    if installation.store == "postgres":  # by REST nothing of the schema is seen any more
+        assert told["schema"]["status"] == "fail"
+    assert told["indexes"]["status"] == "skipped"
+    fixes = [one["fix"] or "" for one in told.values()]
+    assert not [fix for fix in fixes if "create index" in fix]

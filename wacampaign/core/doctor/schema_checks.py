@@ -1,5 +1,6 @@
 """What is in the database: our schema by content, the guard, indexes, and who is let in."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ from wacampaign.core.doctor.model import (
     quoted,
     some,
     statements,
+    unseen,
     unseen_all,
     wanting,
 )
@@ -20,6 +22,8 @@ from wacampaign.core.words import counted
 #: What has a check of its own.
 _APART: Final = frozenset({"index", "grant", "trigger"})
 _GUARD: Final = "wacampaign_guard_"
+#: The table in an index's statement.
+_TABLE: Final = re.compile(r"\bon (?:only )?public\.(\w+)", re.IGNORECASE)
 #: Rows from which a missing index of the backend's costs seconds.
 _MANY_ROWS: Final = 100_000
 #: Table → columns that only one row may have: what a repeat is recognised by.
@@ -118,7 +122,15 @@ def _guard(facts: Schema, machine: Machine) -> Examined:
 
 def _indexes(facts: Schema, log_rows: int) -> Iterator[Examined]:
     missing = [one.name for one in _of(facts, "index")]
-    for name in missing:
+    gone = {one.name for one in _of(facts, "table")}
+    # Made together with its table, and not before that.
+    alone = [
+        name for name in missing if _TABLE.findall(facts.index_statements[name])[0] not in gone
+    ]
+    if missing and not alone:
+        yield unseen("indexes", "their tables are missing: the check `schema` says why")
+        return
+    for name in alone:
         broken = any(index.name == name and not index.valid for index in facts.indexes)
         what = "was not built to its end" if broken else "is missing"
         made = facts.index_statements[name]
