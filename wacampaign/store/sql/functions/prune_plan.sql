@@ -51,8 +51,12 @@ begin
             order by p.place)
         from (values
             (1, 'deliveries', 'deliveries', (
-                select coalesce(sum(c.n), 0) from public.wacampaign_delivery_counts c
-                where c.campaign_id = any (v_gone) and c.state <> 'contradicted'), null::numeric),
+                -- The counts stay when a campaign's deliveries go: of one that was opened again
+                -- afterwards most are gone.
+                select coalesce(sum(greatest(c.n - coalesce(p.removed, 0), 0)), 0)
+                from (select d.campaign_id, sum(d.n) as n from public.wacampaign_delivery_counts d
+                      where d.campaign_id = any (v_gone) and d.state <> 'contradicted' group by 1) as c
+                left join public.wacampaign_pruned p on p.campaign_id = c.campaign_id), null::numeric),
             (2, 'statuses', 'deliveries', (
                 select coalesce(sum(c.n), 0) from public.wacampaign_delivery_counts c
                 where c.campaign_id = any (v_due) and c.state <> 'contradicted'),
