@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
 from tests.campaigns import accepted, add_campaign, add_number, past_ramp, run, worker
+from wacampaign.core.campaign.worker_state import NO_FACTS
 from wacampaign.core.engine.ports import Settlement
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.store.campaigns import Campaigns
@@ -128,5 +130,32 @@ def test_numbers_that_could_send_it_too(open_test_store: OpenStore) -> None:
         await add_campaign(store, other, 4)
         (seen,) = (await Campaigns(store).stats([campaign])).campaigns
         assert seen.spare_numbers == ()
+
+    run(open_test_store, scenario)
+
+
+#: What a worker of another version may say of itself.
+STRANGE_FACTS = [
+    "null", "[]", "5", '"x"', '{"binds": []}', '{"binds": {"NUMBER": []}}', '{"binds": "abc"}',
+    '{"in_flight": "abc"}', '{"in_flight": 1e30}', '{"in_flight": [1]}', '{"in_flight": 1.5}',
+    '{"done_per_second": "x", "answers_p50_ms": [], "database_p50_ms": {}, "memory_mb": true}',
+    '{"api_away_seconds": "x"}', f'{{"last_code": {"9" * 400}, "answers_p50_ms": 1e300}}',
+]  # fmt: skip
+
+
+def test_facts_of_another_shape_are_none(open_test_store: OpenStore) -> None:
+    async def scenario(store: Store) -> None:
+        me = await worker(store)
+        number = await add_number(store)
+        campaign = await add_campaign(store, number, 5)
+        await past_ramp(store, me, campaign)
+        for said in STRANGE_FACTS:
+            facts = said.replace("NUMBER", number)
+            await store.call("measured", worker_id=str(me), facts=facts)
+            stats = await Campaigns(store).stats(None)
+            (one,) = stats.workers
+            assert replace(one.facts, binds={}) == NO_FACTS, said
+            assert one.binds(number) is None, said
+            assert 0 <= one.in_flight <= 1_000_000, said
 
     run(open_test_store, scenario)

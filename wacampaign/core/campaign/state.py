@@ -17,7 +17,7 @@ from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.number import CampaignNumber, Ramp, SpareNumber
 from wacampaign.core.campaign.other_writers import ForeignWrite
 from wacampaign.core.campaign.pace import MINUTE_SECONDS, NO_PACE, CampaignPace, read_pace, steady
-from wacampaign.core.campaign.worker_state import WorkerFacts, WorkerState
+from wacampaign.core.campaign.worker_state import WorkerState, read_facts
 from wacampaign.core.daily_window import Window
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.reading import read
@@ -184,7 +184,7 @@ class Stats:
 def read_stats(answer: Mapping[str, Any], *, show_numbers: bool = False) -> Stats:
     """The database's `stats`; phone numbers in texts are masked unless `show_numbers`."""
     workers = [
-        read(WorkerState, worker, facts=read(WorkerFacts, worker.get("facts") or {}))
+        read(WorkerState, worker, facts=read_facts(worker.get("facts")))
         for worker in answer["workers"]
     ]
     campaigns = [_campaign(given, workers, show_numbers) for given in answer["campaigns"]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 
 from wacampaign.core.engine.binding import Binds
 
@@ -33,6 +34,32 @@ class WorkerFacts:
 
 #: Of a worker of an earlier version, or one that has just begun.
 NO_FACTS = WorkerFacts()
+
+
+#: No measured figure is as large: one that is could not be shown, nor made a float.
+_BEYOND: Final = 1e15
+
+
+def read_facts(said: Any) -> WorkerFacts:
+    """What a worker of whatever version said; what is of another shape is as if it had not."""
+    if not isinstance(said, Mapping):
+        return NO_FACTS
+    known: dict[str, Any] = {
+        one.name: said[one.name]
+        for one in fields(WorkerFacts)
+        if one.name != "binds" and _is_number(said.get(one.name))
+    }
+    binds = said.get("binds")
+    if isinstance(binds, Mapping):
+        known["binds"] = {key: why for key, why in binds.items() if isinstance(why, str)}
+    if "last_code" in known:
+        known["last_code"] = int(known["last_code"])
+    return WorkerFacts(**known)
+
+
+def _is_number(value: Any) -> bool:
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and -_BEYOND < value < _BEYOND  # false for what is no number (NaN), too
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,17 +98,20 @@ set search_path = public, extensions, pg_temp set jit = off as $$
         order by w.id limit 3) as s
 $$;
 
--- A worker says what it measured: `p_facts`, an object (core/engine/measures.py). Unknown workers are none
--- to be shown, so nothing is written.
+-- A worker says what it measured: `p_facts`, an object (core/engine/measures.py); of one of another version
+-- what is of another shape is no fact. Unknown workers are none to be shown, so nothing is written.
 create or replace function public.wacampaign_measured(p_worker_id uuid, p_facts text)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
-    v_facts constant jsonb := p_facts::jsonb;
+    v_facts constant jsonb := case when jsonb_typeof(p_facts::jsonb) = 'object' then p_facts::jsonb end;
+    c_most constant int := 1000000;
 begin
     update public.wacampaign_workers
     set facts = v_facts, measured_at = clock_timestamp(),
-        in_flight = coalesce((v_facts ->> 'in_flight')::int, in_flight)
+        in_flight = case when jsonb_typeof(v_facts -> 'in_flight') = 'number'
+                    then least(greatest((v_facts ->> 'in_flight')::numeric, 0), c_most)::int
+                    else in_flight end
     where id = p_worker_id and stopped_at is null;
     return jsonb_build_object('known', found);
 end
