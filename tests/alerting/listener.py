@@ -20,7 +20,7 @@ class AlertListener:
         self.took: list[dict[str, Any]] = []
         self.requests = 0
         #: Status of the next answers; the last one stays. None: the connection is dropped; 0: it
-        #: stays open, without an answer.
+        #: stays open, without an answer; 1: taken, and the answer's text has no end.
         self.answers: list[int | None] = [200]
         self.closing = Event()
         listener = self
@@ -38,6 +38,16 @@ class AlertListener:
                     return
                 if status == 0:
                     listener.closing.wait()
+                    return
+                if status == 1:
+                    listener.took.append(json.loads(body))
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(10**12))
+                    self.end_headers()
+                    with contextlib.suppress(OSError):
+                        while not listener.closing.wait(0.1):
+                            self.wfile.write(b"x" * 100)
+                    self.close_connection = True
                     return
                 if status < 300:
                     listener.took.append(json.loads(body))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 
 from tests.alerting.listener import AlertListener
-from tests.alerting.test_delivery import tell
+from tests.alerting.test_delivery import ALERT, tell
 from wacampaign.alerting import by_apprise
 
 
@@ -49,3 +51,23 @@ def test_without_apprise_it_says_what_to_install(
     needing, plain = tell([address, listener.url])
     assert needing.problem == "needs Apprise: pip install 'wacampaign[alerts]'"
     assert needing.needs_apprise and plain.taken
+
+
+def test_a_name_is_no_markup_where_a_service_reads_html(monkeypatch: pytest.MonkeyPatch) -> None:
+    posted: list[Any] = []
+
+    class Answer:
+        status_code, content, text = 200, b'{"ok": true}', '{"ok": true}'
+        headers: ClassVar[dict[str, str]] = {}
+
+    def post(_: str, **sent: Any) -> Answer:
+        posted.append(sent["data"])
+        return Answer()
+
+    monkeypatch.setattr("requests.post", post)
+    named = replace(ALERT, title="Paused: <Sale & more>", text="a <b")
+    (tried,) = tell([f"tgram://123456789:{'a' * 35}/12315544/"], named)
+    assert tried.problem is None
+    (text,) = [json.loads(one)["text"] for one in posted]
+    # Telegram refuses a message with half a tag.
+    assert "&lt;Sale &amp; more&gt;" in text and "a &lt;b" in text

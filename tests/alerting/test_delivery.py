@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -89,6 +90,33 @@ def test_what_may_come_right_is_tried_again(
     listener.answers = answers
     assert [tried.problem for tried in tell([listener.url])] == [problem]
     assert listener.requests == requests
+
+
+def test_an_answer_without_an_end_is_not_read(listener: AlertListener) -> None:
+    listener.answers = [1]
+    assert [tried.problem for tried in tell([listener.url])] == [None]
+    assert listener.requests == 1
+
+
+def test_an_answer_that_comes_a_byte_at_a_time_is_none(
+    dripping: str, listener: AlertListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wacampaign.alerting.delivery.REQUEST_SECONDS", 0.5)
+    slow, other = tell([dripping, listener.url])
+    assert (slow.problem, slow.unreachable) == ("no answer within 0.5 s", True)
+    assert other.taken and len(listener.took) == 1
+
+
+def test_a_name_calls_nobody(listener: AlertListener) -> None:
+    named = replace(
+        ALERT, title="Paused: @Everyone <!channel>", text="by <@U0123> of @here.example"
+    )
+    tell([listener.url, listener.url.replace("http://", "json://")], named)
+    assert len(listener.took) == 2
+    for got in listener.took:
+        text = got.get("text") or f"{got['title']} {got['message']}"
+        assert "Everyone" in text
+        assert not re.search("@everyone|<[!@]|@here", text, re.IGNORECASE)
 
 
 def test_one_bad_address_keeps_no_other_from_it(listener: AlertListener) -> None:

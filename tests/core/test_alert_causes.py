@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from tests.campaigns import RUNNING
-from wacampaign.core.alerts.causes import Cause, WatchTurn, causes_of
+from wacampaign.core.alerts.causes import (
+    TEXT_COLUMNS,
+    TITLE_COLUMNS,
+    Cause,
+    WatchTurn,
+    causes_of,
+)
 from wacampaign.core.campaign.binding_limit import Limit, LimitKind
 from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.state import Stats, read_stats
@@ -139,3 +145,12 @@ def test_an_api_that_is_away_is_one_cause_for_all_campaigns() -> None:
     (cause,) = [one for one in causes_of(stats, NOTHING) if one.kind == "api_away"]
     assert cause.key == "api_away"
     assert cause.text.endswith("(and 1 more campaign)")
+
+
+def test_a_long_name_is_cut() -> None:
+    (cause,) = causes(
+        {"name": "\n" + "n" * 10_000, "status": "paused", "pause_reason": "w" * 10_000,
+         "counts": counts(ready=3)}
+    )  # fmt: skip
+    assert len(cause.title) == TITLE_COLUMNS and cause.title.endswith("…")
+    assert len(cause.text) == TEXT_COLUMNS

@@ -229,6 +229,9 @@ ODD_TABLES = {
     "a trigger that fails": "create function boom() returns trigger language plpgsql as"
     " $$ begin raise exception 'boom'; end $$;"
     " create trigger boom before insert on notifications for each row execute function boom()",
+    "a trigger that asserts": "create function boom() returns trigger language plpgsql as"
+    " $$ begin assert false, 'boom'; end $$;"
+    " create trigger boom before insert on notifications for each row execute function boom()",
     "another check": "alter table notifications add check (type = 'nothing')",
 }
 
@@ -356,5 +359,42 @@ def test_without_any_worker_a_running_campaign_is_told_of(
             "no worker is alive while campaign first �[31mred has 30 rows left;"
             " the last one was alpha pid 11 (and 1 more campaign)"
         )
+
+    run(open_test_store, scenario)
+
+
+def test_a_slow_notifications_table_holds_few_alerts_up(
+    open_test_store: OpenStore, sql: Sql
+) -> None:
+    sql.execute(
+        "create table rung (n int);"
+        "create function crawl() returns trigger language plpgsql as"
+        " $$ begin perform pg_sleep(2.1); insert into rung values (1); return new; end $$;"
+        "create trigger crawl before insert on notifications for each row execute function crawl()"
+    )
+
+    async def scenario(store: Store) -> None:
+        sql.execute("insert into wacampaign_watch default values")
+        turn = uuid4()
+        assert await Alerts(store).turn(turn, "worker") is not None
+        taken = await Alerts(store).take(turn, [replace(STALLED, key=f"{n}") for n in range(10)])
+        assert len(taken.alerts) == 10
+        assert taken.bell == "the table notifications is slow"
+        # The others of this call are told without one.
+        assert sql.execute("select count(*) from rung").fetchone() == (1,)
+
+    run(open_test_store, scenario)
+
+
+def test_the_worst_of_many_is_told_first(open_test_store: OpenStore, sql: Sql) -> None:
+    async def scenario(store: Store) -> None:
+        ended = [
+            replace(STALLED, key=f"ended:{n:03}", severity="info", once=True) for n in range(50)
+        ]
+        await look(store, sql, *ended)
+        pass_time(sql, "61 seconds")
+        told = await look(store, sql, *ended, replace(STALLED, key="no_worker"))
+        assert told[0].key == "no_worker"
+        assert len(told) == 10, "as many as can be told within the lease"
 
     run(open_test_store, scenario)

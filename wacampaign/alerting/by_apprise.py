@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import Any, Final
 
 from wacampaign.core.alerts.alert import Alert
-from wacampaign.core.shown_text import one_line
 
 #: Seconds that Apprise may take: it has limits of its own, a few seconds a request.
 APPRISE_SECONDS: Final = 30.0
@@ -70,6 +69,10 @@ def _tell(url: str, alert: Alert) -> str | None:
         return "is no address that Apprise knows"
     severity = "success" if alert.due == "end" else alert.severity
     taken = service.notify(
-        title=one_line(alert.title), body=alert.body, notify_type=_TYPES.get(severity, severity)
+        title=alert.headline,
+        body=alert.body,
+        # As text it is escaped for services of HTML, which refuse a message with half a tag.
+        body_format=apprise.NotifyFormat.TEXT,
+        notify_type=_TYPES.get(severity, severity),
     )
     return None if taken else "Apprise could not deliver it: compare the address with its manual"

@@ -17,7 +17,7 @@ from wacampaign.core.shown_text import one_line
 if TYPE_CHECKING:
     import httpx
 
-#: Seconds for one request.
+#: Seconds for one request, its answer's head included; the rest of the answer is not read.
 REQUEST_SECONDS: Final = 8.0
 #: Pauses before the second and the third try, in seconds: with these an address without any answer
 #: takes half a minute, well within the lease of an alert.
@@ -97,10 +97,10 @@ class AlertDelivery:
         for pause in (0.0, *self._pauses):
             await asyncio.sleep(pause)
             try:
-                answer = await self._client.post(url, json=alert.as_json(self.host))
+                answer = await self._head(self._client, url, alert)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
                 return "is no address that can be asked", False
-            except httpx.TimeoutException:
+            except (httpx.TimeoutException, TimeoutError):
                 problem, unreachable = f"no answer within {REQUEST_SECONDS:g} s", True
             except httpx.HTTPError as error:
                 # By its kind: texts of this library may quote the address.
@@ -112,6 +112,13 @@ class AlertDelivery:
                 if answer.status_code < 500 and answer.status_code not in _AGAIN:
                     break
         return problem, unreachable
+
+    async def _head(self, client: httpx.AsyncClient, url: str, alert: Alert) -> httpx.Response:
+        """The answer without its text, which may have no end. Raises `TimeoutError`."""
+        # The client's own limit is one a read: an address that sends a byte now and then meets it.
+        async with asyncio.timeout(REQUEST_SECONDS):
+            async with client.stream("POST", url, json=alert.as_json(self.host)) as answer:
+                return answer
 
 
 def _words(answer: httpx.Response) -> str:

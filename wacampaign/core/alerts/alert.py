@@ -1,5 +1,6 @@
 """One alert: what is told about a cause at one moment, to people and to programs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,10 @@ Due = Literal["new", "reminder", "end", "test"]
 AlertSeverity = Literal["info", "success", "warning", "error"]
 #: Version of the JSON that a plain URL gets.
 ALERT_SCHEMA_VERSION: Final = 1
+#: What calls everybody in a room where chats find it: `@everyone`, `<!channel>`, `<@U0123>`.
+_CALLS: Final = re.compile(r"@(?=(?:all|channel|everyone|here|room)\b)|<(?=[!@#])", re.IGNORECASE)
+#: Behind their first character; not seen (U+2060, word joiner).
+_APART: Final = "\u2060"
 
 
 class AlertKind(StrEnum):
@@ -64,10 +69,15 @@ class Alert:
     taken_by: tuple[str, ...] = ()
 
     @property
+    def headline(self) -> str:
+        """The title as people read it: whoever named a campaign calls nobody by its name."""
+        return _calls_nobody(self.title)
+
+    @property
     def body(self) -> str:
         """What stands below the title: a sentence, and what to type on a line of its own."""
         typed = f"\n→ {one_line(self.command)}" if self.command and self.due != "end" else ""
-        return one_line(self.text) + typed
+        return _calls_nobody(self.text) + typed
 
     def as_json(self, host: str) -> dict[str, Any]:
         """What a plain URL gets. `host`: whose process tells it."""
@@ -79,7 +89,7 @@ class Alert:
             "severity": "success" if self.due == "end" else self.severity,
             "key": self.key,
             "title": one_line(self.title),
-            "text": f"{one_line(self.title)}\n{self.body}",
+            "text": f"{self.headline}\n{self.body}",
             "reason": one_line(self.text),
             "command": one_line(self.command),
             "campaign": self.campaign_id
@@ -93,6 +103,10 @@ class Alert:
             "times_told": self.times_told,
             "told_by": host,
         }
+
+
+def _calls_nobody(text: str) -> str:
+    return _CALLS.sub(lambda begins: begins[0] + _APART, one_line(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.finding import Finding, FindingKind
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.state import Campaign, Stats
+from wacampaign.core.display_width import cut
 from wacampaign.core.shown_text import one_line
 from wacampaign.core.words import counted, duration, rows, seconds_between, short_id
 
@@ -26,6 +27,11 @@ BUDGET_GONE_SECONDS: Final = 900
 FAILURES_MIN: Final = 10
 #: Seconds before a campaign's own start from which it is told that no worker is there for it.
 BEFORE_START_SECONDS: Final = 3600.0
+
+#: Columns of a title and of a sentence: a chat cuts a longer message
+#: into several, or refuses it. Names and what another hand wrote as a reason have no limit.
+TITLE_COLUMNS: Final = 160
+TEXT_COLUMNS: Final = 1000
 
 _F, _A = FindingKind, AlertKind
 #: Findings that are told. Of the others the red ones are told as a problem.
@@ -151,9 +157,10 @@ def _merged(causes: Iterable[Cause]) -> list[Cause]:
         if cause.key in first:
             more[cause.key] = more.get(cause.key, 0) + 1
         else:
-            text = one_line(cause.text)
+            text = cut(one_line(cause.text), TEXT_COLUMNS)
             name = None if cause.campaign is None else one_line(cause.campaign)
-            first[cause.key] = replace(cause, title=one_line(cause.title), text=text, campaign=name)
+            title = cut(one_line(cause.title), TITLE_COLUMNS)
+            first[cause.key] = replace(cause, title=title, text=text, campaign=name)
     for key, n in more.items():
         text = f"{first[key].text} (and {counted(n, 'more campaign')})"
         first[key] = replace(first[key], text=text)

@@ -32,6 +32,8 @@ declare
     v_now constant timestamptz := clock_timestamp();
     -- As many as can be told within the lease; the next turn gets the others.
     c_at_once constant int := 10;
+    -- Notifications are written for as long: a call has some seconds, and alerts are more than they.
+    c_bells_take constant interval := '2 seconds';
     v_one record;
     v_due text;
     v_telling text;
@@ -93,7 +95,8 @@ begin
                  then 'reminder' end as due) as d
         where a.end_told_at is null and d.due is not null
           and (a.leased_until is null or a.leased_until <= v_now or a.leased_by = p_turn)
-        order by a.first_seen_at, a.key
+        -- Of hundreds at once the worst first: that no worker is alive waits for nobody.
+        order by a.severity <> 'error' or d.due <> 'new', a.first_seen_at, a.key
         limit c_at_once
     loop
         v_due := v_one.now_due;
@@ -105,12 +108,14 @@ begin
             v_telling := gen_random_uuid()::text;
             v_one.taken_by := '{}';
             v_one.attempts := 0;
-            if v_one.bell or v_due <> 'new' then
-                v_refused := coalesce(public.wacampaign_bell(
+            if clock_timestamp() > v_now + c_bells_take then
+                v_refused := coalesce(v_refused, 'the table notifications is slow');
+            elsif v_refused is null and (v_one.bell or v_due <> 'new') then
+                v_refused := public.wacampaign_bell(
                     case when v_due = 'end' then 'success' else v_one.severity end, v_one.title,
                     case when v_due = 'end' or v_one.command = '' then v_one.text
                          else v_one.text || ' → ' || v_one.command end,
-                    '/campaigns', v_one.campaign_id), v_refused);
+                    '/campaigns', v_one.campaign_id);
             end if;
         end if;
         update public.wacampaign_alerts

@@ -1,7 +1,7 @@
 -- The backend's notifications, which its screens show.
 
 -- Writes a notification. Whatever that table is like, nobody who writes one fails: null, or why it was
--- refused.
+-- refused. (`others` is not all errors: a trigger's assertion is none of them.)
 --   p_type: info | success | warning | error; p_url: /campaigns | /templates | /whatsapp-numbers | /inbox
 create or replace function public.wacampaign_bell(
     p_type text, p_title text, p_message text, p_url text, p_campaign_id uuid default null)
@@ -30,7 +30,7 @@ begin
         ' from jsonb_populate_record(null::public.notifications, $1)', v_columns) using v_row;
     return null;
 exception
-    when others then
+    when others or assert_failure then
         return sqlerrm;
 end
 $$;
