@@ -269,3 +269,72 @@ def test_many_rows_elsewhere_keep_nobody_waiting(open_test_store: OpenStore) -> 
         assert (await counts(store, campaign))["retry_later"] == 2500
 
     run(open_test_store, scenario)
+
+
+def test_a_zone_that_another_server_does_not_know_stops_nobody(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        me, campaign, number = await two_countries(store)
+        assert await Windows(store).set(campaign, open_in_india(), "Asia/Kolkata", "me")
+        assert await countries(store, me) == (0, 40)
+        # Upgraded to a system whose files have fewer names: Kenya follows the campaign's own clock.
+        sql.execute(
+            "update wacampaign_zones set zones = '{Nowhere/Zone}' where zones = '{Africa/Nairobi}';"
+            "update wacampaign_window_zones set changes_at = now() - interval '1 second'"
+        )
+        assert await countries(store, me) == (40, 0)
+        # Not even that is known: never the hour, and another campaign goes on.
+        await enqueue(store, campaign, number, [KENYA.format(n) for n in range(50, 55)])
+        other = await add_campaign(store, number, 5)
+        sql.execute(
+            "update wacampaign_windows set zone = 'Nowhere/Else';"
+            "update wacampaign_window_zones set changes_at = now() - interval '1 second'"
+        )
+        assert await past_ramp(store, me, other) == 5
+        assert await countries(store, me) == (0, 0)
+        sql.execute("update wacampaign_windows set counted_at = null")
+        seen = await shown(store, campaign)
+        assert seen.window is not None
+        assert [(group.zones, group.rows, group.open) for group in seen.window.zones] == [
+            ((), 5, False)
+        ]
+        assert seen.eta_seconds is None
+
+    run(open_test_store, scenario)
+
+
+def test_a_table_of_zones_that_was_emptied_stops_nobody(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        me, campaign, _ = await two_countries(store)
+        assert await Windows(store).set(campaign, open_in_india(), "Asia/Kolkata", "me")
+        sql.execute("delete from wacampaign_zone_prefixes")
+        # By the campaign's own clock, as of all phones that nobody knows.
+        assert await countries(store, me) == (40, 40)
+
+    run(open_test_store, scenario)
+
+
+def test_rows_that_bring_a_mark_from_elsewhere_are_come_to(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        me, campaign, number = await two_countries(store)
+        assert await Windows(store).set(campaign, open_in_india(), "UTC", "me")
+        assert await countries(store, me) == (0, 40)
+        # Somebody moves what waits to another campaign with hours.
+        other = await add_campaign(store, number, 5)
+        await past_ramp(store, me, other)
+        assert await Windows(store).set(other, hours_at(timedelta(hours=3), -1, 1), "UTC", "me")
+        sql.execute(
+            "update send_queue set campaign_id = %s where campaign_id = %s and status = 'ready'",
+            (other, campaign),
+        )
+        seen = await shown(store, other)
+        assert seen.window is not None
+        assert [group.rows for group in seen.window.zones] == [40]
+        assert await countries(store, me) == (40, 0)
+
+    run(open_test_store, scenario)

@@ -45,8 +45,8 @@ class Hours:
         return _clock(self.closes)
 
     def are_now(self, zones: Sequence[str], at: datetime) -> bool:
-        """Whether it is within these hours in all zones at `at`."""
-        return all(self._in(ZoneInfo(zone), at) for zone in zones)
+        """Whether it is within these hours in all zones at `at`; without any zone it never is."""
+        return bool(zones) and all(self._in(ZoneInfo(zone), at) for zone in zones)
 
     def _in(self, zone: ZoneInfo, at: datetime) -> bool:
         local = at.astimezone(zone)

@@ -62,12 +62,29 @@ set search_path = public, extensions, pg_temp as $$
           <> public.wacampaign_hours_open(p_zones, p_opens, p_closes, p_at)
 $$;
 
--- The zones whose clocks count for a set: its own, if they are ever in their hours together.
+-- Whether this PostgreSQL knows a zone: another server's files may lack names that the one before had.
+create or replace function public.wacampaign_knows_zone(p_zone text)
+returns bool language plpgsql stable
+set search_path = public, extensions, pg_temp as $$
+begin
+    perform now() at time zone p_zone;
+    return true;
+exception
+    when invalid_parameter_value then
+        return false;
+end
+$$;
+
+-- The zones whose clocks count for a set: its own, if they are ever in their hours together, else the
+-- campaign's. Empty: no clock of it is known here, so it is never the hour.
 create or replace function public.wacampaign_hours_zones(
     p_zones text[], p_zone text, p_opens time, p_closes time, p_at timestamptz)
 returns text[] language sql stable
 set search_path = public, extensions, pg_temp as $$
-    select case when public.wacampaign_hours_open(p_zones, p_opens, p_closes, p_at)
-                  or public.wacampaign_hours_change(p_zones, p_opens, p_closes, p_at) is not null
-           then p_zones else array[p_zone] end
+    select case when public.wacampaign_hours_open(k.zones, p_opens, p_closes, p_at)
+                  or public.wacampaign_hours_change(k.zones, p_opens, p_closes, p_at) is not null
+           then k.zones
+           else array(select p_zone where public.wacampaign_knows_zone(p_zone)) end
+    from (select array(select z from unnest(p_zones) with ordinality as u (z, place)
+                       where public.wacampaign_knows_zone(z) order by place) as zones offset 0) as k
 $$;

@@ -23,10 +23,11 @@ set search_path = public, extensions, pg_temp as $$
             t.now + interval '6 hours')
     from due d
     join public.wacampaign_windows w on w.campaign_id = d.campaign_id
-    join public.wacampaign_zones s on s.id = d.zone_id
+    left join public.wacampaign_zones s on s.id = d.zone_id
     cross join lateral (select clock_timestamp() as now offset 0) as t
     cross join lateral (
-        select public.wacampaign_hours_zones(s.zones, w.zone, w.opens, w.closes, t.now) as zones
+        select public.wacampaign_hours_zones(
+            coalesce(s.zones, '{}'), w.zone, w.opens, w.closes, t.now) as zones
         offset 0) as e
     where z.campaign_id = d.campaign_id and z.zone_id = d.zone_id
 $$;
@@ -42,6 +43,7 @@ declare
     c_at_once constant int := 1000;
     c_first constant timestamptz := (public.wacampaign_hours_marks()).first;
     c_last constant timestamptz := (public.wacampaign_hours_marks()).last;
+    c_nowhere constant int := 86399;
     v_now constant timestamptz := clock_timestamp();
     v_left int := c_at_once;
     v_lane record;
@@ -86,7 +88,8 @@ begin
                 for update skip locked) as f
             limit v_left
         ), zoned as materialized (
-            select f.tid, public.wacampaign_phone_zone(q.phone) as zone_id
+            -- Nowhere: the table of zones was emptied. It keeps no other campaign from sending.
+            select f.tid, coalesce(public.wacampaign_phone_zone(q.phone), c_nowhere) as zone_id
             from found f
             join public.send_queue q on q.ctid = f.tid
         ), marked as (
@@ -165,6 +168,14 @@ begin
                   and q.next_retry_at > c_first and q.next_retry_at < c_last
                 group by 1) as m
             group by 1
+        ), strange as (
+            -- Marks that a row brought from elsewhere, as somebody moved or copied it: the claim
+            -- goes by the zones that are known of the campaign, and would never come to it.
+            insert into public.wacampaign_window_zones (campaign_id, zone_id, n)
+            select v_campaign, extract(epoch from c.mark - c_first)::int, c.n
+            from counted c
+            order by 2
+            on conflict (campaign_id, zone_id) do nothing
         )
         update public.wacampaign_window_zones z
         set n = t.n
@@ -175,6 +186,10 @@ begin
             left join counted c on c.mark = public.wacampaign_hours_mark(o.zone_id)
         ) as t
         where z.campaign_id = v_campaign and z.zone_id = t.zone_id and z.n <> t.n;
+        if exists (select 1 from public.wacampaign_window_zones
+                   where campaign_id = v_campaign and changes_at = '-infinity') then
+            perform public.wacampaign_hours_due(array[v_campaign]);
+        end if;
         update public.wacampaign_windows
         set counted_at = clock_timestamp(), took = clock_timestamp() - v_began
         where campaign_id = v_campaign;
