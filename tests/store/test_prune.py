@@ -309,7 +309,13 @@ def test_a_step_takes_no_more_than_it_is_told_and_waits_for_nobody(
             locked.execute("select 1 from wacampaign_webhooks limit 20 for update")
             assert await Pruning(store).step("webhooks", 7, 50, None) == (50, True, None)
             assert (await Pruning(store).step("webhooks", 7, 100, None))[:2] == (50, False)
-            assert (await Pruning(store).step("deliveries", 400, 50, None))[0] == 2
+            assert (await Pruning(store).step("deliveries", 400, 50, None))[:2] == (2, True)
+            assert (await Pruning(store).step("deliveries", 400, 50, None))[:2] == (0, False)
+        # It is not done with what somebody held: the next time goes on there.
+        assert (await Pruning(store).step("deliveries", 400, 50, None))[:2] == (2, True)
+        assert (await Pruning(store).step("deliveries", 400, 50, None))[:2] == (0, False)
+        left = sql.execute("select count(*) from wacampaign_deliveries").fetchone()
+        assert left == (0,)
         assert (await Pruning(store).step("webhooks", 7, 50, None))[:2] == (20, False)
 
     run(open_test_store, scenario)

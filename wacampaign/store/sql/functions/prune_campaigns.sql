@@ -142,6 +142,7 @@ declare
     v_at public.wacampaign_pruned;
     v_read int;
     v_rows int;
+    v_done bool;
 begin
     -- While the logs of before are being read, a message without a delivery is one to be taken.
     if not exists (select 1 from public.wacampaign_logs_read where through_at is not null) then
@@ -162,12 +163,15 @@ begin
         returning 1
     )
     select (select count(*) from step), (select count(*) from removed) into v_read, v_rows;
+    -- Those that somebody has locked are left for the next time.
+    v_done := v_read < p_limit and not exists (
+        select 1 from public.wacampaign_deliveries d where d.campaign_id = v_at.campaign_id);
     update public.wacampaign_pruned p
     set removing_at = case when v_at.removed_at is null then coalesce(v_at.removing_at, clock_timestamp())
                       else clock_timestamp() end,
-        removed_at = case when v_read < p_limit then clock_timestamp() end,
+        removed_at = case when v_done then clock_timestamp() end,
         removed = p.removed + v_rows
     where p.campaign_id = v_at.campaign_id;
-    return jsonb_build_object('rows', v_rows, 'left', true);
+    return jsonb_build_object('rows', v_rows, 'left', v_done or v_rows > 0);
 end
 $$;
