@@ -96,20 +96,25 @@ class Webhooks:
 
     async def _post_all(self) -> None:
         try:
-            async with aiohttp.ClientSession() as session:
-                while self._queue:
-                    wait_s = self._queue[0][0] - time.monotonic()
-                    if wait_s > 0:
-                        self._sooner.clear()
-                        with suppress(TimeoutError):
-                            await asyncio.wait_for(self._sooner.wait(), wait_s)
-                        continue
-                    await asyncio.sleep(self.settings.interval_ms / 1000.0)
-                    while batch := self._due():
-                        await self._post(session, batch)
+            # Asked again after the session is closed: what is queued meanwhile starts no task.
+            while self._queue:
+                async with aiohttp.ClientSession() as session:
+                    await self._post_queued(session)
         finally:
             if self._task is asyncio.current_task():
                 self._task = None
+
+    async def _post_queued(self, session: aiohttp.ClientSession) -> None:
+        while self._queue:
+            wait_s = self._queue[0][0] - time.monotonic()
+            if wait_s > 0:
+                self._sooner.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._sooner.wait(), wait_s)
+                continue
+            await asyncio.sleep(self.settings.interval_ms / 1000.0)
+            while batch := self._due():
+                await self._post(session, batch)
 
     def _due(self) -> list[Update]:
         """The next POST's updates, in the order that the settings want."""
