@@ -35,7 +35,7 @@ def test_rows_left_by_a_completion_are_lost(
     as_found(sql, "update campaigns set status = 'completed'")
     done = wacampaign("audit", "market_1")
     assert done.exit_code == 3
-    assert "NOT OK: 1 of 1 campaigns have a finding" in done.stdout
+    assert "NOT OK: 1 of 1 campaign has a finding" in done.stdout
     assert "20 rows lost" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("→ wacampaign ")
 
@@ -72,7 +72,7 @@ def test_each_kind_of_finding_is_named(
     short_id = seeded.campaign_id[:8]
     assert [line for line in done.stdout.splitlines() if line.startswith(f"  {short_id}")] == [
         f"  {short_id} 3 of 23 contacts lost: never put into the queue",
-        f"  {short_id} 2 messages were accepted beyond one a row: no row owns them",
+        f"  {short_id} 2 messages were accepted beyond one a row: owned by no row",
         f"  {short_id} attention: recipients that are in more than one accepted row: 1",
         f"  {short_id} attention: the campaign shows 9 sent and 0 failed; its rows say 20 and 0",
     ]
@@ -194,7 +194,7 @@ def test_a_person_says_who_got_the_message(
     assert event == [(1, "a person says that the recipient got the message")]
     again = wacampaign("audit", "market_1", "--show-numbers", input="\n")
     assert again.stderr.count("get the message?") == 2
-    assert "1 of the accepted are assumed, as a person decided" in again.stdout
+    assert "1 of the accepted is assumed, as a person decided" in again.stdout
 
 
 def test_what_statuses_prove(
@@ -218,3 +218,28 @@ def test_what_statuses_prove(
     ) in done.stdout
     (one,) = json.loads(wacampaign("audit", "market_1", "--json").stdout)["campaigns"]
     assert (one["delivery"]["delivered"], one["delivery"]["silent"]) == (12, 6)
+
+
+def test_one_of_a_kind_is_told_as_one(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("delete from send_queue where id not in (select id from send_queue limit 1)")
+    sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
+    as_found(sql, "update campaigns set status = 'completed', total_contacts = 1, total_sent = 1")
+    sql.execute(
+        "insert into messages (user_phone, direction, message_type, campaign_id,"
+        " whatsapp_message_id) select phone, 'outgoing', 'template', campaign_id, 'more.' || id"
+        " from send_queue"
+    )
+    sql.execute(
+        "insert into wacampaign_delivery_counts values (%s, %s, 'hello', 'delivered', 0, 1)",
+        (seeded.campaign_id, seeded.number_id),
+    )
+    sql.execute(
+        "insert into wacampaign_hearing (number_id, first_status_at) values (%s, now())",
+        (seeded.number_id,),
+    )
+    shown = wacampaign("audit", "market_1").stdout
+    assert "NOT OK: 1 of 1 campaign has a finding" in shown
+    assert "1 message was accepted beyond one a row: owned by no row" in shown
+    assert "Meta confirms 1 of 1 accepted; 1 was delivered, 0 failed afterwards" in shown

@@ -47,18 +47,24 @@ def test_finished_ones_too_as_lines_for_programs(
 
 
 @pytest.mark.usefixtures("seeded")
-@pytest.mark.parametrize("columns", [60, 80, 140])
+@pytest.mark.parametrize("columns", [40, 60, 80, 140])
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("command", ["list", "audit"])
 def test_no_name_widens_the_table(
-    environment: dict[str, str], sql: psycopg.Connection[Any], columns: int
+    environment: dict[str, str],
+    sql: psycopg.Connection[Any],
+    command: str,
+    locale: str,
+    columns: int,
 ) -> None:
-    for name in ("東京" * 40, "long " * 30, "a\x1b[2Jb\u202e" + "c" * 80, "e\u0301" * 70):
-        sql.execute("insert into campaigns (name, status) values (%s, 'paused')", (name,))
     sql.execute("insert into campaigns (name, status)"
                 " select 'many ' || g, 'paused' from generate_series(1, 60) g")  # fmt: skip
+    for name in ("東京" * 40, "long " * 30, "a\x1b[2Jb\u202e" + "c" * 80, "e\u0301" * 70):
+        sql.execute("insert into campaigns (name, status) values (%s, 'paused')", (name,))
     leader, follower = pty.openpty()
     done = subprocess.Popen(
-        [sys.executable, "-m", "wacampaign", "list"],
-        env=os.environ | environment | {"COLUMNS": str(columns), "LINES": "40"},
+        [sys.executable, "-m", "wacampaign", command],
+        env=os.environ | environment | {"COLUMNS": str(columns), "LINES": "40", "LC_ALL": locale},
         stdout=follower, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(follower)
@@ -66,10 +72,14 @@ def test_no_name_widens_the_table(
     while chunk := _read(leader):
         shown += chunk
     assert done.stderr is not None
-    assert b"50 campaigns shown, there are older ones: --limit 100" in done.stderr.read()
+    if command == "list":
+        assert b"50 campaigns shown, there are older ones: --limit 100" in done.stderr.read()
     assert done.wait(30) == 0
     lines = shown.decode().splitlines()
     assert max(map(width, lines)) <= columns
+    # That a name was cut is to be seen, and never as a question.
+    (long,) = [line for line in lines if "long" in line]
+    assert (" long" in long, "..." in long, "…" in long) == (True, locale == "C", locale != "C")
     assert "\x1b" not in shown.decode()
 
 

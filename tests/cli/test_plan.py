@@ -55,6 +55,7 @@ def test_the_plan_has_its_steps_five_samples_and_the_next_command(
         "7 rows: failed → ready",
         "1 index: missing → there",
         *(f"row {i}" for i in range(5)),
+        "and 2 more",
         "nothing else changes",
         "afterwards: wacampaign resume market_1",
     ]

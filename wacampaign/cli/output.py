@@ -103,3 +103,8 @@ def stdout_console() -> Console:
 def arrow(stream: TextIO) -> str:
     """What stands before the next command."""
     return "→" if speaks_unicode(stream) else "->"
+
+
+def cut_mark(stream: TextIO) -> str:
+    """What ends a text that was cut, as wide there as it is here."""
+    return "…" if speaks_unicode(stream) else "..."

@@ -109,6 +109,8 @@ def show_plan(plan: Plan) -> None:
         tell(f"  {change_line(change)}")
     for sample in plan.samples[:SAMPLES_SHOWN]:
         tell(f"    {sample}")
+    if (more := len(plan.samples) - SAMPLES_SHOWN) > 0:
+        tell(f"    and {more:,} more")
     for note in plan.notes:
         tell(f"  {note}")
     if plan.next_command:

@@ -17,17 +17,17 @@ def _width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
 
 
-def cut(text: str, columns: int) -> str:
-    """`text`, or its beginning and `…`, in at most so many columns."""
+def cut(text: str, columns: int, mark: str = "…") -> str:
+    """`text`, or its beginning and `mark`, in at most so many columns."""
     if width(text) <= columns:
         return text
-    kept, used = 0, 1
+    kept, used = 0, width(mark)
     for char in text:
         used += _width(char)
         if used > columns:
             break
         kept += 1
-    return text[:kept] + "…"
+    return text[:kept] + mark
 
 
 def padded(text: str, columns: int) -> str:

@@ -21,6 +21,21 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{ending}"
 
 
+def are(n: int) -> str:
+    """The verb behind so many: `is`, `are`."""
+    return "is" if n == 1 else "are"
+
+
+def were(n: int) -> str:
+    """`was`, `were`."""
+    return "was" if n == 1 else "were"
+
+
+def have(n: int) -> str:
+    """`has`, `have`."""
+    return "has" if n == 1 else "have"
+
+
 def rows(n: int) -> str:
     """`1 row`, `10,807 rows`."""
     return counted(n, "row")

@@ -10,7 +10,7 @@ from wacampaign.core.campaign.stuck import InDoubt, StuckCampaign, examine
 from wacampaign.core.campaign.stuck_facts import CampaignAtRest
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
-from wacampaign.core.words import counted, rows
+from wacampaign.core.words import are, counted, rows, were
 from wacampaign.operations.campaigns import actor, resolve_campaigns
 from wacampaign.operations.known_outcomes import has_journals, settle_what_is_known
 from wacampaign.problems import Problem
@@ -109,9 +109,9 @@ async def look(
 def restart_plan(standstill: Standstill, in_doubt: InDoubt) -> Plan:
     """All campaigns' changes added up, like with like."""
     stuck = standstill.stuck
-    notes = [f"{standstill.accepted:,} accepted are never touched"]
+    notes = [f"{standstill.accepted:,} accepted {are(standstill.accepted)} never touched"]
     if left := sum(case.campaign.left for case in stuck if case.restart):
-        notes.insert(0, f"{rows(left)} that were never sent will be sent")
+        notes.insert(0, f"{rows(left)} that {were(left)} never sent will be sent")
     if in_doubt == "resend" and any(case.campaign.in_doubt for case in stuck):
         notes.append(_TWICE)
     n = sum(1 for case in stuck if case.changes)

@@ -8,7 +8,7 @@ from wacampaign.core.campaign.failed_rows import NO_CODE, FailedRow, Failure
 from wacampaign.core.campaign.next_step import after_retry
 from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
-from wacampaign.core.words import rows
+from wacampaign.core.words import are, rows
 from wacampaign.operations.campaigns import actor, campaign_state, resolve_campaign
 from wacampaign.operations.failed_rows import read_failures
 from wacampaign.operations.partly_done import PartlyDone
@@ -107,7 +107,9 @@ def retry_plan(survey: RetrySurvey) -> Plan:
     if out := sum(survey.left_out.values()):
         notes.append(f"{out:,} of them opted out of marketing, or rest from it: {_WHO_IS_OUT}")
     if undelivered := campaign.delivery.undelivered:
-        notes.append(f"{undelivered:,} of the accepted are undelivered, and are not sent again:")
+        notes.append(
+            f"{undelivered:,} of the accepted {are(undelivered)} undelivered, and not sent again:"
+        )
         notes.append(f"what to do about them says wacampaign failures {campaign.short_id}")
     if any(failure.code == NO_CODE for failure in survey.chosen):
         notes.append("rows without a code may have been sent by whoever failed them: read their")

@@ -1,19 +1,29 @@
 """`audit`: proof from the rows themselves that nothing is lost or sent twice."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Final
 
 import typer
 
 from wacampaign.cli.options import AsJson, CampaignsArgument, EnvFile, ShowNumbers, StoreFlag
-from wacampaign.cli.output import FINDING, ask, at_terminal, print_json, say, tell
+from wacampaign.cli.output import FINDING, ask, at_terminal, cut_mark, print_json, say, tell
 from wacampaign.cli.plan import show_next
+from wacampaign.cli.screens.tables import print_table
 from wacampaign.cli.session import read_settings, with_arrivals, with_store
 from wacampaign.core.campaign.audit import Audit, audit_verdict
 from wacampaign.core.campaign.doubts import DOUBTS_SHOWN, Doubt
 from wacampaign.core.campaign.next_step import after_audit
+from wacampaign.core.display_width import cut, padded, width
+from wacampaign.core.shown_text import one_line
 from wacampaign.operations.audit import NEWEST, audit_campaigns, confirm_sent
 from wacampaign.settings import Settings
+
+#: Columns of id and name on a terminal, at least; a longer name is cut where there are no more.
+_NAMED_MIN: Final = 22
+_HEADINGS: Final = ("campaign", "rows", "accepted", "lost", "duplicates", "in doubt", "verdict")
 
 
 def audit(
@@ -74,21 +84,33 @@ def _as_json(audited: Audit) -> dict[str, object]:
     return document
 
 
+def _show_table(lines: Sequence[Sequence[str]]) -> None:
+    """Aligned in a file, too, where names stay whole."""
+    widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
+    if sys.stdout.isatty():
+        beside = sum(widths[1:]) + 2 * len(widths[1:])
+        room = max(shutil.get_terminal_size().columns - beside, _NAMED_MIN)
+        mark = cut_mark(sys.stdout)
+        cut_lines = [(cut(first, room, mark), *counts) for first, *counts in lines[1:]]
+        print_table(_HEADINGS, cut_lines, right=_HEADINGS[1:])
+        return
+    for first, *counts in lines:
+        cells = [padded(first, widths[0])]
+        cells += [cell.rjust(columns) for cell, columns in zip(counts, widths[1:], strict=True)]
+        tell("  ".join(cells))
+
+
 def _show(audits: Sequence[Audit]) -> None:
-    head = ("campaign", "rows", "accepted", "lost", "duplicates", "in doubt", "verdict")
-    lines = [head] + [
+    lines = [
         (
-            f"{a.short_id} {a.name}",
+            one_line(f"{a.short_id} {a.name}"),
             *(f"{n:,}" for n in (a.rows, a.accepted, a.lost, a.duplicates, a.in_doubt)),
             "ok" if a.ok else "NOT OK",
         )
         for a in audits
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines if audits else ():
-        cells = [line[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        tell("  ".join(cells))
+    if audits:
+        _show_table([_HEADINGS, *lines])
     tell(audit_verdict(audits))
     for audited in audits:
         for text in audited.findings():

@@ -11,6 +11,7 @@ from wacampaign.cli.screens.standstill import print_stuck, stuck_json
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.campaign.stuck import InDoubt
 from wacampaign.core.plan import Plan
+from wacampaign.core.words import are
 from wacampaign.operations import restart
 from wacampaign.problems import Busy, ConfirmationRequired, Declined
 from wacampaign.settings import Settings
@@ -81,7 +82,7 @@ def _restart(
     for case in stuck:
         print_stuck(case)
     if not any(case.changes for case in stuck):
-        tell(f"nothing was changed; {accepted:,} accepted are never touched")
+        tell(f"nothing was changed; {accepted:,} accepted {are(accepted)} never touched")
         show_next(standstill.next_command)
         return
     plan = restart.restart_plan(standstill, in_doubt)

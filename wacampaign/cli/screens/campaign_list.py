@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from wacampaign.cli.output import say
+from wacampaign.cli.output import cut_mark, say
 from wacampaign.cli.plan import show_next
 from wacampaign.cli.screens.tables import print_table
 from wacampaign.core.campaign.listed import ListedCampaign
@@ -64,13 +64,14 @@ def _show_table(campaigns: Sequence[ListedCampaign], *, show_numbers: bool) -> N
     if room < _NAME_MIN:
         room = max(columns - _COUNTS_BESIDE, _NAME_MIN)
     room = min(room, _NAME_MAX)
+    mark = cut_mark(sys.stdout)
     several = len({one.number for one in campaigns}) > 1
     print_table(
         _HEADINGS if several else _HEADINGS[:-1],
         [
             (
                 one.short_id,
-                cut(one_line(" ".join(one.name.split())), room),
+                cut(one_line(" ".join(one.name.split())), room, mark),
                 one.status,
                 f"{one.size:,}",
                 f"{one.accepted:,}",

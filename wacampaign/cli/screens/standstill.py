@@ -9,6 +9,7 @@ from wacampaign.cli.plan import change_line
 from wacampaign.cli.screens.tables import tell_wrapped
 from wacampaign.core.campaign.stuck import StuckCampaign
 from wacampaign.core.masking import mask_secrets
+from wacampaign.core.words import are
 
 #: Columns of a line when the terminal is wider: longer lines are hard to read.
 _WIDEST: Final = 100
@@ -24,7 +25,10 @@ def print_stuck(case: StuckCampaign) -> None:
         _print("    ", mask_secrets(text))
     for change in case.changes:
         _print("  changes: ", change_line(change))
-    _print("  stays:   ", f"{case.campaign.accepted:,} accepted are never touched")
+    _print(
+        "  stays:   ",
+        f"{case.campaign.accepted:,} accepted {are(case.campaign.accepted)} never touched",
+    )
     for text in case.keeps:
         _print("  stays:   ", text)
     tell()

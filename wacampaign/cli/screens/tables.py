@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from wacampaign.cli.output import tell, tell_cells
+from wacampaign.cli.output import cut_mark, tell, tell_cells
 from wacampaign.core.display_width import cut, padded, width, wrapped
 from wacampaign.core.shown_text import one_line
 from wacampaign.core.words import told_locally
@@ -34,15 +34,17 @@ def print_table(
         return
     widths = [max(width(line[i]) for line in lines) for i in range(len(headings))]
     room = shutil.get_terminal_size().columns
-    beside = _columns_that_fit(widths, room)
+    beside, mark = _columns_that_fit(widths, room), cut_mark(sys.stdout)
     for n, line in enumerate(lines):
         cells = [
             " " * (columns - width(cell)) + cell if heading in right else padded(cell, columns)
             for heading, cell, columns in zip(headings, line, widths[:beside], strict=False)
         ]
-        tell(cut("  ".join(cells).rstrip(), room))
+        tell(cut("  ".join(cells).rstrip(), room, mark))
         below = zip(headings[beside:], line[beside:], strict=True)
-        text = "  ".join(f"{heading} {cut(cell, _BELOW_MAX)}" for heading, cell in below if cell)
+        text = "  ".join(
+            f"{heading} {cut(cell, _BELOW_MAX, mark)}" for heading, cell in below if cell
+        )
         if n and text:
             for part in wrapped(text, max(room - len(_INDENT), 20)):
                 tell(_INDENT + part)

@@ -11,21 +11,21 @@ from wacampaign.core.campaign.delivery import Delivery, contradiction
 from wacampaign.core.campaign.doubts import Doubt
 from wacampaign.core.campaign.name import Named
 from wacampaign.core.campaign.other_writers import ForeignWrite, deleted, kept_back
-from wacampaign.core.words import rows
+from wacampaign.core.words import are, counted, have, rows, were
 
 #: What a count of the audit means when it is not 0: what is wrong, then what deserves attention.
 _SENTENCES: Final = {
-    "never_enqueued": "{n} of {audit.total_contacts:,} contacts lost: never put into the queue",
+    "never_enqueued": "{n} of {contacts} lost: never put into the queue",
     "deleted": "{rows} lost: deleted from the queue",
-    "left_behind": "{rows} lost: it says completed, and left them behind",
-    "twice_by_row": "{n} messages too many: rows were accepted more than once",
-    "unowned": "{n} messages were accepted beyond one a row: no row owns them",
-    "ids_shared": "{rows} carry the message id of another row: accepted once, not twice",
+    "left_behind": "{rows} lost: left behind, though it says completed",
+    "twice_by_row": "{messages} too many: rows were accepted more than once",
+    "unowned": "{messages} {were} accepted beyond one a row: owned by no row",
+    "ids_shared": "{rows} with the message id of another row: accepted once, not twice",
     "count_drift": "the kept counts differ from the rows by {n}",
     "in_doubt": f"attention: {{n}} {in_doubt.NAME}: {in_doubt.UNSURE}",
-    "assumed_sent": "attention: {n} of the accepted are assumed, as a person decided",
-    "resent": "attention: {n} in doubt were sent once more, as a person decided",
-    "without_id": "attention: {n} of the accepted have no message id to prove it",
+    "assumed_sent": "attention: {n} of the accepted {are} assumed, as a person decided",
+    "resent": "attention: {n} in doubt {were} sent once more, as a person decided",
+    "without_id": "attention: {n} of the accepted {have} no message id to prove it",
     "recipients_repeated": "attention: recipients that are in more than one accepted row: {n}",
     "perhaps_repeated": "attention: {n} that may be the same person twice, in two spellings",
 }
@@ -91,18 +91,30 @@ class Audit(Named):
         told = delivery.accepted - delivery.silent + delivery.passed_on
         sentence = (
             f"statuses: Meta confirms {told:,} of {delivery.accepted:,} accepted;"
-            f" {delivery.delivered:,} were delivered, {delivery.undelivered:,} failed afterwards"
+            f" {delivery.delivered:,} {were(delivery.delivered)} delivered,"
+            f" {delivery.undelivered:,} failed afterwards"
         )
         if delivery.contradicted:
             sentence += f"; {contradiction(delivery.contradicted)}"
         return sentence
+
+    def _told(self, sentence: str, n: int) -> str:
+        return sentence.format(
+            n=f"{n:,}",
+            rows=rows(n),
+            messages=counted(n, "message"),
+            contacts=counted(self.total_contacts, "contact"),
+            are=are(n),
+            were=were(n),
+            have=have(n),
+        )
 
     def findings(self) -> list[str]:
         """What is wrong, then what deserves attention, one sentence each."""
         findings = []
         for count, sentence in _SENTENCES.items():
             if n := getattr(self, count):
-                findings.append(sentence.format(n=f"{n:,}", rows=rows(n), audit=self))
+                findings.append(self._told(sentence, n))
                 if count == "perhaps_repeated":
                     findings[-1] += f" ({', '.join(self.perhaps_samples)})"
                 if count == "resent" and self.twice_by_row:
@@ -130,5 +142,5 @@ def audit_verdict(audits: Sequence[Audit]) -> str:
     doubt = sum(audit.in_doubt for audit in audits)
     note = f"; attention: {in_doubt.note(doubt)}" if doubt else ""
     if bad:
-        return f"NOT OK: {bad} of {len(audits)} campaigns have a finding{note}"
+        return f"NOT OK: {bad} of {counted(len(audits), 'campaign')} {have(bad)} a finding{note}"
     return f"ok: {rows(sum(audit.rows for audit in audits))}, none lost, none sent twice{note}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wacampaign.core.words import local_clock, rows
+from wacampaign.core.words import local_clock, rows, were
 
 #: Sentences of each kind: the latest; all are in the JSON.
 SHOWN: Final = 3
@@ -34,7 +34,7 @@ class ForeignWrite:
         """What, how often, by whom, when last."""
         what = {
             "kept_back": f"{rows(self.rows)} kept as they are, not {self.tried}",
-            "completion_kept_back": f"not completed, as {rows(self.rows)} were left",
+            "completion_kept_back": f"not completed, as {rows(self.rows)} {were(self.rows)} left",
             "rows_deleted": f"{rows(self.rows)} ({self.tried}) deleted",
         }[self.kind]
         times = f", {self.times:,} times" if self.times > 1 else ""

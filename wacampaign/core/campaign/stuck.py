@@ -12,7 +12,7 @@ from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES, note
 from wacampaign.core.campaign.state import BEING_WRITTEN
 from wacampaign.core.campaign.stuck_facts import CampaignAtRest, StuckFacts
 from wacampaign.core.plan import Change
-from wacampaign.core.words import local_time, rough_duration, rows, seconds_between
+from wacampaign.core.words import are, local_time, rough_duration, rows, seconds_between
 
 #: What a person decides about rows in doubt.
 InDoubt = Literal["hold", "resend", "assume-sent"]
@@ -275,7 +275,7 @@ class _Case:
             self._mend(n, "ready (accepted before)", "sent")
         if (n := self._counts.pending) and acted_on:
             if not self._stuck.restart:
-                self._add(Kind.PENDING, f"{rows(n)} are pending")
+                self._add(Kind.PENDING, f"{rows(n)} {are(n)} pending")
             self._mend(n, "pending", "ready")
         if (n := self._campaign.far_away) and acted_on:
             first = local_time(self._campaign.far_away_from or "")
