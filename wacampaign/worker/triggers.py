@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from wacampaign import __version__
 from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.services.service import worker
@@ -79,21 +81,27 @@ class Triggers:
 
     async def _pause(self, word: str | None, answer: dict[str, Any]) -> None:
         done = answer["paused"] = []
+        may_be_resumed = False
         for campaign in (await self._campaigns.stats(await self._named(word))).campaigns:
-            if campaign.status != "running":
-                if word:
-                    answer["note"] = f"{campaign} is {campaign.status}"
-            else:
+            if campaign.status == "running":
                 changed = await self._campaigns.set_status(campaign.id, "pause", _actor())
                 done += [str(campaign)] if changed["changed"] else []
-        answer["next"] = f"pm2 trigger {worker().name} resume"
+                continue
+            may_be_resumed |= campaign.status == "paused" and (bool(word) or _is_ours(campaign))
+            if word:
+                answer["note"] = f"{campaign} is {campaign.status}"
+        if done or may_be_resumed:
+            named = f" {shlex.quote(word)}" if word else ""
+            answer["next"] = f"pm2 trigger {worker().name} resume{named}"
+            return
+        answer.setdefault("note", "none of this worker's campaigns is running")
+        answer["next"] = "wacampaign list"
 
     async def _resume(self, word: str | None, answer: dict[str, Any]) -> None:
         """Without a word: what was paused this way, and nothing that a person or a fault paused."""
         done = answer["resumed"] = []
         for campaign in (await self._campaigns.stats(await self._named(word))).campaigns:
-            ours = (campaign.pause_reason or "").startswith(f"paused by {ACTOR}")
-            if campaign.status != "paused" or not (ours or word):
+            if campaign.status != "paused" or not (word or _is_ours(campaign)):
                 if word:
                     answer["note"] = f"{campaign} is {campaign.status}"
                 continue
@@ -102,6 +110,9 @@ class Triggers:
                 continue
             changed = await self._campaigns.set_status(campaign.id, "resume", _actor())
             done += [str(campaign)] if changed["changed"] else []
+        if not (done or answer.keys() & {"note", "left_paused"}):
+            answer["note"] = "none of this worker's campaigns was paused this way"
+            answer["next"] = "wacampaign list"
 
     def _leave(self, answer: dict[str, Any], campaign: CampaignName, why: str) -> None:
         answer.setdefault("left_paused", []).append(f"{campaign}: {why}")
@@ -124,6 +135,11 @@ class Triggers:
             }
             for campaign in stats.campaigns
         ]
+
+
+def _is_ours(campaign: Campaign) -> bool:
+    """Whether a campaign was paused this way."""
+    return (campaign.pause_reason or "").startswith(f"paused by {ACTOR}")
 
 
 def _actor() -> str:
