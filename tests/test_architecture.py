@@ -28,6 +28,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "problems": {},
     "spreadsheet": {},
     "store_name": {},
+    "extras": {},
     "home": {"problems": "a folder that cannot be written is told with its setting"},
     "logs": {
         "core": "secrets are masked and lines are one line by the core's rules",
@@ -43,6 +44,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "store": {
         "core": "answers become the core's types",
         "database_address": "how to connect",
+        "extras": "the embedded database may be missing",
         "home": "the embedded database lives there",
         "logs": "notices of the database are logged",
         "problems": "outages and refusals by name",
@@ -84,6 +86,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "alerting": {
         "core": "what is told, and in which words",
+        "extras": "Apprise may be missing",
         "settings": "where alerts go",
         "store": "who looks, and who tells, is decided there",
     },
@@ -130,6 +133,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "alerting": "wacampaign alert test",
         "core": "words, plans and findings are shown",
         "demo": "wacampaign demo",
+        "extras": "what to install, as its own next command",
         "logs": "run-worker sets them up; the monitor's lines have their form",
         "metrics": "where they are served is an option",
         "operations": "what a command does",

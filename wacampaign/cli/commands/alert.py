@@ -10,6 +10,7 @@ from wacampaign.cli.options import AsJson, EnvFile
 from wacampaign.cli.output import FINDING, print_json, say, tell
 from wacampaign.cli.plan import show_next
 from wacampaign.cli.session import read_settings
+from wacampaign.extras import APPRISE, install_command
 from wacampaign.problems import Misconfigured, Unreachable
 
 app = typer.Typer(
@@ -51,7 +52,8 @@ def send_test(as_json: AsJson = False, env_file: EnvFile = None) -> None:
         return
     if any(tried.needs_apprise for tried in refused):
         raise Misconfigured(
-            "an address needs Apprise, which is not installed", "pip install 'wacampaign[alerts]'"
+            "an address needs Apprise, which is not installed",
+            install_command(APPRISE),
         )
     if len(refused) == len(tries) and any(tried.unreachable for tried in refused):
         raise Unreachable("no address took the test alert", _HOW_TO)
