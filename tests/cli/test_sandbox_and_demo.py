@@ -75,6 +75,10 @@ def test_sandbox_prints_settings_and_ends_on_ctrl_c(folder: Path, as_json: bool)
         else:
             lines = [first] + [process.stdout.readline() for _ in range(3)]
             env = dict(line.strip().split("=", 1) for line in lines)
+            # Nothing is announced that stands elsewhere.
+            assert process.stderr is not None
+            said = process.stderr.readline().rstrip()
+            assert said.endswith("Its settings are on stdout, for .env of an empty folder.")
         assert env["WACAMPAIGN_STORE"] == "embedded"
         url = env["WHATSAPP_API_URL"]
         with urllib.request.urlopen(f"{url}/_sandbox/ready") as answer:

@@ -101,7 +101,12 @@ def _announce(url: str, webhooks: dict[str, str]) -> None:
 
     `webhooks`: what a receiver of its webhooks needs; the operator's own secret is not told.
     """
-    say(f"sandbox: {url} (Ctrl-C ends it). For a rehearsal, put into .env of an empty folder:")
+    where = (
+        "For a rehearsal, put into .env of an empty folder:"
+        if sys.stdout.isatty()
+        else "Its settings are on stdout, for .env of an empty folder."
+    )
+    say(f"sandbox: {url} (Ctrl-C ends it). {where}")
     for name, value in (_settings(url) | webhooks).items():
         tell(f"{name}={value}")
     to = arrow(sys.stderr)
