@@ -169,17 +169,23 @@ def test_a_list_is_imported_and_an_export_comes_back(
     plan = wacampaign("optouts", "import", "--csv", str(file), "--dry-run")
     assert plan.exit_code == 0, plan.output
     assert "3 recipients: gets marketing → opted out" in plan.stdout
-    assert "2 are out already, or stand in the list before" in plan.stdout
-    assert "2 lines of the list name nobody and are left out" in plan.stdout
+    assert "2 are out already, or in the list before" in plan.stdout
+    assert "left out: 1 line naming nobody" in plan.stdout
+    undated = "left out: 1 line with a date that cannot be read: THESE PEOPLE STILL GET MARKETING"
+    assert undated in plan.stdout
     assert "line 5: ***: " in plan.stdout
     assert "line 6: +44***0113: '31.5.2024' is no date such as 2026-11-26" in plan.stdout
     done = wacampaign("optouts", "import", "--csv", str(file), "--yes")
     assert "entered: 3 numbers of unsubscribed.csv" in done.stdout
     assert "1 of them said START since, and get marketing" in done.stdout
+    assert undated in done.stdout
     again = wacampaign("optouts", "import", "--csv", str(file), "--dry-run")
     assert again.exit_code == 0
     assert "5 numbers out already" in again.stdout
     assert "nothing was changed" in again.stdout
+    assert undated in again.stdout
+    told = json.loads(wacampaign("optouts", "import", "--csv", str(file), "--json").stdout)
+    assert (told["unreadable"], told["undated"]) == (2, 1)
 
     masked, whole = tmp_path / "masked.csv", tmp_path / "whole.csv"
     assert "phones are masked" in wacampaign("optouts", "export", "--csv", str(masked)).stderr

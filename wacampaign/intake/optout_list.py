@@ -47,11 +47,13 @@ class Entry(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """One row that names nobody. `phone` is as written: mask it before showing."""
+    """One row that is left out. `phone` is as written: mask it before showing."""
 
     line: int
     phone: str
     reason: str
+    #: Whether somebody is named, of whom only the date cannot be read.
+    is_undated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class OptOutList:
                 except BadPhone as bad:
                     yield Unreadable(record.line, written, bad.reason)
                 except ValueError as bad:
-                    yield Unreadable(record.line, written, str(bad))
+                    yield Unreadable(record.line, written or user_id, str(bad), is_undated=True)
                 else:
                     why = one_line(self._field(record.fields, self.why_at))[:_WHY_KEPT]
                     yield Entry(record.line, person, since, why or None)

@@ -12,7 +12,7 @@ from wacampaign.core.masking import mask_phone
 from wacampaign.core.optouts import OptOut
 from wacampaign.core.phones import recipient
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
-from wacampaign.core.words import counted
+from wacampaign.core.words import are, counted
 from wacampaign.intake.optout_list import USER_ID, Entry, OptOutList, Unreadable, open_optouts
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.new_file import new_csv
@@ -106,11 +106,11 @@ def change_plan(change: OptOutChange) -> Plan:
     if change.wish == "stop":
         steps = [Change(n, "recipient", _GETS, _IS_OUT)]
         notes = ["rows of marketing for them fail when they are claimed, whatever put them there"]
-        title, state = "enter opt-outs", "are out already"
+        title, state = "enter opt-outs", f"{are(change.already)} out already"
     else:
         steps = [Change(n, "recipient", _IS_OUT, _GETS)]
         notes = ["rows that failed for it stay failed until they are retried"]
-        title, state = "take opt-outs out", "are not out"
+        title, state = "take opt-outs out", f"{are(change.already)} not out"
     if change.already:
         notes.append(f"{change.already:,} {state}")
     return Plan(title=title, steps=steps, notes=notes, samples=change.samples)
@@ -138,14 +138,27 @@ class ImportSurvey:
     already: int = 0
     #: Who said START after the time that the list gives.
     back: int = 0
+    #: Rows that are left out, and those of them that name somebody, with a date nobody can read.
     unreadable: int = 0
-    #: The first rows that name nobody, as they may be shown.
+    undated: int = 0
+    #: The first rows that are left out, as they may be shown.
     first_unreadable: list[str] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)
 
     @property
     def new(self) -> int:
         return self.people - self.already - self.back
+
+    def left_out(self) -> Iterator[str]:
+        """Sentences on the rows that are left out."""
+        if nobody := self.unreadable - self.undated:
+            yield f"left out: {counted(nobody, self.row_word)} naming nobody"
+        if self.undated:
+            yield (
+                f"left out: {counted(self.undated, self.row_word)} with a date that cannot be"
+                " read: THESE PEOPLE STILL GET MARKETING. Write dates as 2026-11-26, or leave"
+                " their column out: then they are out from now on"
+            )
 
 
 async def survey_list(
@@ -161,6 +174,7 @@ async def survey_list(
                 yield row
                 continue
             survey.unreadable += 1
+            survey.undated += row.is_undated
             if len(survey.first_unreadable) < SAMPLES_SHOWN:
                 survey.first_unreadable.append(_unreadable(row, survey.row_word, show_numbers))
 
@@ -189,13 +203,11 @@ def import_plan(survey: ImportSurvey) -> Plan:
     """What `import_list` would change."""
     notes = []
     if survey.already:
-        notes.append(f"{survey.already:,} are out already, or stand in the list before")
+        notes.append(f"{survey.already:,} {are(survey.already)} out already, or in the list before")
     if survey.back:
         notes.append(f"{survey.back:,} said START since, and get marketing")
-    if survey.unreadable:
-        lines = counted(survey.unreadable, survey.row_word)
-        notes.append(f"{lines} of the list name nobody and are left out:")
-        notes += [f"  {one}" for one in survey.first_unreadable]
+    notes += survey.left_out()
+    notes += [f"  {one}" for one in survey.first_unreadable]
     return Plan(
         title=f"import opt-outs from {survey.path.name}",
         steps=[Change(survey.new, "recipient", _GETS, _IS_OUT)],

@@ -34,6 +34,10 @@ _Phones: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+_Reason: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="Why, to be shown.", show_default=False),
+]
 
 
 @app.command("list")
@@ -64,10 +68,7 @@ def list_optouts(
 @app.command()
 def add(
     phones: _Phones,
-    reason: Annotated[
-        str | None,
-        typer.Option("--reason", metavar="TEXT", help="Why, to be shown.", show_default=False),
-    ] = None,
+    reason: _Reason = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -87,10 +88,7 @@ def add(
 @app.command()
 def remove(
     phones: _Phones,
-    reason: Annotated[
-        str | None,
-        typer.Option("--reason", metavar="TEXT", help="Why, to be shown.", show_default=False),
-    ] = None,
+    reason: _Reason = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -200,17 +198,16 @@ def import_optouts(
             already=survey.already,
             said_start_since=survey.back,
             unreadable=survey.unreadable,
+            undated=survey.undated,
             first_unreadable=survey.first_unreadable,
         )
         if not survey.new:
             for line in survey.first_unreadable:
                 say(line)
-            tell(
-                f"{csv.name}: {counted(survey.already + survey.back, 'number')} out already,"
-                " or said START since,"
-                f" {counted(survey.unreadable, survey.row_word)} that name nobody:"
-                " nothing was changed"
-            )
+            known = counted(survey.already + survey.back, "number")
+            tell(f"{csv.name}: {known} out already, or said START since: nothing was changed")
+            for sentence in survey.left_out():
+                tell(sentence)
             return
         if not agreed(operation.import_plan(survey), yes=yes, dry_run=dry_run):
             return
@@ -219,6 +216,8 @@ def import_optouts(
         tell(f"entered: {counted(done.rows, 'number')} of {csv.name}")
         if done.back:
             tell(f"{done.back:,} of them said START since, and get marketing")
+        for sentence in survey.left_out():
+            tell(sentence)
         show_next("wacampaign optouts list")
 
 
