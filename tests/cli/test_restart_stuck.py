@@ -54,6 +54,16 @@ def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restart_stuck, "at_terminal", lambda: True)
 
 
+@pytest.mark.parametrize("at", ["wacampaign_hours_mark(1)", "now() + interval '5 minutes'"])
+def test_rows_that_wait_are_samples_too(
+    wacampaign: Wacampaign, ended_early: Seeded, sql: Connection, at: str
+) -> None:
+    """For another try, or for their recipients' morning."""
+    sql.execute(f"update send_queue set next_retry_at = {at} where status = 'ready'".encode())
+    planned = wacampaign("restart-stuck", "--dry-run").stdout
+    assert planned.count(f"  hello  never sent  {ended_early.campaign_id[:8]}") == 5
+
+
 def test_found_without_being_told_where(
     wacampaign: Wacampaign, ended_early: Seeded, sql: Connection
 ) -> None:

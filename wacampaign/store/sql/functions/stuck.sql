@@ -118,6 +118,11 @@ begin
              where p_what = 'ready' and q.campaign_id = p_campaign_id and q.status = 'ready'
                and q.next_retry_at is null and q.whatsapp_message_id is null
              limit least(p_limit, 1000))
+            union all  -- those that wait for another try or for their hours
+            (select q.id, q.phone, q.template_name from public.send_queue q
+             where p_what = 'ready' and q.campaign_id = p_campaign_id and q.status = 'ready'
+               and q.next_retry_at is not null and q.whatsapp_message_id is null
+             limit least(p_limit, 1000))
             union all
             (select q.id, q.phone, q.template_name from public.send_queue q
              where p_what = 'in_doubt' and q.campaign_id = p_campaign_id
