@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from wacampaign.core.campaign.state import Campaign, Stats
 from wacampaign.operations.campaigns import resolve_campaigns
-from wacampaign.problems import Busy, Problem, Unreachable
+from wacampaign.problems import Busy, NoSuchCampaign, Problem, Unreachable
 from wacampaign.store.campaigns import Campaigns
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Feed:
         self._known: dict[str, Campaign] = {}
         #: Those that the last answer about all left out: they have ended since.
         self._gone: list[str] = []
+        #: Those that somebody deleted while all were watched.
+        self.deleted: list[Campaign] = []
         self._answered_at = time.monotonic()
         #: Where all are watched: the one that is asked for with its events.
         self.opened: str | None = None
@@ -84,8 +86,9 @@ class Feed:
     async def tick(self) -> None:
         """One look, which is one call of the database.
 
-        An outage is kept in `problem` once there is something to show. Raises `Problem` for what
-        does not heal, and for an outage at the first look.
+        An outage is kept in `problem` once there is something to show. Raises `NoSuchCampaign` for
+        one that was named and deleted since, `Problem` for what does not heal, and for an outage at
+        the first look.
         """
         asked = time.monotonic()
         ids = self._asked()
@@ -125,8 +128,19 @@ class Feed:
                 fresh[before.id] = _with_details_of(before, fresh[before.id])
         else:
             self._gone = []
+            self._leave_out([id_ for id_ in ids if id_ not in fresh])
         self._known |= fresh
         self.stats = Stats(stats.at, list(self._known.values()), stats.workers)
+
+    def _leave_out(self, deleted: Sequence[str]) -> None:
+        """What was asked for by its id and is in no table any more is not shown as if it were."""
+        found = [one for id_ in deleted if (one := self._known.pop(id_, None)) is not None]
+        if deleted and self._ids is not None:
+            what = ", ".join(map(str, found)) or "the campaign"
+            raise NoSuchCampaign(f"{what} was deleted while it was watched")
+        self.deleted += found
+        if self.opened in deleted:
+            self.opened = None
 
 
 def _with_details_of(before: Campaign, now: Campaign) -> Campaign:

@@ -130,7 +130,8 @@ def monitor(
         if not feed.over:
             return LEFT
         most = UNUSUAL_PERCENT if max_failed is None else max_failed
-        return 0 if all_well(feed.stats.campaigns, most) else FINDING
+        well = not feed.deleted and all_well(feed.stats.campaigns, most)
+        return 0 if well else FINDING
 
     if (code := with_patience(PATIENCE_SECONDS, settings, work)) != 0:
         raise typer.Exit(code)

@@ -72,6 +72,11 @@ def change_lines(before: Stats | None, after: Stats) -> Iterator[str]:
     for campaign in after.campaigns:
         yield from _campaign_changes(after.at, old.get(campaign.id), campaign)
     if before:
+        there = {campaign.id for campaign in after.campaigns}
+        for campaign in before.campaigns:
+            if campaign.id not in there:
+                fields = {"event": "deleted", "campaign": campaign.id, "name": campaign.name}
+                yield _line(after.at, "warning", {**fields, "was": campaign.status})
         lost = _alive(before.workers) - _alive(after.workers)
         known = {worker.id for worker in after.workers}
         for worker in before.workers:

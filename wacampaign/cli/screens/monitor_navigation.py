@@ -50,6 +50,8 @@ class Navigation:
         #: What came of the last key, and whether it is bad.
         self._notice: tuple[str, str] | None = None
         self._busy = False
+        #: How many deleted campaigns were told of.
+        self._told_deleted = 0
         self._shows_help = False
         #: Whether a person opened what is open: then others do not close it.
         self._by_hand = False
@@ -96,6 +98,9 @@ class Navigation:
             what = f"{change.action.verb} {change.campaign}?"
             notes = [(note, "yellow") for note in change.plan.notes[-1:]]
             return (*notes, (f"{what}  y yes  any other key no", "bold yellow"))
+        if deleted := self._feed.deleted[self._told_deleted :]:
+            self._told_deleted += len(deleted)
+            self._notice = (f"deleted by somebody: {', '.join(map(str, deleted))}", "yellow")
         notice = (self._notice,) if self._notice else ()
         return (*notice, (self._keys(unicode=unicode), "dim"))
 
