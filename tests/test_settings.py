@@ -77,6 +77,17 @@ def test_the_key_has_three_names_and_the_nearer_source_wins() -> None:
     assert near.supabase_key == "near"
 
 
+def test_a_folder_in_the_place_of_env_is_not_as_if_there_was_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's mount makes one of a file that is not there: no other database is taken."""
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(environ={}).env_file is None
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(Misconfigured, match=r"^\.env is a folder$"):
+        load_settings(environ={})
+
+
 def test_env_file_by_name(tmp_path: Path) -> None:
     named = tmp_path / "other.env"
     named.write_bytes("\ufeffDATABASE_URL=postgresql://u:p@h:5432/d\n".encode())

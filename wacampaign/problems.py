@@ -75,6 +75,13 @@ class NotWritable(Usage):
     code = "not_writable"
 
 
+class NotTold(Problem):
+    """What the command told could not be written."""
+
+    code = "not_told"
+    default_suggestion = "df -h    (is the disk full?)"
+
+
 class Unreachable(Problem):
     """The database or the Cloud API cannot be reached."""
 

@@ -1,4 +1,5 @@
-"""stdout or stderr closed (`>&-`, as under cron), or a reader that has gone: commands work on."""
+"""stdout or stderr closed (`>&-`, as under cron), on a full disk, or without a reader any more:
+commands work on."""
 
 from __future__ import annotations
 
@@ -37,7 +38,10 @@ def prepare(errors):
     else:
         os.dup2(nowhere, 1)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        if name in how:
+        if f"{name} full" in how:
+            os.dup2(os.open("/dev/full", os.O_WRONLY), descriptor)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        if f"{name} closed" in how:
             os.close(descriptor)
             setattr(sys, name, None)
             setattr(sys, f"__{name}__", None)
@@ -69,7 +73,14 @@ json.dump(results, sys.stdout)
 
 
 @pytest.mark.parametrize(
-    "how", ["stdout closed", "stderr closed", "stdout and stderr closed", "reader gone"]
+    "how",
+    [
+        "stdout closed",
+        "stderr closed",
+        "stdout closed, stderr closed",
+        "reader gone",
+        "stderr full",
+    ],
 )
 def test_every_command_has_its_exit_code(
     how: str, database: str, environment: dict[str, str], tmp_path: Path
@@ -90,6 +101,41 @@ def test_every_command_has_its_exit_code(
         for (words, expected), (code, errors) in zip(table, results, strict=True)
         if code != expected or "Traceback" in errors or "BrokenPipe" in errors
     ] == []
+
+
+def test_data_that_a_full_disk_swallowed_is_missed(
+    database: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Whoever reads the file later takes it for whole; a change is made all the same."""
+    table = lines(set_the_stage(database, tmp_path), tmp_path, of_each=1)
+    done = subprocess.run(
+        [sys.executable, "-c", _DRIVER, "stdout full"],
+        input=json.dumps([words for words, _ in table]),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    missed = []
+    for (words, expected), (code, errors) in zip(table, json.loads(done.stdout), strict=True):
+        assert "Traceback" not in errors and "unexpected" not in errors, words
+        if "could be written: No space left on device" in errors:
+            assert (code, expected) in ((1, 0), (1, 3)), words
+            missed.append(words[0])
+        else:  # an error, or all that it says stands on stderr or in its own file
+            assert code == expected, words
+    assert {"list", "audit", "results", "explain", "queue-stats", "pm2", "db"} <= set(missed)
+    shell = f"{sys.executable} -m wacampaign optouts add +447700900199 --yes --json > /dev/full"
+    entered = subprocess.run(
+        ["bash", "-c", shell],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    error = json.loads(entered.stderr.splitlines()[-1])["error"]
+    assert (entered.returncode, error["code"], error["changed"]) == (1, "not_told", True)
 
 
 @pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])

@@ -187,6 +187,29 @@ def test_a_database_that_is_away_costs_little_and_says_nothing(
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize(
+    ("redirected", "wanted"),
+    [("", True), (">/dev/full", False), ("| head -c0", False), (">&-", False)],
+)
+def test_a_terminal_of_another_alphabet_or_none_gets_no_traceback(
+    environment: dict[str, str], sql: psycopg.Connection[Any], redirected: str, wanted: bool
+) -> None:
+    row = sql.execute("insert into campaigns (name, status) values ('東京', 'paused') returning id")
+    (one,) = row.fetchone() or ("",)
+    asked = {"COMP_WORDS": "wacampaign\npause\n", "COMP_CWORD": "2"}
+    asked |= {"_WACAMPAIGN_COMPLETE": "complete_bash", "PYTHONIOENCODING": "iso-8859-1"}
+    command = f"{shlex.quote(sys.executable)} -m wacampaign {redirected}"
+    for _ in range(9):  # on a machine that is busy the deadline may pass
+        done = subprocess.run(
+            ["bash", "-c", command], env=os.environ | environment | asked,
+            capture_output=True, timeout=COMPLETION_SECONDS,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
+        if done.stdout or not wanted:
+            break
+    assert done.stdout.decode() == (f"{str(one)[:8]}\n" if wanted else "")
+
+
 def test_no_database_is_started_for_it(environment: dict[str, str], tmp_path: Path) -> None:
     done = complete(environment, "wacampaign pause Pl", DATABASE_URL="")
     assert (done.stdout.strip(), done.stderr) == ("", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -63,13 +64,23 @@ def offered(typed: str, campaigns: Sequence[CampaignName]) -> list[str]:
     words = []
     for one in campaigns:
         name = one.name
-        if times[name] == 1 and not _DAMAGED.search(name) and one_line(name) == name:
+        is_typable = not _DAMAGED.search(name) and one_line(name) == name and _has_letters(name)
+        if times[name] == 1 and is_typable:
             words.append(name)
         elif ids_too:
             words.append(one.short_id)
     if typed and ids_too:
         words += [one.short_id for one in campaigns if one.id.startswith(typed)]
     return list(dict.fromkeys(words))
+
+
+def _has_letters(name: str) -> bool:
+    """Whether the terminal's encoding has all of the name's characters."""
+    try:
+        name.encode((sys.__stdout__ and sys.__stdout__.encoding) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _look(context: typer.Context, incomplete: str) -> list[CampaignName]:

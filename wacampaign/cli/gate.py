@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from wacampaign.cli.terminal import ascii_stand_ins, has_colours
 from wacampaign.core.shown_text import lines_kept
+from wacampaign.problems import NotTold
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,15 +26,19 @@ class Gate:
     """A text stream that cleans what is written to it.
 
     When the reader has gone (`| head`), the rest is dropped and the command goes on to its own
-    exit code: a change must not stop halfway because nobody reads about it.
+    exit code: a change must not stop halfway because nobody reads about it. When a line cannot be
+    written for another reason, such as a full disk, the command goes on as well, and `lost` says
+    why not all that it told has arrived.
     """
 
-    def __init__(self, stream: TextIO, *, cleans: bool = True) -> None:
+    def __init__(self, stream: TextIO, *, cleans: bool = True, goes_on: bool = False) -> None:
         self._stream: Final = stream
+        self._goes_on: Final = goes_on
         self._cleans: Final = cleans
         #: The same stream for Rich, whose own control codes must pass; `console` cleans its texts.
-        self.for_rich: Final[Gate] = Gate(stream, cleans=False) if cleans else self
+        self.for_rich: Final[Gate] = Gate(stream, cleans=False, goes_on=goes_on) if cleans else self
         self._gone = False
+        self._lost: str | None = None
         #: Of our own signs, what a terminal of ASCII shows in their place.
         self._stand_ins: Final = ascii_stand_ins(stream, drawn_only=not cleans)
 
@@ -42,6 +47,11 @@ class Gate:
         """Whether nobody reads this stream any more."""
         return self._gone or (self.for_rich is not self and self.for_rich.reader_gone)
 
+    @property
+    def lost(self) -> str | None:
+        """Why something that was told did not arrive; None: all did, or nobody wanted it."""
+        return self._lost or (self.for_rich.lost if self.for_rich is not self else None)
+
     def write(self, text: str) -> int:
         """Writes `text`, cleaned; returns its length."""
         if self._cleans:
@@ -49,8 +59,8 @@ class Gate:
         shown = text.translate(self._stand_ins) if self._stand_ins else text
         try:
             self._stream.write(shown)
-        except BrokenPipeError:
-            self._drop_the_rest()
+        except OSError as error:
+            self._failed(error)
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -62,8 +72,23 @@ class Gate:
         """Hands what was written to the reader, if there is one."""
         try:
             self._stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
+            self._failed(error)
+
+    def end(self) -> None:
+        """Lets nothing wait to be written any more, as Python would write it and fail at exit."""
+        try:
+            self._stream.flush()
+        except OSError:
             self._drop_the_rest()
+
+    def _failed(self, error: OSError) -> None:
+        if not isinstance(error, BrokenPipeError):
+            self._lost = error.strerror or str(error)
+            # What is said beside the data, as a worker's log is, goes on when there is room again.
+            if self._goes_on:
+                return
+        self._drop_the_rest()
 
     def _drop_the_rest(self) -> None:
         # Pointed at nothing, so that neither a later write nor Python's flush at exit fails.
@@ -89,11 +114,14 @@ def gated() -> Iterator[None]:
         # A terminal that cannot show a character shows another; it must not stop a command.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    sys.stdout, sys.stderr = (cast(TextIO, Gate(stream)) for stream in before)
+    gates = Gate(sys.stdout), Gate(sys.stderr, goes_on=True)
+    sys.stdout, sys.stderr = (cast(TextIO, gate) for gate in gates)
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
+        for gate in gates:
+            gate.end()
 
 
 def _open_missing() -> None:
@@ -118,6 +146,12 @@ def _open_missing() -> None:
             os.set_inheritable(descriptor, True)
         mode = "r" if descriptor == 0 else "w"
         setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def check_arrived() -> None:
+    """Raises `NotTold` when something that was told on stdout did not arrive."""
+    if isinstance(sys.stdout, Gate) and (why := sys.stdout.lost) is not None:
+        raise NotTold(f"not all that was to be told could be written: {why}")
 
 
 def reader_gone() -> bool:

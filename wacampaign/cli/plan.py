@@ -54,6 +54,14 @@ class ToldChange:
 
 #: The change that is being told as an object; None: in words alone.
 _told: Final[ContextVar[ToldChange | None]] = ContextVar("told", default=None)
+#: The change of this command line, also when it is told in words.
+_last: Final[ContextVar[ToldChange | None]] = ContextVar("last", default=None)
+
+
+def anything_changed() -> bool | None:
+    """Whether the command changed what it was to; None: it was not to change anything."""
+    told = _last.get()
+    return None if told is None else told.changed
 
 
 @contextmanager
@@ -61,6 +69,7 @@ def change_told(*, as_json: bool, dry_run: bool = False) -> Iterator[ToldChange]
     """What a command says inside is said on stdout; with `as_json` on stderr, and the object stands
     on stdout when it has ended, also with a finding. An error has its own object."""
     told = ToldChange()
+    _last.set(told)
     if not as_json:
         yield told
         return

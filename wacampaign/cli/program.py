@@ -5,6 +5,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -12,12 +13,13 @@ import typer
 from typer.exceptions import TyperException
 
 from wacampaign.cli.completion import ASKED, quoted_for_bash
-from wacampaign.cli.gate import gated
+from wacampaign.cli.gate import check_arrived, gated
 from wacampaign.cli.loading import LazyGroup
-from wacampaign.cli.output import arrow, say
+from wacampaign.cli.output import FINDING, arrow, say
+from wacampaign.cli.plan import anything_changed
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.shown_text import json_text
-from wacampaign.problems import Problem, Usage
+from wacampaign.problems import NotTold, Problem, Usage
 
 #: Set to anything to see where an unexpected error came from.
 DEBUG_SETTING: Final = "WACAMPAIGN_DEBUG"
@@ -44,7 +46,11 @@ class Program(LazyGroup):
                 *(args, prog_name, complete_var, standalone_mode, windows_expand_args),
                 **extra,
             )
-            return quoted_for_bash(answer) if asked == "complete_bash" else answer()
+            # At Tab a word too few is better than a word too many on the line that is typed.
+            silent = suppress(Exception) if asked.startswith("complete") else nullcontext()
+            with gated(), silent:
+                return quoted_for_bash(answer) if asked == "complete_bash" else answer()
+            sys.exit(0)
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
         with gated():
             code = self._run(words, prog_name or "wacampaign")
@@ -52,6 +58,20 @@ class Program(LazyGroup):
 
     def _run(self, words: list[str], prog_name: str) -> int:
         as_json = "--json" in words
+        code = self._code(words, prog_name, as_json=as_json)
+        try:
+            if code in (0, FINDING):
+                check_arrived()
+        except NotTold as problem:
+            if (changed := anything_changed()) is not None:
+                problem.changed = changed
+                problem.message += (
+                    f". {'The change was made' if changed else 'Nothing was changed'}"
+                )
+            return report(problem, as_json=as_json)
+        return code
+
+    def _code(self, words: list[str], prog_name: str, *, as_json: bool) -> int:
         try:
             try:
                 with self.make_context(prog_name, list(words)) as context:

@@ -209,11 +209,13 @@ def _find(
 
 def _read_env_file(env_file: Path | None) -> tuple[Path | None, Mapping[str, str | None]]:
     path = Path(".env") if env_file is None else env_file
-    if not path.is_file():
-        if env_file is None:
-            return None, {}
+    if not path.exists() and env_file is None:
+        return None, {}
+    if path.is_dir() or not path.exists():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise Misconfigured(f"the file given as --env-file, {path}, {what}")
+        # A container's mount makes a folder of a file that is not there: never as if it was none.
+        named = ".env" if env_file is None else f"the file given as --env-file, {path},"
+        raise Misconfigured(f"{named} {what}")
     try:
         # Not interpolated: the backend that shares the file takes ${…} in a password as it stands.
         return path, dotenv_values(path, interpolate=False, encoding="utf-8-sig")

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from wacampaign.cli.gate import check_arrived
 from wacampaign.cli.loading import LazyGroup, Listed
 from wacampaign.cli.options import AsJson, EnvFile
 from wacampaign.cli.output import arrow, print_json, say, tell
@@ -109,6 +110,7 @@ def _announce(url: str, webhooks: dict[str, str]) -> None:
     say(f"sandbox: {url} (Ctrl-C ends it). {where}")
     for name, value in (_settings(url) | webhooks).items():
         tell(f"{name}={value}")
+    check_arrived()
     to = arrow(sys.stderr)
     say("and in another terminal, in that folder:")
     say(f"{to} wacampaign number add {DEMO_PHONE_NUMBER_ID} --waba {DEMO_WABA_ID}")
