@@ -86,7 +86,7 @@ def test_a_start_sets_the_hours_first(wacampaign: Wacampaign, seeded: Seeded, sq
         ("2099-03-08 02:30 America/New_York", "never comes in America/New_York, as clocks are set"),
         ("2099-11-01 01:30 America/New_York", "comes twice in America/New_York"),
         ("2001-01-01 09:00 Asia/Kolkata", "is over: it means 2001-01-01 09:00 in Asia/Kolkata"),
-        ("2099-01-01 09:00 Kolkata", "Kolkata is no time zone: Asia/Kolkata?"),
+        ("2099-01-01 09:00 Kolkata", "cannot be read: Kolkata is no time zone: Asia/Kolkata?"),
         ("2099-01-01 09:00+01:00 Asia/Kolkata", "has an offset and a zone"),
         ("tomorrow", "is no time"),
     ],
@@ -97,6 +97,20 @@ def test_a_time_that_is_none_is_refused(wacampaign: Wacampaign, time: str, says:
         assert done.exit_code == 2
         assert says in done.stderr
         assert f"wacampaign {command} market_1 {option}" in done.stderr
+
+
+def test_a_wrong_zone_or_pair_of_times_is_told_with_what_can_be_typed(
+    wacampaign: Wacampaign,
+) -> None:
+    done = wacampaign("pause", "market_1", "--until", "2099-01-01 09:00", "--zone", "Kolkata")
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "error: --zone: Kolkata is no time zone: Asia/Kolkata?\n→ such as: --zone Asia/Kolkata\n"
+    )
+    done = wacampaign("daily-window", "my market", "9 to 5")
+    assert done.stderr.endswith("→ such as: wacampaign daily-window 'my market' 09:00-20:00\n")
+    done = wacampaign("events", "my market", "--since", "yore")
+    assert "→ wacampaign events 'my market' --since " in done.stderr
 
 
 def test_a_start_by_the_clocks_of_a_zone(wacampaign: Wacampaign, seeded: Seeded, sql: SQL) -> None:
@@ -117,6 +131,8 @@ def test_a_pause_that_ends_by_itself(wacampaign: Wacampaign, seeded: Seeded, sql
     assert wacampaign(*asked, "--yes").exit_code == 0
     assert status_of(sql, seeded.campaign_id) == "paused"
     assert "already: nothing was changed" in wacampaign(*asked, "--yes").stdout
+    told = json.loads(wacampaign(*asked, "--yes", "--json").stdout)
+    assert (told["changed"], told["campaign"]["status"]) == (False, "paused")
     shown = wacampaign("queue-stats", "market_1").stdout
     assert "paused until 2099-05-01 03:30 UTC by " in shown
     assert "goes on by itself" in shown

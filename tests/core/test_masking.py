@@ -39,6 +39,8 @@ def test_a_phone_keeps_its_country_and_last_digits(phone: str, shown: str) -> No
         ("call 12345 67890 now", "call +1***90 now"),
         ("token EAAJZCxyz012abc is bad", "token EAA*** is bad"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("Authorization: OAuth abc.def", "Authorization: OAuth ***"),
+        ("Invalid OAuth access token - Cannot", "Invalid OAuth access token - Cannot"),
         ("?access_token=abcdef&x=1", "?access_token=***&x=1"),
         ("postgres://me:pw@db.test/x", "postgres://me:***@db.test/x"),
         ("key sb_secret_abc123", "key sb_***"),

@@ -32,7 +32,7 @@ _PATTERN: Final = re.compile(
     r"|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|\b\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?!\d))"
     # Names before a secret; the name stays.
-    r"|(?P<name>\bbearer\s+|\boauth\s+"
+    r"|(?P<name>\bbearer\s+|\boauth\s+(?!access\s+token\b)"
     r"|(?:access_token|app_secret|apikey|api_key|password|service_key)[\"']?\s*[=:]\s*[\"']?)"
     r"(?P<secret>[^\s\"'&,;}]+)"
     # Passwords in addresses: scheme://user:password@host; of databases up to the last @, as what

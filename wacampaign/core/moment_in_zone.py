@@ -50,7 +50,10 @@ def read_moment(text: str, zone: str | None = None) -> TypedMoment:
             raise ValueError(f"has a zone of its own, not {zone}")
         text, zone = found["time"], found["zone"]
     if zone is not None:
-        zone = zone_named(zone)
+        try:
+            zone = zone_named(zone)
+        except ValueError as why:
+            raise ValueError(f"cannot be read: {why}") from None
     try:
         read = datetime.fromisoformat(_SHORT_HOUR.sub("0", text))
         if read.tzinfo is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from wacampaign.core.numbers import KnownNumber
+from wacampaign.core.words import counted
 from wacampaign.problems import Misconfigured, Refused
 from wacampaign.settings import Settings
 from wacampaign.store.numbers import Numbers
@@ -28,7 +29,7 @@ async def find_number(store: Store, text: str) -> KnownNumber:
             "wacampaign number add PHONE_NUMBER_ID --waba WABA_ID",
         )
     raise Refused(
-        f"none of the {len(numbers)} known numbers has this phone number id or these digits",
+        f"none of {counted(len(numbers), 'known number')} has this phone number id or these digits",
         "wacampaign number list",
     )
 

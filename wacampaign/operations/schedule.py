@@ -8,6 +8,7 @@ from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.moment_in_zone import TypedMoment, read_moment
 from wacampaign.core.plan import Change, Plan
 from wacampaign.operations.campaigns import actor, campaign_state, resolve_campaign
+from wacampaign.operations.windows import named_zone
 from wacampaign.problems import Refused, Usage
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
@@ -89,6 +90,8 @@ def read_time(
     stands before the option.
     """
     now = datetime.now().astimezone()
+    if zone is not None:
+        zone = named_zone(zone)
     try:
         moment = read_moment(text, zone)
     except ValueError as why:

@@ -55,15 +55,20 @@ def _hours(window: Window | None) -> tuple[str, ...] | None:
     return (window.opens, window.closes, window.zone) if window is not None else None
 
 
-def hours_and_zone(text: str, zone: str | None) -> tuple[Hours, str]:
+def hours_and_zone(text: str, zone: str | None, option: str) -> tuple[Hours, str]:
     """Hours as people write them, and whose clock counts where a phone's is not known: this
-    machine's if `zone` is None. Raises `Usage`."""
+    machine's if `zone` is None. Raises `Usage`; `option`: what stands before the hours."""
     try:
         hours = read_hours(text)
     except ValueError as why:
-        raise Usage(f"{text!r} {why}", 'such as: --daily-window "09:00-20:00"') from None
+        raise Usage(f"{text!r} {why}", f"such as: {option} 09:00-20:00") from None
+    return hours, named_zone(zone) if zone is not None else local_zone()
+
+
+def named_zone(zone: str) -> str:
+    """The zone that --zone names. Raises `Usage`."""
     try:
-        return hours, zone_named(zone) if zone is not None else local_zone()
+        return zone_named(zone)
     except ValueError as why:
         raise Usage(f"--zone: {why}", "such as: --zone Asia/Kolkata") from None
 

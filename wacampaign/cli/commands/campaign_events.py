@@ -1,5 +1,6 @@
 """`events`: who did what to a campaign, and when."""
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -50,7 +51,9 @@ def events(
     Example: wacampaign events Bajaj_market_2 --since 2h --json
     """
     settings = read_settings(env_file, store)
-    when = None if since is None else read_since(since, f"wacampaign events {campaign}")
+    when = (
+        None if since is None else read_since(since, f"wacampaign events {shlex.quote(campaign)}")
+    )
     if limit is None and sys.stdout.isatty() and not as_json:
         limit = SHOWN_MAX
     found = with_store(settings, operation.look, campaign, when, limit)

@@ -1,5 +1,6 @@
 """`daily-window`: when a campaign sends by its recipients' clocks, shown and changed."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -63,11 +64,15 @@ def daily_window(
             tell(f"{found} {now}")
             show_next(f"wacampaign queue-stats {found.short_id}")
         return
-    wanted = None if hours.strip().lower() == _OFF else windows.hours_and_zone(hours, zone)
+    wanted = (
+        None
+        if hours.strip().lower() == _OFF
+        else windows.hours_and_zone(hours, zone, f"wacampaign daily-window {shlex.quote(campaign)}")
+    )
     change = with_store(settings, windows.look, campaign, wanted)
     named = change.campaign
     with change_told(as_json=as_json, dry_run=dry_run) as told:
-        told.plan = change.plan
+        told.plan = None if change.is_made else change.plan
         told.done(changed=False, campaign=named.id, window=_shown(change.window))
         if not change.is_made:
             if not agreed(change.plan, yes=yes, dry_run=dry_run):

@@ -154,7 +154,7 @@ def fix_media(
     if len(kinds) + bool(undo_repair) != 1:
         raise Usage(
             "give one of --upload, --from-template, --url, --media-id, --template and --undo",
-            f"wacampaign fix-media {campaigns[0]} --upload --dry-run",
+            f"wacampaign fix-media {shlex.quote(campaigns[0])} --upload --dry-run",
         )
     settings = read_settings(env_file, store)
     if undo_repair:
@@ -210,9 +210,11 @@ def _refuse_with_template(
     """Raises `Usage` for what makes no sense together with `--template`, or without it."""
     if template is None:
         if only is not None:
-            raise Usage("--only goes with --template", f"wacampaign fix-media {campaign} -h")
+            raise Usage(
+                "--only goes with --template", f"wacampaign fix-media {shlex.quote(campaign)} -h"
+            )
         return
-    move = f"wacampaign fix-media {campaign} --template {template}"
+    move = f"wacampaign fix-media {shlex.quote(campaign)} --template {template}"
     if len(kinds) > 1:
         raise Usage(
             "--template keeps each row's media: another medium is a repair of its own",

@@ -80,7 +80,11 @@ def start(
     settings = read_settings(env_file, store)
     allowed = allowed_kinds(placeholders=allow_placeholders, markup=allow_markup)
     check = None if skip_preflight else partial(check_before_start, settings, allowed=allowed)
-    hours = windows.hours_and_zone(daily_window, zone) if daily_window is not None else None
+    hours = (
+        windows.hours_and_zone(daily_window, zone, "--daily-window")
+        if daily_window is not None
+        else None
+    )
     if at is None:
         if zone is not None and hours is None:
             raise Usage("--zone says nothing without --at or --daily-window", "leave it out")
@@ -228,7 +232,8 @@ def _pause_until(
     if not agreed(plan, yes=yes, dry_run=dry_run):
         return
     changed = with_store(settings, schedule.pause_until, campaign, until)
-    told.done(changed=changed, campaign=named_json(campaign), resumes_at=until.at.isoformat())
+    now = named_json(campaign) | {"status": "paused"}
+    told.done(changed=changed, campaign=now, resumes_at=until.at.isoformat())
     if changed:
         tell(f"paused: {campaign}, until {until}")
     else:

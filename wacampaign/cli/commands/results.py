@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -65,7 +66,7 @@ def results(
     Example: wacampaign results Bajaj_market_2 --state undelivered --csv again.csv --show-numbers
     """
     if (csv is None and not as_json) or (csv == _STDOUT and as_json):
-        command = f"wacampaign results {campaign} --csv FILE"
+        command = f"wacampaign results {shlex.quote(campaign)} --csv FILE"
         raise Usage("name a file (--csv FILE), or have it on stdout: --csv - or --json", command)
     if unknown := [one for one in state or () if one not in STATES]:
         raise Usage(f"there is no state {unknown[0]!r}", f"--state is one of {', '.join(STATES)}")
