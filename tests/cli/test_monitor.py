@@ -129,7 +129,16 @@ def test_what_stands_names_its_cause_once_with_its_command() -> None:
     )
     assert text.count("no live worker") == 1
     text = shown(view(stats(still)), 80, 24)
-    assert " STANDS    no row was done lately, and nothing says why yet" in text
+    assert (
+        " STANDS    no row was done lately: workers wait for Meta's answers to 96\n"
+        "           messages\n"
+        "           → wacampaign doctor\n"
+    ) in text
+    text = shown(view(stats(still, worker={"in_flight": 0})), 80, 24)
+    assert (
+        " STANDS    no row was done lately, and nothing says why yet\n"
+        "           → wacampaign doctor\n"
+    ) in text
     paused = {"status": "paused", "pause_reason": "paused by asha@office", "run_seconds": None}
     text = shown(view(stats(CAMPAIGN | paused)), 80, 24)
     assert " WAITS     paused by asha@office\n           → wacampaign resume a3acad26\n" in text
@@ -254,6 +263,27 @@ def test_a_lost_worker_and_a_hold_are_shown() -> None:
     assert "template demo_text waits until" in text
     assert "no live worker" in text
     assert "LOST, last beat 1 min 01 s ago" in text
+
+
+@pytest.mark.parametrize(("unicode", "mark"), [(True, "…"), (False, "~")])
+def test_a_wait_that_was_prolonged_is_told_once(unicode: bool, mark: str) -> None:
+    hold = {
+        "scope": "number", "template": None, "code": None, "until": "2026-11-23T14:40:00+00:00",
+        "reason": "no answer, may have been sent: no complete answer within 30 s (template"
+        " demo_text): check WHATSAPP_API_URL and what stands between this machine and Meta; the"
+        " worker tries again by itself",
+    }  # fmt: skip
+    holds = [hold | {"until": "2026-11-23T14:41:00+00:00"}, hold, hold]
+    still = {"errors": [], "rate_per_second": 0.0, "run_seconds": 90.0}
+    text = shown(view(stats(CAMPAIGN | still | {"holds": holds}), unicode=unicode), 80, 24)
+    assert text.count("the number waits until") == 1
+    assert "14:41 UTC: no answer" in text
+    arrow = "→" if unicode else "->"
+    # A sentence of four lines has three, and says so.
+    assert (
+        f"           WHATSAPP_API_URL and what stands between this machine and Meta; the {mark}\n"
+        f"           {arrow} wacampaign doctor\n"
+    ) in text
 
 
 # --- lines ------------------------------------------------------------------------------------

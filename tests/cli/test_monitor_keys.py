@@ -17,6 +17,8 @@ import pytest
 
 from tests.cli.conftest import Seeded
 from tests.cli.test_monitor import CAMPAIGN, FakeStore, answer, feed
+from wacampaign.cli.screens.monitor import frame
+from wacampaign.cli.screens.monitor_layout import View
 from wacampaign.cli.screens.monitor_navigation import Navigation
 from wacampaign.operations.watch import Feed
 
@@ -65,6 +67,26 @@ def test_help_goes_with_any_key_and_q_leaves() -> None:
     keys.press("q")
     assert keys.left
     assert not keys.interrupted
+
+
+@pytest.mark.parametrize(("width", "height", "pages"), [(140, 40, 1), (80, 24, 1), (60, 15, 2)])
+def test_help_is_there_in_full(width: int, height: int, pages: int) -> None:
+    keys, watched = navigation(*THREE)
+    assert watched.stats is not None
+    read, wanted = "", set()
+    for page in range(2):
+        keys.press("?")
+        wanted |= set(" ".join(keys.help_lines).split())
+        if page < pages:
+            footer = keys.footer(unicode=True)
+            given = View(watched.stats, 2.0, footer=footer, help_lines=keys.help_lines)
+            lines = [line.plain for line in frame(given, width, height)]
+            assert len(lines) == height
+            read += "\n".join(lines)
+    assert "…" not in read
+    assert wanted <= set(read.split())
+    keys.press("?")
+    assert not keys.help_lines
 
 
 @pytest.mark.parametrize("key", ["x", "Y ", "é", "1", "back"])

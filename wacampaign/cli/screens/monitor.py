@@ -1,5 +1,7 @@
 """One frame of the live view: lines that fit a terminal of any size, what matters most first."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rich.text import Text
@@ -24,7 +26,7 @@ def frame(view: View, width: int, height: int) -> list[Text]:
     room = height - len(footer)
     campaign = _opened(view)
     if view.help_lines:
-        lines = [Text(f" {line}") for line in view.help_lines][:room]
+        lines = [Text(line) for line in _help(view.help_lines, width, room)][:room]
     else:
         blocks = (
             list_blocks(view, width, room)
@@ -36,6 +38,18 @@ def frame(view: View, width: int, height: int) -> list[Text]:
         lines += [Text()] * (room - len(lines))
         lines += footer
     return [cut(line, width, view.unicode) for line in lines]
+
+
+def _help(given: Iterable[str], width: int, room: int) -> list[str]:
+    """Lines of a text below its word; without the empty ones where there is no room for them."""
+    lines = []
+    for line in given:
+        told = re.match(r" +\S.*? {2,}", line)
+        before = told[0] if told else ""
+        for part in wrapped(line[len(before) :], max(width - len(before) - 2, 10)):
+            lines.append(f" {before}{part}")
+            before = " " * len(before)
+    return lines if len(lines) <= room else [line for line in lines if line.strip()]
 
 
 def _opened(view: View) -> Campaign | None:

@@ -22,6 +22,7 @@ from wacampaign.cli.screens.monitor_layout import (
     cut,
     flow,
     labelled,
+    paragraph,
     ruled,
 )
 from wacampaign.cli.screens.monitor_workers import worker_lines
@@ -35,6 +36,7 @@ from wacampaign.core.campaign.stall import cause_of, stands
 from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.display_width import wrapped
 from wacampaign.core.words import (
+    counted,
     duration,
     local_clock,
     rough_duration,
@@ -125,16 +127,16 @@ def stale_lines(view: View, width: int) -> list[Text]:
     text = (
         f"the database has not answered for {away}: all this is of {seconds_clock(view.stats.at)}"
     )
-    lines = [Text(line, style="bold red") for line in _exclaimed(text, width, view.stale.reason)]
+    if view.stale.reason and width >= WIDE:
+        text += f" ({view.stale.reason})"
+    lines = [Text(line, style="bold red") for line in _exclaimed(view, text, width)]
     return [*lines, Text(f"   {view.marks.arrow} wacampaign doctor", style="red")]
 
 
-def _exclaimed(text: str, width: int, more: str | None = None) -> Iterator[str]:
-    """` ! text`, and `more` where it has room, on as many lines as it needs."""
-    if more and width >= WIDE:
-        text += f" ({more})"
+def _exclaimed(view: View, text: str, width: int) -> Iterator[str]:
+    """` ! text`."""
     before = " ! "
-    for line in wrapped(text, max(width - len(before), 20)):
+    for line in paragraph(text, max(width - len(before), 20), _FINDING_LINES, view.unicode):
         yield before + line
         before = "   "
 
@@ -142,8 +144,7 @@ def _exclaimed(text: str, width: int, more: str | None = None) -> Iterator[str]:
 def finding_lines(view: View, finding: Finding, width: int) -> Iterator[Text]:
     """What is wrong, and what to do about it."""
     style = f"bold {finding.severity}"
-    lines = list(_exclaimed(finding.text, width))
-    for line in lines[:_FINDING_LINES]:
+    for line in _exclaimed(view, finding.text, width):
         yield Text(line, style=style)
     yield from _step(view, finding, width, 3)
 
@@ -228,7 +229,7 @@ def _pace(view: View, campaign: Campaign, cause: Finding | None, width: int) -> 
         if not is_running and text.startswith("paused: "):
             text = text.removeprefix("paused: ")
         before = labelled(label, style=style)
-        for part in list(wrapped(text, max(width - INDENT, 20)))[:_FINDING_LINES]:
+        for part in paragraph(text, max(width - INDENT, 20), _FINDING_LINES, view.unicode):
             lines.append(Text.assemble(before, (part, style)))
             before = labelled("")
         return [*lines, *_step(view, cause, width, INDENT)]
@@ -238,7 +239,7 @@ def _pace(view: View, campaign: Campaign, cause: Finding | None, width: int) -> 
         return [*lines, labelled("WAITS", ended(campaign))]
     at = view.stats.at
     if stands(campaign) and campaign.counts.unsent:
-        lines.append(labelled("STANDS", _nothing_done(campaign), style="bold yellow"))
+        lines += _nothing_done(view, campaign, width)
     else:
         lines.append(labelled("ETA", end_of(campaign, at)))
     if words := binding(campaign, at):
@@ -246,10 +247,20 @@ def _pace(view: View, campaign: Campaign, cause: Finding | None, width: int) -> 
     return lines
 
 
-def _nothing_done(campaign: Campaign) -> str:
-    if campaign.limit is not None:
-        return "no row was done lately"
-    return "no row was done lately, and nothing says why yet"
+def _nothing_done(view: View, campaign: Campaign, width: int) -> Iterator[Text]:
+    """That no row was done lately, and where to look while nothing says why."""
+    text, style = "no row was done lately", "bold yellow"
+    waiting = sum(worker.in_flight for worker in view.stats.workers if worker.alive)
+    if campaign.limit is None and waiting:
+        text += f": workers wait for Meta's answers to {counted(waiting, 'message')}"
+    elif campaign.limit is None:
+        text += ", and nothing says why yet"
+    before = labelled("STANDS", style=style)
+    for part in wrapped(text, max(width - INDENT, 20)):
+        yield Text.assemble(before, (part, style))
+        before = labelled("")
+    if campaign.limit is None:
+        yield labelled("", f"{view.marks.arrow} wacampaign doctor")
 
 
 def _charted(view: View, campaign: Campaign, text: str, width: int) -> Text:

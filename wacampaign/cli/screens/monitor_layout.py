@@ -147,6 +147,15 @@ def column(text: str, columns: int, unicode: bool) -> str:
     return short if unicode or display_width.width(text) <= columns else short.replace("…", "~")
 
 
+def paragraph(text: str, columns: int, most: int, unicode: bool) -> list[str]:
+    """The first lines of `text`, `most` of them; that there are more is to be seen."""
+    lines = list(display_width.wrapped(text, columns))
+    if len(lines) > most:
+        rest = " ".join(lines[most - 1 :])
+        lines[most - 1 :] = [display_width.cut(rest, columns, "…" if unicode else "~")]
+    return lines
+
+
 def labelled(label: str, *parts: str | Text | tuple[str, str], style: str = "") -> Text:
     """` RATE      78.9/s …`."""
     return Text.assemble(Text(f" {label:<{_LABEL}} ", style=style), *parts)

@@ -15,7 +15,7 @@ from wacampaign.problems import Problem
 if TYPE_CHECKING:
     from wacampaign.store.store import Store
 
-_HELP: Final = (
+_KEYS: Final = (
     "KEYS",
     "",
     "  up, down, k, j     choose a campaign",
@@ -23,19 +23,25 @@ _HELP: Final = (
     "  Escape, Backspace  back to all campaigns",
     "  p                  pause the campaign: asks first",
     "  r                  resume it: asks first",
-    "  ?                  this page; any key leaves it",
+    "  ?                  this page; ? again: what stands where",
     "  q, Ctrl-C          leave; the campaign goes on",
+    "  any other key      back from this page",
     "",
+)
+_WORDS: Final = (
     "WHAT STANDS WHERE",
     "",
     "  ACCEPTED   taken by Meta's API; DELIVERED is what its statuses told since",
-    "  RATE       rows done a second; the chart has a bar for 15 s, the newest at the right",
-    "  ETA        at the rate of the last minute; in brackets at its fastest and slowest one",
+    "  RATE       rows done a second; a bar of the chart is 15 s, the newest right",
+    "  ETA        at the last minute's rate; in brackets at its fastest and slowest",
     "  LIMITED    what binds the rate now, and when it would be done otherwise",
     "  STANDS     why no row is done; WAITS why it does not run",
     "  QUEUE      rows that wait, are being sent, or are not as they should be",
     "  ! text     what is wrong, with the command that acts on it below",
 )
+#: The second one is for terminals that are too short for the first.
+_HELP_PAGES: Final = ((*_KEYS, *_WORDS), _WORDS)
+_ASK: Final = ("?", "h")
 _YES: Final = ("y", "Y")
 
 
@@ -52,7 +58,7 @@ class Navigation:
         self._busy = False
         #: How many deleted campaigns were told of.
         self._told_deleted = 0
-        self._shows_help = False
+        self._help_page: int | None = None
         #: Whether a person opened what is open: then others do not close it.
         self._by_hand = False
         #: Whether somebody wants to leave, and by Ctrl-C.
@@ -78,7 +84,7 @@ class Navigation:
     @property
     def help_lines(self) -> tuple[str, ...]:
         """What the keys and the words mean, while somebody asks."""
-        return _HELP if self._shows_help else ()
+        return () if self._help_page is None else _HELP_PAGES[self._help_page]
 
     @property
     def _campaigns(self) -> list[Campaign]:
@@ -124,8 +130,8 @@ class Navigation:
             return None
         if self._question is not None:
             return self._answered(key)
-        if self._shows_help:
-            self._shows_help = False
+        if self._help_page is not None:
+            self._help_page = 1 if key in _ASK and self._help_page == 0 else None
             return None
         self._notice = None
         return self._act(key)
@@ -134,8 +140,8 @@ class Navigation:
         match key:
             case "q" | "Q":
                 self.left = True
-            case "?" | "h":
-                self._shows_help = True
+            case _ if key in _ASK:
+                self._help_page = 0
             case "up" | "k":
                 self._move(-1)
             case "down" | "j":

@@ -1,7 +1,7 @@
 """What is wrong with a campaign, worst first, each with the command that acts on it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from wacampaign.core.campaign import in_doubt
@@ -93,13 +93,14 @@ def _paused_by_a_hold(campaign: Campaign) -> bool:
 
 def _holds(campaign: Campaign) -> Iterator[Finding]:
     resume = f"wacampaign resume {campaign.short_id}"
-    for hold in campaign.holds:
+    for hold in _each_once(campaign.holds):
         what = f"template {hold.template}" if hold.template else "the number"
         code = f" ({hold.code})" if hold.code else ""
         reason = (hold.reason or "").replace("CAMPAIGN", campaign.short_id)
         if hold.until:
             text = f"{what} waits until {local_clock(hold.until)}{code}: {reason}"
-            step = f"wacampaign monitor {campaign.short_id}"
+            # Without a code it was no answer of Meta's: what is in the way is looked for from here.
+            step = f"wacampaign monitor {campaign.short_id}" if hold.code else "wacampaign doctor"
             yield Finding(_K.HELD_FOR_A_WHILE, text, step, what + code)
         elif hold.code is None or not _explained(hold):
             text = f"{what} is held until you resume{code}: {reason}"
@@ -117,6 +118,16 @@ def _holds(campaign: Campaign) -> Iterator[Finding]:
                 text += ", no row any more"
                 kind, step = _K.HELD_WITHOUT_ROWS, resume
             yield Finding(kind, text, step, what + code)
+
+
+def _each_once(holds: Sequence[Hold]) -> list[Hold]:
+    """Of holds that say the same the one that ends last: each late answer prolongs its wait."""
+    last: dict[tuple[str | None, int | None, str | None, bool], Hold] = {}
+    for hold in holds:
+        what = (hold.template, hold.code, hold.reason, hold.until is None)
+        if what not in last or (hold.until or "") > (last[what].until or ""):
+            last[what] = hold  # in the place of the first
+    return list(last.values())
 
 
 def _own_step(reason: str) -> str | None:
