@@ -265,6 +265,34 @@ def test_a_lost_worker_and_a_hold_are_shown() -> None:
     assert "LOST, last beat 1 min 01 s ago" in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 140])
+@pytest.mark.parametrize(
+    ("sent", "failed", "in_doubt", "is_full"),
+    [
+        (19_503, 497, 0, True),
+        (98, 1, 1, True),
+        (1, 99_998, 1, True),
+        (99_998, 1, 0, False),
+        (33, 33, 33, False),
+        (1, 1, 1, False),
+        (0, 0, 0, False),
+    ],
+)
+def test_the_bar_is_full_when_nothing_is_left_and_not_before(
+    sent: int, failed: int, in_doubt: int, is_full: bool, width: int
+) -> None:
+    done = {"sent": sent, "failed": failed, "in_doubt": in_doubt, "pending": 0, "retry_later": 0}
+    ready = 0 if is_full else 1
+    total = sum(done.values()) + ready
+    counts = done | {"ready": ready, "processing": 0}
+    given = stats(CAMPAIGN | {"counts": counts, "total_contacts": total})
+    (line,) = (one for one in shown(view(given), width, 24).splitlines() if " ACCEPTED " in one)
+    assert ("░" not in line) is is_full
+    assert line.count("▒") >= (failed > 0) + (in_doubt > 0)
+    assert ("█" in line) is (sent > 0)
+    assert len(line) <= width
+
+
 @pytest.mark.parametrize(("unicode", "mark"), [(True, "…"), (False, "~")])
 def test_a_wait_that_was_prolonged_is_told_once(unicode: bool, mark: str) -> None:
     hold = {

@@ -194,18 +194,18 @@ def _accepted(view: View, campaign: Campaign, width: int) -> Text:
     figures = f"  {100 * counts.sent / total:5.1f} %  {counts.sent:,} / {campaign.size:,}"
     cells = max(_BAR_MIN, width - INDENT - 1 - len(figures))
     line = labelled("ACCEPTED")
-    used = 0
-    for n, style in (
-        (counts.sent, "green"),
-        (counts.failed, "red"),
-        (counts.in_doubt, "yellow"),
-    ):
-        # Never a full bar while something is left; never nothing for what is there.
-        part = min(cells - used, max(1, int(cells * n / total)) if n else 0)
+    parts = ((counts.sent, "green"), (counts.failed, "red"), (counts.in_doubt, "yellow"))
+    # Never a full bar while something is left; never nothing for what is there.
+    widths = [max(1, int(cells * n / total)) if n else 0 for n, _ in parts]
+    nothing_left = sum(n for n, _ in parts) >= total
+    missing = (cells if nothing_left else cells - 1) - sum(widths)
+    if nothing_left or missing < 0:
+        # What rounding left over or took too much is the largest part's.
+        widths[widths.index(max(widths))] += missing
+    for n, (_, style) in zip(widths, parts, strict=True):
         # Another mark, too: not every terminal shows colours.
-        line.append((marks.full if style == "green" else marks.other) * part, style=style)
-        used += part
-    line.append(marks.rest * (cells - used), style="dim")
+        line.append((marks.full if style == "green" else marks.other) * n, style=style)
+    line.append(marks.rest * (cells - sum(widths)), style="dim")
     line.append(figures)
     return line
 

@@ -22,6 +22,7 @@ from wacampaign.core.engine.ports import (
 )
 from wacampaign.core.engine.turns import SHORTEST_SECONDS, wait_for
 from wacampaign.core.engine.waiting import Waiting
+from wacampaign.core.words import short_id
 
 #: First and doubling pause between looks that found nothing, in seconds; the end of the doubling
 #: is the transport's `idle_poll_seconds`.
@@ -79,6 +80,8 @@ class Claiming:
     ) -> None:
         self._queue = queue
         self._worker_id = worker_id
+        #: By which a person finds it in logs and screens.
+        self._name = f"worker {short_id(str(worker_id))}"
         self._waiting = waiting
         self._in_flight = in_flight
         self._log = log
@@ -219,7 +222,7 @@ class Claiming:
     async def _ask_why_stopped(self, campaign_id: str) -> None:
         """Says that a campaign was paused: by a person, or as its messages failed afterwards."""
         try:
-            verdict = await self._queue.complete(campaign_id, f"worker {self._worker_id}")
+            verdict = await self._queue.complete(campaign_id, self._name)
         except DatabaseAway:
             raise
         except Exception:
@@ -233,7 +236,7 @@ class Claiming:
         asked = self._asked.get(campaign.id)
         if asked is not None and asked.left == left and now < asked.again_at:
             return
-        verdict = await self._queue.complete(campaign.id, f"worker {self._worker_id}")
+        verdict = await self._queue.complete(campaign.id, self._name)
         pause = GUARD_SECONDS
         if asked is not None and asked.left == left:
             pause = min(asked.pause * 2, GUARD_LONGEST_SECONDS)
