@@ -241,3 +241,14 @@ def test_a_token_that_was_pasted_works(around: str, tmp_path: Path) -> None:
         settings = load_settings(env_file, environ=environ)
         assert settings.access_token == "EAAhunter2"
         assert settings.supabase_key == "sb_secret_hunter2"
+
+
+def test_a_folder_that_is_gone_is_not_one_without_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(Misconfigured, match="the working directory is gone"):
+        load_settings(environ={"DATABASE_URL": "postgresql://u@h/d"})

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -49,6 +51,8 @@ def test_importing_the_app_loads_nothing_heavy() -> None:
 def test_the_help_of_all_commands_loads_nothing_that_only_a_run_needs() -> None:
     code = f"""
 import sys
+import tempfile
+from pathlib import Path
 from wacampaign.cli.reference import helps
 print(len(dict(helps())), [name for name in {FOR_RUNS!r} if name in sys.modules])
 print([name for name in sys.modules if name.startswith("wacampaign.cli.commands.")])
@@ -166,3 +170,20 @@ def test_a_terminal_without_unicode_is_served_too() -> None:
     )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == b"-> wacampaign --help"
+
+
+def test_nothing_found_without_settings_says_where_was_looked() -> None:
+    """Somebody in another folder than he thinks would take his campaigns for lost."""
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    # Not pytest's own folder: the server runs as another user, who may not enter that one.
+    with tempfile.TemporaryDirectory(prefix="wa-") as folder:
+        root = str(Path(__file__).parents[2])
+        environment = kept | {"WACAMPAIGN_HOME": f"{folder}/home", "PYTHONPATH": root}
+        for command, code in (("list", 0), ("pause offer", 5)):
+            done = subprocess.run(
+                [sys.executable, "-m", "wacampaign", *command.split()],
+                cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False,
+            )  # fmt: skip
+            assert done.returncode == code, done.stderr
+            looked = f"looked in the embedded database in {folder}/home: no settings here name"
+            assert looked in done.stderr, done.stderr

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from wacampaign.problems import Problem, Unreachable
+from wacampaign.problems import NoSuchCampaign, Problem, Unreachable
 from wacampaign.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -64,7 +64,18 @@ def with_patience(
         finally:
             await store.close()
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except NoSuchCampaign as problem:
+        problem.details += place_looked_at(settings)
+        raise
+
+
+def place_looked_at(settings: Settings) -> tuple[str, ...]:
+    """Where nothing was found, for those who are in another folder than they think."""
+    if not settings.names_no_database:
+        return ()
+    return (f"looked in the embedded database in {settings.home}: no settings here name another",)
 
 
 def run_quickly(work: Coroutine[Any, Any, Answer]) -> Answer:

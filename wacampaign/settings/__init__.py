@@ -88,6 +88,11 @@ class Settings:
     #: Field name → "flag", "environment" or ".env", for those that were set.
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def names_no_database(self) -> bool:
+        """Whether the embedded one is taken only because nothing else is set."""
+        return self.store == "embedded" and "store" not in self.sources
+
     def require_store(self) -> StoreName:
         """The store, when all it needs is set; raises `Misconfigured` naming what is missing."""
         if self.store == "postgres" and not self.database_url:
@@ -209,6 +214,14 @@ def _find(
 
 def _read_env_file(env_file: Path | None) -> tuple[Path | None, Mapping[str, str | None]]:
     path = Path(".env") if env_file is None else env_file
+    if env_file is None:
+        try:
+            Path.cwd()
+        except OSError:
+            raise Misconfigured(
+                "the working directory is gone: it was removed, or another stands in its place",
+                'change into it again: cd "$PWD"',
+            ) from None
     if not path.exists() and env_file is None:
         return None, {}
     if path.is_dir() or not path.exists():

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from wacampaign.cli.options import SHOWN_MAX, AsJson, EnvFile, ShowNumbers, Since, StoreFlag
-from wacampaign.cli.output import print_json
+from wacampaign.cli.output import print_json, say
 from wacampaign.cli.screens.campaign_list import list_json, show_list
-from wacampaign.cli.session import read_settings, with_arrivals
+from wacampaign.cli.session import place_looked_at, read_settings, with_arrivals
 from wacampaign.operations import campaign_list as operation
 from wacampaign.operations.since import read_since
 
@@ -63,4 +63,7 @@ def list_campaigns(
     if as_json:
         print_json(list_json(found, show_numbers=show_numbers))
     else:
+        if not found.campaigns:
+            for line in place_looked_at(settings):
+                say(line)
         show_list(found, show_numbers=show_numbers)
