@@ -137,6 +137,11 @@ def test_one_bad_address_keeps_no_other_from_it(listener: AlertListener) -> None
     assert len(listener.took) == 1
 
 
+def test_an_address_with_a_port_that_there_is_not_is_none() -> None:
+    (tried,) = tell(["http://127.0.0.1:87890/hook"])
+    assert (tried.problem, tried.unreachable) == ("is no address that can be asked", False)
+
+
 def test_addresses_are_named_without_their_secrets() -> None:
     shown = {
         "https://hooks.slack.com/services/T0/B0/secret": "https://***.slack.com/***",

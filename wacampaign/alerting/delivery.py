@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Seconds for one request, its answer's head included; the rest of the answer is not read.
 REQUEST_SECONDS: Final = 8.0
+_LAST_PORT: Final = 65_535
 #: Pauses before the second and the third try, in seconds: with these an address without any answer
 #: takes half a minute, well within the lease of an alert.
 PAUSES_SECONDS: Final = (1.0, 3.0)
@@ -97,6 +98,8 @@ class AlertDelivery:
         for pause in (0.0, *self._pauses):
             await asyncio.sleep(pause)
             try:
+                if (httpx.URL(url).port or 0) > _LAST_PORT:  # a socket's own error comes in a group
+                    raise httpx.InvalidURL("port")
                 answer = await self._head(self._client, url, alert)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
                 return "is no address that can be asked", False
