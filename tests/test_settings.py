@@ -86,6 +86,12 @@ def test_a_folder_in_the_place_of_env_is_not_as_if_there_was_none(
     (tmp_path / ".env").mkdir()
     with pytest.raises(Misconfigured, match=r"^\.env is a folder$"):
         load_settings(environ={})
+    (tmp_path / ".env").rmdir()
+    (tmp_path / ".env").symlink_to("shared.env")
+    with pytest.raises(Misconfigured, match=r"^\.env points to a file that does not exist$"):
+        load_settings(environ={})
+    with pytest.raises(Misconfigured, match="cannot be read: File name too long"):
+        load_settings(tmp_path / ("x" * 300), environ={})
 
 
 def test_env_file_by_name(tmp_path: Path) -> None:

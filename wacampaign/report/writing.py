@@ -66,12 +66,10 @@ def _replace(path: Path, text: str, option: str) -> None:
     # Through a link, the file it names is replaced and the link stays.
     target = Path(os.path.realpath(path))
     beside = target.with_name(f".wacampaign-report-{secrets.token_hex(6)}.tmp")
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        # A device would be replaced by a file, for everybody on the machine.
-        raise ReportNotWritten(
-            f"The report cannot be written to {path}: it is no ordinary file.", option
-        )
     try:
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            # A device would be replaced by a file, for everybody on the machine.
+            raise OSError("it is no ordinary file")
         # "x": never through a file or link that somebody put there.
         with beside.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,13 +223,19 @@ def _read_env_file(env_file: Path | None) -> tuple[Path | None, Mapping[str, str
                 "the working directory is gone: it was removed, or another stands in its place",
                 'change into it again: cd "$PWD"',
             ) from None
-    if not path.exists() and env_file is None:
-        return None, {}
-    if path.is_dir() or not path.exists():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    named = ".env" if env_file is None else f"the file given as --env-file, {path},"
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        if env_file is None and not path.is_symlink():
+            return None, {}
+        what = "points to a file that" if path.is_symlink() else ""
+        raise Misconfigured(" ".join(f"{named} {what} does not exist".split())) from None
+    except OSError as error:
+        raise Misconfigured(f"{named} cannot be read: {error.strerror or error}") from None
+    if is_folder:
         # A container's mount makes a folder of a file that is not there: never as if it was none.
-        named = ".env" if env_file is None else f"the file given as --env-file, {path},"
-        raise Misconfigured(f"{named} {what}")
+        raise Misconfigured(f"{named} is a folder")
     try:
         # Not interpolated: the backend that shares the file takes ${…} in a password as it stands.
         return path, dotenv_values(path, interpolate=False, encoding="utf-8-sig")

@@ -52,7 +52,7 @@ def _is_file_or_url(word: str) -> bool:
         return False
     if word.lower().startswith(("http://", "https://")) or "/" in word or "\\" in word:
         return True
-    return Path(word).is_file() or bool(Path(word).suffix)
+    return bool(Path(word).suffix) or Path(word).is_file()
 
 
 COMMAND_CLASS: Final = FixMediaCommand

@@ -65,9 +65,11 @@ def results(
 
     Example: wacampaign results Bajaj_market_2 --state undelivered --csv again.csv --show-numbers
     """
-    if (csv is None and not as_json) or (csv == _STDOUT and as_json):
-        command = f"wacampaign results {shlex.quote(campaign)} --csv FILE"
+    command = f"wacampaign results {shlex.quote(campaign)} --csv FILE"
+    if csv is None and not as_json:
         raise Usage("name a file (--csv FILE), or have it on stdout: --csv - or --json", command)
+    if csv == _STDOUT and as_json:
+        raise Usage("stdout takes one of --csv - and --json", command)
     if unknown := [one for one in state or () if one not in STATES]:
         raise Usage(f"there is no state {unknown[0]!r}", f"--state is one of {', '.join(STATES)}")
     settings = read_settings(env_file, store)
