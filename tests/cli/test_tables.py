@@ -50,3 +50,20 @@ def test_no_line_is_longer_than_the_terminal(
     lines = shown(monkeypatch, capsys, columns)
     assert all(len(line) <= max(columns, 24) for line in lines)
     assert "2,000 (set)" in " ".join(" ".join(lines).split())
+
+
+def test_a_sentence_is_broken_at_its_words_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "the worker fails the message; after 3 such\nanswers it holds this template"
+    tables.tell_indented("    ", sentence)
+    (whole,) = capsys.readouterr().out.splitlines()
+    assert whole == "    " + sentence.replace("\n", " ")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr(tables.shutil, "get_terminal_size", lambda: os.terminal_size((40, 24)))
+    tables.tell_indented("    ", sentence)
+    assert capsys.readouterr().out.splitlines() == [
+        "    the worker fails the message; after",
+        "      3 such answers it holds this",
+        "      template",
+    ]

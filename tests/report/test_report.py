@@ -157,7 +157,7 @@ def test_a_folder_in_the_place_of_the_report_is_a_problem(tmp_path: Path) -> Non
 
 
 def test_a_name_that_no_file_can_have_is_a_problem(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match="cannot be written.*File name too long"):
+    with pytest.raises(Problem, match=r"cannot be written.*File name too long"):
         write_report(tmp_path / f"{'x' * 300}.md", NIGHT)
 
 

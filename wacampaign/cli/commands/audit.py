@@ -11,7 +11,7 @@ import typer
 from wacampaign.cli.options import AsJson, CampaignsArgument, EnvFile, ShowNumbers, StoreFlag
 from wacampaign.cli.output import FINDING, ask, at_terminal, cut_mark, print_json, say, tell
 from wacampaign.cli.plan import show_next
-from wacampaign.cli.screens.tables import print_table
+from wacampaign.cli.screens.tables import print_table, tell_indented
 from wacampaign.cli.session import read_settings, with_arrivals, with_store
 from wacampaign.core.campaign.audit import Audit, audit_verdict
 from wacampaign.core.campaign.doubts import DOUBTS_SHOWN, Doubt
@@ -114,14 +114,14 @@ def _show(audits: Sequence[Audit]) -> None:
     tell(audit_verdict(audits))
     for audited in audits:
         for text in audited.findings():
-            tell(f"  {audited.short_id} {text}")
+            tell_indented("  ", f"{audited.short_id} {text}")
         if audited.proved:
-            tell(f"  {audited.short_id} {audited.proved}")
+            tell_indented("  ", f"{audited.short_id} {audited.proved}")
         for doubt in audited.doubts:
-            tell(f"    {doubt.phone}  {doubt.template}  {doubt.why}")
+            tell_indented("    ", f"{doubt.phone}  {doubt.template}  {doubt.why}")
             if doubt.told:
-                tell(f"      {doubt.told}")
+                tell_indented("      ", doubt.told)
         if audited.doubts and (more := audited.in_doubt - len(audited.doubts)) > 0:
             every_one = f"wacampaign results {audited.short_id} --state 'in doubt' --csv FILE"
-            tell(f"    and {more:,} more; all of them: {every_one}")
+            tell_indented("    ", f"and {more:,} more; all of them: {every_one}")
     show_next(after_audit(audits))

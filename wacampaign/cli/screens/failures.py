@@ -6,6 +6,7 @@ from typing import Any
 
 from wacampaign.cli.output import tell
 from wacampaign.cli.plan import show_next
+from wacampaign.cli.screens.tables import tell_indented
 from wacampaign.core.campaign.failed_rows import LEFT_OUT, LEFT_OUT_STEP, NO_CODE, written_again
 from wacampaign.core.campaign.next_step import after_failures
 from wacampaign.core.words import local_time, rows
@@ -63,7 +64,7 @@ def show_failures(report: FailureReport) -> None:
         if report.left_out:
             told[0] += f" ({report.left_out:,} of them left out)"
         told += [f"{report.undelivered_rows:,} undelivered"] if report.undelivered else []
-        tell(f"{campaign} {campaign.status}: {', '.join(told)}")
+        tell_indented("", f"{campaign} {campaign.status}: {', '.join(told)}")
     for failure in report.failures:
         if not failure.refused:
             continue
@@ -71,27 +72,34 @@ def show_failures(report: FailureReport) -> None:
         tell()
         again = "may be tried again" if entry.retryable else "not tried again by itself"
         label = entry.title if failure.code == NO_CODE else entry.heading
-        tell(f"  {label}: {rows(failure.refused)}, {entry.handling} ({entry.scope}), {again}")
+        tell_indented(
+            "  ", f"{label}: {rows(failure.refused)}, {entry.handling} ({entry.scope}), {again}"
+        )
         if failure.accepted:
-            tell(f"    {rows(failure.accepted)} accepted first and failed later: never sent again")
+            tell_indented(
+                "    ",
+                f"{rows(failure.accepted)} accepted first and failed later: never sent again",
+            )
         if failure.text:
-            tell(f"    for example: {failure.text}")
+            tell_indented("    ", f"for example: {failure.text}")
         for sentence in failure.cause:
-            tell(f"    cause: {sentence}")
+            tell_indented("    ", f"cause: {sentence}")
         if failure.code != NO_CODE:
-            tell(f"    the worker {entry.worker_action}")
-        tell(f"    you: {failure.next_step}")
+            tell_indented("    ", f"the worker {entry.worker_action}")
+        tell_indented("    ", f"you: {failure.next_step}")
     if report.left_out:
         tell()
-        tell(f"  left out: {rows(report.left_out)} to people who {LEFT_OUT}; never sent")
-        tell(f"    you: {LEFT_OUT_STEP}")
+        tell_indented(
+            "  ", f"left out: {rows(report.left_out)} to people who {LEFT_OUT}; never sent"
+        )
+        tell_indented("    ", f"you: {LEFT_OUT_STEP}")
     _show_undelivered(report)
     if report.samples:
         tell()
         tell("  the first rows:")
     for row in report.samples:
         at = local_time(row.at) if row.at else "-"
-        tell(f"    {row.phone}  {row.template}  {at}  {row.text or '-'}")
+        tell_indented("    ", f"{row.phone}  {row.template}  {at}  {row.text or '-'}")
     if report.failures or report.undelivered:
         tell()
     show_next(after_failures(campaign.short_id, campaign.status, report.failures, report.code))
@@ -102,16 +110,20 @@ def _show_undelivered(report: FailureReport) -> None:
     if not report.undelivered:
         return
     tell()
-    tell(f"  undelivered: accepted, then failed; {rows(report.undelivered_rows)} that stay sent")
+    tell_indented(
+        "  ", f"undelivered: accepted, then failed; {rows(report.undelivered_rows)} that stay sent"
+    )
     for one in report.undelivered:
         tell()
         label = one.title if one.code == NO_CODE else f"{one.code} {one.title}"
-        tell(f"  {label}: {rows(one.count)} undelivered ({one.entry.scope})")
+        tell_indented("  ", f"{label}: {rows(one.count)} undelivered ({one.entry.scope})")
         if one.text:
-            tell(f"    for example: {one.text}")
-        tell(f"    you: {one.next_step}")
+            tell_indented("    ", f"for example: {one.text}")
+        tell_indented("    ", f"you: {one.next_step}")
     tell()
-    tell("  no machine sends undelivered ones again, retry-failed neither; for a new campaign:")
+    tell_indented(
+        "  ", "no machine sends undelivered ones again, retry-failed neither; for a new campaign:"
+    )
     tell(f"    {written_again(report.campaign.short_id)}")
 
 

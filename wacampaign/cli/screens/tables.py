@@ -61,6 +61,14 @@ def _columns_that_fit(widths: Sequence[int], room: int) -> int:
     return max(fit, 1)
 
 
+def tell_indented(indent: str, text: str) -> None:
+    """One line for people, on a terminal as many as it needs, the others further in."""
+    if not sys.stdout.isatty():
+        tell(indent + text)
+        return
+    tell_wrapped(one_line(text), shutil.get_terminal_size().columns, indent, f"{indent}  ")
+
+
 def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None:
     """A paragraph of at most `width` columns, times in it as local ones.
 
