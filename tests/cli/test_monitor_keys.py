@@ -9,7 +9,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import psycopg
@@ -21,6 +21,7 @@ from wacampaign.cli.screens.monitor import frame
 from wacampaign.cli.screens.monitor_layout import View
 from wacampaign.cli.screens.monitor_navigation import Navigation
 from wacampaign.operations.watch import Feed
+from wacampaign.problems import Unreachable
 
 THREE = [CAMPAIGN | {"id": f"{i}{CAMPAIGN['id'][1:]}", "name": f"c{i}"} for i in range(3)]
 
@@ -94,6 +95,76 @@ def test_other_keys_do_nothing(key: str) -> None:
     keys, _ = navigation(*THREE)
     assert keys.press(key) is None
     assert (keys.opened, keys.left, keys.help_lines) == (None, False, ())
+
+
+class SilentStore(FakeStore):
+    """A database that answers no more, from some moment on."""
+
+    silent = False
+
+    async def call(self, name: str, **given: Any) -> Any:
+        if self.silent:
+            await asyncio.Event().wait()
+        return await super().call(name, campaign_ids=given.get("campaign_ids"))
+
+    async def call_list(self, name: str, **given: Any) -> list[dict[str, Any]]:
+        """One campaign is found by its id."""
+        assert (name, given) == ("find", {"text": CAMPAIGN["id"]})
+        found = await self.call(name)
+        return [{key: found["campaigns"][0][key] for key in ("id", "name", "status")}]
+
+
+async def _begun(work: Coroutine[Any, Any, None] | None) -> asyncio.Task[None]:
+    assert work is not None
+    task = asyncio.create_task(work)
+    await asyncio.sleep(0)
+    return task
+
+
+@pytest.mark.parametrize("question_was_answered", [False, True])
+def test_who_leaves_waits_for_no_database_unless_something_is_being_changed(
+    question_was_answered: bool,
+) -> None:
+    async def play() -> None:
+        store = SilentStore(answer(CAMPAIGN))
+        watched = feed(store, [CAMPAIGN["id"]])
+        await watched.tick()
+        keys = Navigation(watched, store)  # type: ignore[arg-type]
+        store.silent = not question_was_answered
+        asking = await _begun(keys.press("p"))
+        if question_was_answered:
+            await asking
+            store.silent = True
+            asking = await _begun(keys.press("y"))
+        said = keys.footer(unicode=True)[0][0]
+        name = f"{CAMPAIGN['name']} (a3acad26)"
+        if question_was_answered:
+            assert said == f"pause {name}: no answer yet"
+        else:
+            assert said == f"asking the database about {name}  q quit"
+        assert keys.press("x") is None
+        assert not keys.left
+        assert keys.press("q") is None
+        assert keys.left is not question_was_answered
+        keys.press("ctrl-c")
+        assert keys.left
+        asking.cancel()
+
+    asyncio.run(play())
+
+
+def test_what_came_of_a_key_is_not_told_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SilentStore(answer(CAMPAIGN), Unreachable("gone"))
+    watched = feed(store, [CAMPAIGN["id"]])
+    asyncio.run(watched.tick())
+    keys = Navigation(watched, store)  # type: ignore[arg-type]
+    asking = keys.press("p")
+    assert asking is not None
+    asyncio.run(asking)
+    assert keys.footer(unicode=True)[0] == ("gone: wacampaign doctor", "bold red")
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+    assert len(keys.footer(unicode=True)) == 1
 
 
 class Terminal:

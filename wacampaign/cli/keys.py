@@ -26,7 +26,8 @@ def can_be_read() -> bool:
 
 @contextlib.contextmanager
 def pressed(on_key: Callable[[str], None]) -> Iterator[None]:
-    """Calls `on_key` with each key: a character, `up`, `down`, `enter`, `back`, `ctrl-c`.
+    """Calls `on_key` with each key: a character, `up`, `down`, `enter`, `back`, `ctrl-c`,
+    `ctrl-z`.
 
     What else there is on a keyboard, and what is pasted, is left out. Inside an event loop only.
     """
@@ -44,6 +45,7 @@ def pressed(on_key: Callable[[str], None]) -> Iterator[None]:
         Keys.Backspace: "back",
         Keys.ControlC: "ctrl-c",
         Keys.ControlD: "q",
+        Keys.ControlZ: "ctrl-z",
     }
     terminal = create_input(sys.stdin)
     loop = asyncio.get_running_loop()

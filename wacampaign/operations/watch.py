@@ -83,6 +83,10 @@ class Feed:
         late = age > self.wait_seconds + STALE_AFTER_SECONDS
         return age if late or self.problem is not None else None
 
+    def begin_anew(self) -> None:
+        """Nobody looked for a while, such as in a stopped process: that is no silent database."""
+        self._answered_at = time.monotonic()
+
     async def tick(self) -> None:
         """One look, which is one call of the database.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, ConsoleDimensions
@@ -19,6 +18,7 @@ from wacampaign.cli.output import speaks_unicode
 from wacampaign.cli.screens.monitor import frame
 from wacampaign.cli.screens.monitor_layout import Staleness, View
 from wacampaign.cli.screens.monitor_navigation import Navigation
+from wacampaign.cli.screens.monitor_signals import Signals, stop_the_job
 from wacampaign.core.engine.turns import wait_for
 from wacampaign.operations.watch import Feed
 
@@ -39,32 +39,44 @@ async def watch(feed: Feed, console: Console, store: Store) -> bool:
     changed = asyncio.Event()
     navigation = Navigation(feed, store)
     at_work: set[asyncio.Task[None]] = set()
-    painter = _Painter(console)
+    signals = Signals(changed.set)
 
     def press(key: str) -> None:
-        if (work := navigation.press(key)) is not None:
+        if key == "ctrl-z":
+            stop_the_job()
+        elif (work := navigation.press(key)) is not None:
             task = asyncio.create_task(work, name=f"key {key}")
             at_work.add(task)
             task.add_done_callback(at_work.discard)
             task.add_done_callback(lambda _: changed.set())
         changed.set()
 
-    def draw() -> None:
-        painter.paint(frame(_view(feed, navigation), *console.size))
+    async def draw_on(console: Console) -> None:
+        """Until the end, or until somebody else needs the terminal."""
+        painter = _Painter(console)
+        with console.screen(hide_cursor=True), contextlib.ExitStack() as on:
+            painter.paint(frame(_view(feed, navigation), *console.size))
+            if keys.can_be_read():
+                on.enter_context(keys.pressed(press))
+            while not (navigation.left or looking.done() or signals.want_the_terminal):
+                painter.paint(frame(_view(feed, navigation), *console.size))
+                await wait_for(changed, FRAME_SECONDS)
 
     looking = asyncio.create_task(_look(feed, changed), name="look")
     try:
-        with console.screen(hide_cursor=True), _resizes(changed.set), contextlib.ExitStack() as on:
-            draw()
-            if keys.can_be_read():
-                on.enter_context(keys.pressed(press))
-            while not navigation.left and not looking.done():
-                draw()
-                await wait_for(changed, FRAME_SECONDS)
+        with signals.heard():
+            while not (navigation.left or looking.done() or signals.ending):
+                await draw_on(console)
+                signals.stop_if_asked()
+                feed.begin_anew()
+    except OSError:
+        if signals.ending is None:  # else the terminal is gone
+            raise
     finally:
         for task in (looking, *at_work):
             task.cancel()
         await asyncio.gather(looking, *at_work, return_exceptions=True)
+        signals.end()
         # No higher than the terminal, less the line of its next prompt: the head must not roll off.
         print_frame(feed, console, opened=navigation.opened, height=console.height - 1)
     if navigation.interrupted:
@@ -151,17 +163,3 @@ def _staleness(feed: Feed) -> Staleness | None:
     if seconds is None:
         return None
     return Staleness(seconds, feed.problem.message if feed.problem else None)
-
-
-@contextlib.contextmanager
-def _resizes(changed: Callable[[], None]) -> Iterator[None]:
-    """Calls `changed` when the terminal's size does, where there is such a signal."""
-    if not hasattr(signal, "SIGWINCH"):
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGWINCH, changed)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGWINCH)

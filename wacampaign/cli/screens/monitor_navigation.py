@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from wacampaign.cli.screens.monitor_list import in_order
@@ -25,6 +27,7 @@ _KEYS: Final = (
     "  r                  resume it: asks first",
     "  ?                  this page; ? again: what stands where",
     "  q, Ctrl-C          leave; the campaign goes on",
+    "  Ctrl-Z             stop the monitor; fg brings it back",
     "  any other key      back from this page",
     "",
 )
@@ -43,6 +46,9 @@ _WORDS: Final = (
 _HELP_PAGES: Final = ((*_KEYS, *_WORDS), _WORDS)
 _ASK: Final = ("?", "h")
 _YES: Final = ("y", "Y")
+_LEAVE: Final = ("q", "Q")
+#: Seconds for which what came of a key is shown: later it may be true no longer.
+_NOTICE_SECONDS: Final = 60.0
 
 
 class Navigation:
@@ -53,9 +59,12 @@ class Navigation:
         self._store = store
         self._chosen: str | None = None
         self._question: StatusChange | None = None
-        #: What came of the last key, and whether it is bad.
-        self._notice: tuple[str, str] | None = None
-        self._busy = False
+        #: What came of the last key, its style, and when.
+        self._notice: tuple[str, str, float] | None = None
+        #: What is being done at this moment.
+        self._busy: str | None = None
+        #: Whether that changes something.
+        self._changes = False
         #: How many deleted campaigns were told of.
         self._told_deleted = 0
         self._help_page: int | None = None
@@ -106,9 +115,19 @@ class Navigation:
             return (*notes, (f"{what}  y yes  any other key no", "bold yellow"))
         if deleted := self._feed.deleted[self._told_deleted :]:
             self._told_deleted += len(deleted)
-            self._notice = (f"deleted by somebody: {', '.join(map(str, deleted))}", "yellow")
-        notice = (self._notice,) if self._notice else ()
-        return (*notice, (self._keys(unicode=unicode), "dim"))
+            self._tell(f"deleted by somebody: {', '.join(map(str, deleted))}", "yellow")
+        return (*self._shown(), (self._keys(unicode=unicode), "dim"))
+
+    def _shown(self) -> Iterator[tuple[str, str]]:
+        if self._busy is not None:
+            yield self._busy, "yellow"
+        elif self._notice is not None:
+            text, style, at = self._notice
+            if time.monotonic() - at < _NOTICE_SECONDS:
+                yield text, style
+
+    def _tell(self, text: str, style: str) -> None:
+        self._notice = (text, style, time.monotonic())
 
     def _keys(self, *, unicode: bool) -> str:
         keys = ["q quit"]
@@ -126,7 +145,9 @@ class Navigation:
         if key == "ctrl-c":
             self.left = self.interrupted = True
             return None
-        if self._busy:
+        if self._busy is not None:
+            # A look changes nothing: who leaves need not wait for a database that is away.
+            self.left = key in _LEAVE and not self._changes
             return None
         if self._question is not None:
             return self._answered(key)
@@ -138,7 +159,7 @@ class Navigation:
 
     def _act(self, key: str) -> Coroutine[Any, Any, None] | None:
         match key:
-            case "q" | "Q":
+            case key if key in _LEAVE:
                 self.left = True
             case _ if key in _ASK:
                 self._help_page = 0
@@ -174,21 +195,21 @@ class Navigation:
     async def _ask_about(self, action: Action, campaign: Campaign) -> None:
         """Asks whether to do it, or says why not."""
         command = f"wacampaign {action.verb} {campaign.short_id}"
-        self._busy = True
+        self._busy = f"asking the database about {campaign}  q quit"
         try:
             change = await life_cycle.look(self._store, action, campaign.id)
         except Problem as problem:
-            self._notice = (_told(problem), "bold red")
+            self._tell(_told(problem), "bold red")
             return
         finally:
-            self._busy = False
+            self._busy = None
         if change.is_made:
-            self._notice = (f"{campaign.name} is {action.status} already", "yellow")
+            self._tell(f"{campaign.name} is {action.status} already", "yellow")
         elif action is RESUME and not change.before.start_time:
             command = f"wacampaign start {campaign.short_id}"
-            self._notice = (f"it was never started, which needs a preflight: {command}", "yellow")
+            self._tell(f"it was never started, which needs a preflight: {command}", "yellow")
         elif change.templates:
-            self._notice = (f"a template changed meanwhile: {command} shows what", "yellow")
+            self._tell(f"a template changed meanwhile: {command} shows what", "yellow")
         else:
             self._question = change
 
@@ -196,24 +217,26 @@ class Navigation:
         change, self._question = self._question, None
         if key in _YES and change is not None:
             return self._carry_out(change)
-        self._notice = ("nothing was changed", "dim")
+        self._tell("nothing was changed", "dim")
         return None
 
     async def _carry_out(self, change: StatusChange) -> None:
-        self._busy = True
+        verb = change.action.verb
+        self._busy, self._changes = f"{verb} {change.campaign}: no answer yet", True
         try:
             done = await life_cycle.carry_out(self._store, change)
-            # What is shown should be so at once.
-            await self._feed.tick()
         except Problem as problem:
-            self._notice = (_told(problem), "bold red")
+            self._tell(_told(problem), "bold red")
             return
         finally:
-            self._busy = False
+            self._busy, self._changes = None, False
         if done is None:
-            self._notice = (f"{change.campaign.name} was {change.action.done} already", "yellow")
+            self._tell(f"{change.campaign.name} was {change.action.done} already", "yellow")
         else:
-            self._notice = (f"{change.action.done}: {done.guarantee}", "bold green")
+            self._tell(f"{change.action.done}: {done.guarantee}", "bold green")
+        # What is shown should be so at once; what keeps it from that the next look tells.
+        with suppress(Problem):
+            await self._feed.tick()
 
 
 def _told(problem: Problem) -> str:
