@@ -194,6 +194,26 @@ def test_nine_campaigns_show_the_running_one_first_and_how_many_more() -> None:
     assert "▸! draft 7" in last
 
 
+@pytest.mark.parametrize(
+    ("width", "heading", "figures"),
+    [
+        (64, "status accepted rate done at failed", "running 19.8 % 78.6/s 14:33 10,497"),
+        (60, "status accepted rate failed", "running 19.8 % 78.6/s 10,497"),
+        (50, "status accepted failed", "running 19.8 % 10,497"),
+    ],
+)
+def test_on_a_narrow_terminal_a_list_leaves_out_columns_and_cuts_no_figure(
+    width: int, heading: str, figures: str
+) -> None:
+    counts = CAMPAIGN["counts"] | {"failed": 10_497}
+    many = [CAMPAIGN | {"id": f"{i}{CAMPAIGN['id'][1:]}", "counts": counts} for i in range(2)]
+    first, *lines = shown(view(stats(*many)), width, 24).splitlines()[1:4]
+    assert first.split() == ["campaign", *heading.split()]
+    for line in lines:
+        assert len(line) == len(first)
+        assert line.split()[-len(figures.split()) :] == figures.split()
+
+
 def test_a_small_terminal_keeps_state_pace_the_worst_finding_and_the_queue() -> None:
     text = "\n".join(line.plain for line in frame(view(stats()), 80, 7))
     for part in ("RUNNING", "ACCEPTED", "RATE", "ETA", "! 135000"):

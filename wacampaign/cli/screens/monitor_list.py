@@ -25,8 +25,12 @@ _FINDING_FROM: Final = 76
 #: Columns that a finding gets beside them.
 _FINDING: Final = 15
 _FINDING_WIDE: Final = 44
-#: Over the lines.
-_HEADING: Final = "   {}  status     accepted     rate  done at  failed"
+#: Columns from which there is room for the end beside what counts more, and for the rate.
+_END_FROM: Final = 64
+_RATE_FROM: Final = 55
+#: Columns of the two.
+_END: Final = 9
+_RATE: Final = 10
 
 
 def in_order(campaigns: Sequence[Campaign]) -> list[Campaign]:
@@ -65,12 +69,10 @@ def list_blocks(view: View, width: int, height: int) -> list[Block]:
     # What is below must not push the running ones out of sight.
     beside = len(details) + min(len(workers), 3) + 4
     room = max(height - 2 - len(stale_lines(view, width)) - beside, 3)
-    name = max(
-        _NAME_MIN, min(_NAME_MAX, width - _FIGURES - (_FINDING_WIDE if width >= WIDE else _FINDING))
-    )
+    name = _name_columns(width)
     first = _first_shown(campaigns, chosen, room)
     shown = campaigns[first : first + room]
-    lines = [Text(_HEADING.format(padded("campaign", name)).rstrip(), style="dim")]
+    lines = [Text(_heading(name, width), style="dim")]
     lines += [_line(view, one, name, width, is_chosen=one is chosen) for one in shown]
     blocks.append(Block(1, lines))
     above, below = first, len(campaigns) - first - len(shown)
@@ -85,6 +87,22 @@ def list_blocks(view: View, width: int, height: int) -> list[Block]:
         Block(3, workers, many="workers"),
     ]
     return blocks
+
+
+def _name_columns(width: int) -> int:
+    """How many a name gets."""
+    left_out = (_END if width < _END_FROM else 0) + (_RATE if width < _RATE_FROM else 0)
+    finding = _FINDING_WIDE if width >= WIDE else _FINDING
+    beside = finding if width >= _FINDING_FROM else 1
+    return max(_NAME_MIN, min(_NAME_MAX, width - _FIGURES + left_out - beside))
+
+
+def _heading(name: int, width: int) -> str:
+    """What stands over the lines."""
+    # A figure ends below the end of its word.
+    rate = f"{'rate':>10}" if width >= _RATE_FROM else ""
+    end = "  done at" if width >= _END_FROM else ""
+    return f"   {padded('campaign', name)}  status    accepted{rate}{end}  failed"
 
 
 def _first_shown(campaigns: Sequence[Campaign], chosen: Campaign, room: int) -> int:
@@ -108,6 +126,7 @@ def _line(view: View, campaign: Campaign, name: int, width: int, *, is_chosen: b
     # Never the whole of it for what is not all.
     if percent == "100.0 %" and campaign.counts.sent < size:
         percent = "99.9 %"
+    end = f"  {_end(view, campaign) if not stale else '-':<7}" if width >= _END_FROM else ""
     line = Text.assemble(
         mark,
         flag,
@@ -115,7 +134,9 @@ def _line(view: View, campaign: Campaign, name: int, width: int, *, is_chosen: b
         (column(campaign.name, name, view.unicode), "reverse" if is_chosen else ""),
         "  ",
         (f"{status:<9}", status_style(campaign)),
-        f"  {percent:>7}  {rate:>8}  {_end(view, campaign) if not stale else '-':<7}",
+        f"  {percent:>7}",
+        f"  {rate:>8}" if width >= _RATE_FROM else "",
+        end,
         (f"  {failed:>6,}", "red" if failed else "dim"),
     )
     if worst is not None and width >= _FINDING_FROM:
