@@ -205,6 +205,13 @@ def test_a_list_is_imported_and_an_export_comes_back(
     assert sorted(sql.execute(stood).fetchall()) == sorted(before)
 
 
+def test_a_list_is_piped_in(wacampaign: Wacampaign) -> None:
+    piped = "phone\n+447700900110\n+447700900111\n"
+    done = wacampaign("optouts", "import", "--csv", "-", "--yes", input=piped)
+    assert done.exit_code == 0, done.stderr
+    assert "entered: 2 numbers of stdin" in done.stdout
+
+
 def test_a_list_without_country_codes_is_refused(wacampaign: Wacampaign, tmp_path: Path) -> None:
     file = tmp_path / "national.csv"
     file.write_text("phone\n" + "".join(f"98765432{n:02d}\n" for n in range(20)))

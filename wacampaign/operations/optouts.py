@@ -13,7 +13,8 @@ from wacampaign.core.optouts import OptOut
 from wacampaign.core.phones import recipient
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import are, counted
-from wacampaign.intake.optout_list import USER_ID, Entry, OptOutList, Unreadable, open_optouts
+from wacampaign.intake.optout_list import USER_ID, Entry, Unreadable, open_optouts
+from wacampaign.intake.optout_list import OptOutList as OptOutList
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.new_file import new_csv
 from wacampaign.operations.partly_done import PartlyDone

@@ -32,7 +32,7 @@ def regular_file(path: Path, stdin: BinaryIO | None) -> Iterator[Path]:
         if stdin is None or stdin.isatty():
             raise Usage(
                 "--csv - reads a list that is piped in, and nothing is piped in",
-                "cat FILE | wacampaign create --csv - …, or give the file's path",
+                "cat FILE | wacampaign … --csv - …, or give the file's path",
             )
         with _kept(stdin, STDIN_NAME.name) as kept:
             yield kept

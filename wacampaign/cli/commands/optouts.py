@@ -1,5 +1,6 @@
 """`optouts list|add|remove|import|export`: who gets no marketing any more, since when and why."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -15,11 +16,13 @@ from wacampaign.cli.options import (
     Yes,
 )
 from wacampaign.cli.output import print_json, say, tell
-from wacampaign.cli.plan import agreed, change_told, show_next
+from wacampaign.cli.plan import ToldChange, agreed, change_told, show_next
 from wacampaign.cli.screens.optouts import optouts_json, show_optouts
 from wacampaign.cli.session import read_settings, with_arrivals, with_store
 from wacampaign.core.words import counted
 from wacampaign.operations import optouts as operation
+from wacampaign.operations.piped_list import regular_file
+from wacampaign.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -142,8 +145,8 @@ def import_optouts(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="The list: CSV, .xlsx, .ods or JSON lines. Columns: the phone (in any form), and"
-            " `since` and `reason` if there are such.",
+            help="The list: CSV, .xlsx, .ods or JSON lines, or - for standard input. Columns: the"
+            " phone (in any form), and `since` and `reason` if there are such.",
             show_default=False,
         ),
     ],
@@ -189,36 +192,52 @@ def import_optouts(
     Example: wacampaign optouts import --csv unsubscribed.csv --default-region IN
     """
     settings = read_settings(env_file, store)
-    given = operation.open_list(csv, default_region=default_region, encoding=encoding, sheet=sheet)
-    with change_told(as_json=as_json, dry_run=dry_run) as told:
-        survey = with_arrivals(settings, operation.survey_list, given, show_numbers=show_numbers)
-        told.done(
-            changed=False,
-            numbers=0,
-            already=survey.already,
-            said_start_since=survey.back,
-            unreadable=survey.unreadable,
-            undated=survey.undated,
-            first_unreadable=survey.first_unreadable,
+    with regular_file(csv, sys.stdin.buffer if sys.stdin else None) as path:
+        given = operation.open_list(
+            path, default_region=default_region, encoding=encoding, sheet=sheet
         )
-        if not survey.new:
-            for line in survey.first_unreadable:
-                say(line)
-            known = counted(survey.already + survey.back, "number")
-            tell(f"{csv.name}: {known} out already, or said START since: nothing was changed")
-            for sentence in survey.left_out():
-                tell(sentence)
-            return
-        if not agreed(operation.import_plan(survey), yes=yes, dry_run=dry_run):
-            return
-        done = with_store(settings, operation.import_list, given)
-        told.done(changed=done.rows > 0, numbers=done.rows, said_start_since=done.back)
-        tell(f"entered: {counted(done.rows, 'number')} of {csv.name}")
-        if done.back:
-            tell(f"{done.back:,} of them said START since, and get marketing")
+        with change_told(as_json=as_json, dry_run=dry_run) as told:
+            _import(settings, given, told, yes=yes, dry_run=dry_run, show_numbers=show_numbers)
+
+
+def _import(
+    settings: Settings,
+    given: operation.OptOutList,
+    told: ToldChange,
+    *,
+    yes: bool,
+    dry_run: bool,
+    show_numbers: bool,
+) -> None:
+    name = given.path.name
+    survey = with_arrivals(settings, operation.survey_list, given, show_numbers=show_numbers)
+    told.done(
+        changed=False,
+        numbers=0,
+        already=survey.already,
+        said_start_since=survey.back,
+        unreadable=survey.unreadable,
+        undated=survey.undated,
+        first_unreadable=survey.first_unreadable,
+    )
+    if not survey.new:
+        for line in survey.first_unreadable:
+            say(line)
+        known = counted(survey.already + survey.back, "number")
+        tell(f"{name}: {known} out already, or said START since: nothing was changed")
         for sentence in survey.left_out():
             tell(sentence)
-        show_next("wacampaign optouts list")
+        return
+    if not agreed(operation.import_plan(survey), yes=yes, dry_run=dry_run):
+        return
+    done = with_store(settings, operation.import_list, given)
+    told.done(changed=done.rows > 0, numbers=done.rows, said_start_since=done.back)
+    tell(f"entered: {counted(done.rows, 'number')} of {name}")
+    if done.back:
+        tell(f"{done.back:,} of them said START since, and get marketing")
+    for sentence in survey.left_out():
+        tell(sentence)
+    show_next("wacampaign optouts list")
 
 
 @app.command()
