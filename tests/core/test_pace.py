@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.campaigns import campaign_at
+from wacampaign.core.campaign.forecast import alternatives
 from wacampaign.core.campaign.pace import BARS, GAP_SECONDS, SETTLED_SECONDS, read_pace
 from wacampaign.core.campaign.state import Campaign
 
@@ -61,6 +62,37 @@ def test_a_young_stretch_goes_over_into_its_own_pace() -> None:
     seconds = SETTLED_SECONDS + 1
     campaign = running([[ago, 20, 20] for ago in range(seconds)], seconds)
     assert campaign.eta_seconds == pytest.approx(1000, rel=0.05)
+
+
+@pytest.mark.parametrize("seconds", [16, 22, 30, 45, 59, 74])
+def test_the_ramp_of_a_stretch_is_no_pace_of_the_rest(seconds: int) -> None:
+    """Eight seconds of the ramp, then 80 a second: the end is told by the 80."""
+    recent = [[ago, 80 if ago < seconds - 8 else 2, 2] for ago in range(min(seconds, 60))]
+    campaign = running(recent, seconds)
+    assert campaign.eta_seconds == pytest.approx(250, rel=0.01)
+
+
+def test_rows_that_come_one_by_one_have_an_end_all_the_same() -> None:
+    campaign = running([[0, 1, 1], [9, 1, 1], [18, 1, 1]], 19, ready=10)
+    assert campaign.eta_seconds == pytest.approx(60, rel=0.2)
+    campaign = running([[0, 3, 3], [10, 1, 1]], 15.5, ready=10)
+    assert campaign.eta_seconds is not None
+
+
+def test_meta_lowers_the_rate_and_the_end_is_told_by_it() -> None:
+    number = {"display_name": None, "rate": 20, "configured_rate": 80, "throughput": 1000}
+    counts = dict.fromkeys(
+        ("pending", "ready", "retry_later", "processing", "in_doubt", "sent", "failed"), 0
+    )
+    campaign = campaign_at(
+        counts=counts | {"ready": 20_000},
+        pace=paced([[ago, 80, 80] for ago in range(60)]),
+        run_seconds=300,
+        number=number,
+    )
+    assert campaign.eta_seconds == 1000
+    # 1,000 a second is no way out while Meta takes less than 80.
+    assert alternatives(campaign) == []
 
 
 def test_after_a_pause_only_the_new_run_counts() -> None:

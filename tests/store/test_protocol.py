@@ -391,6 +391,49 @@ def test_three_opaque_answers_pause_the_campaign(
     run(open_test_store, scenario)
 
 
+def test_a_wait_for_the_same_cause_is_prolonged_and_told_once(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        number = await add_number(store)
+        campaign = await add_campaign(store, number, 50)
+
+        def hold(reason: str, seconds: int | None, code: int | None = None) -> None:
+            given = [campaign, number, code, reason, seconds]
+            sql.execute(
+                "select wacampaign_hold('number', %s, %s, 'hello', %s, %s, %s, null)", given
+            )
+
+        def holds() -> list[tuple[Any, ...]]:
+            return sql.execute(
+                "select reason, extract(epoch from held_until - created_at) > 90"
+                " from wacampaign_holds order by created_at"
+            ).fetchall()
+
+        for seconds in (60, 60, 120, 60):
+            hold("no answer", seconds)
+        assert holds() == [("no answer", True)]
+        # Another cause, and one that a person has to end, are told.
+        hold("another answer", 600)
+        hold("no answer", 6000, 2)
+        hold("no answer", None)
+        assert holds() == [
+            ("no answer", True),
+            ("another answer", True),
+            ("no answer", True),
+            ("no answer", None),
+        ]
+        # One that is over is not the one that begins.
+        sql.execute("delete from wacampaign_holds where held_until is null")
+        sql.execute("update wacampaign_holds set held_until = now() - interval '1 second'")
+        hold("no answer", 60)
+        assert len(holds()) == 4
+        kinds = sql.execute("select count(*) from wacampaign_events where kind = 'held'").fetchone()
+        assert kinds == (5,)
+
+    run(open_test_store, scenario)
+
+
 def test_one_template_held_does_not_stop_the_other(
     open_test_store: OpenStore, sql: Connection
 ) -> None:

@@ -7,8 +7,9 @@ from typing import Final
 from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.binding_limit import LimitKind
 from wacampaign.core.campaign.forecast import alternatives, eta_range
+from wacampaign.core.campaign.pace import BAR_SECONDS, BARS, MINUTE_SECONDS
 from wacampaign.core.campaign.state import Campaign
-from wacampaign.core.words import duration, local_clock, rough_span
+from wacampaign.core.words import duration, local_clock, rough_duration, rough_span
 
 #: Seconds to the end from which its range is told.
 _RANGE_FROM: Final = 20
@@ -18,10 +19,12 @@ _BOUND_WHILE_IT_GOES: Final = frozenset({LimitKind.RATE, LimitKind.ANSWERS, Limi
 
 
 def rates(campaign: Campaign) -> str:
-    """`78.9/s now, 78.6 over 1 min, 77.9 over 15 min` (once it ran that long)."""
+    """`78.9/s now, 78.6 over 1 min, 77.9 over 15 min` (or for as long as it has been running)."""
     pace, ran = campaign.pace, campaign.run_seconds or 0
     words = f"{pace.now:.1f}/s now, {pace.minute:.1f} over 1 min"
-    return f"{words}, {pace.quarter:.1f} over 15 min" if ran > 60 else words
+    if ran <= MINUTE_SECONDS:
+        return words
+    return f"{words}, {pace.quarter:.1f} over {rough_duration(min(ran, BARS * BAR_SECONDS))}"
 
 
 def end_of(campaign: Campaign, at: str) -> str:
@@ -46,8 +49,9 @@ def end_of(campaign: Campaign, at: str) -> str:
 
 def binding(campaign: Campaign, at: str) -> list[str]:
     """`by the number's rate 80/s`, then when it would be done otherwise: `at 160/s: 14:36 UTC`."""
-    words = [f"by {campaign.limit.text}"] if campaign.limit is not None else []
-    return words + [
+    if campaign.limit is None:
+        return []  # nobody knows what another pace would take
+    return [f"by {campaign.limit.text}"] + [
         f"{one.label}: {local_clock(at, plus_seconds=one.seconds)}"
         for one in alternatives(campaign)
     ]

@@ -51,6 +51,8 @@ def _other_paces(campaign: Campaign, rate: float) -> Iterator[tuple[str, float]]
     mine = number.share
     if mine is not None and mine >= _WORTH_FROM * rate:
         yield f"at {mine:g}/s", mine
+    elif number.is_slowed:
+        pass  # another setting would change nothing while Meta takes less
     elif (
         number.throughput and number.configured_rate and number.throughput > number.configured_rate
     ):

@@ -1,6 +1,10 @@
 """The number that a campaign sends from, others that it could, and the ramp of a run."""
 
 from dataclasses import dataclass
+from typing import Final
+
+#: Share of the rate that is configured, and that Meta takes, below which a number is slowed down.
+_SLOWED_BELOW: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,12 @@ class CampaignNumber:
     tier: str | None = None
     #: Running campaigns that send from it.
     sharing: int = 0
+
+    @property
+    def is_slowed(self) -> bool:
+        """Whether it goes at less than it could, as Meta asked for."""
+        allowed = min(self.configured_rate or 0, self.throughput or self.configured_rate or 0)
+        return self.rate is not None and self.rate < _SLOWED_BELOW * allowed
 
     @property
     def share(self) -> float | None:

@@ -38,6 +38,9 @@ class CampaignPace:
     quarter: float = 0.0
     #: As `minute`, of what was accepted.
     accepted: float = 0.0
+    #: As `minute`, without the quarter of a minute in which the stretch began: the ramp's few
+    #: messages say nothing of the rest.
+    settled: float = 0.0
     #: How long the stretch is that `minute` is counted over.
     seconds: float = 0.0
     #: Each quarter minute of the last fifteen minutes, oldest first; the last one has not ended.
@@ -68,7 +71,9 @@ class CampaignPace:
 
         In the first seconds of a stretch the limit has its part, as nothing else is known yet.
         """
-        if limit is None or self.stands or self.seconds >= SETTLED_SECONDS:
+        if self.stands or self.seconds >= SETTLED_SECONDS:
+            return self.settled or self.minute
+        if limit is None:
             return self.minute
         known = self.seconds / SETTLED_SECONDS
         return known * max(self.now, self.minute) + (1 - known) * limit
@@ -76,11 +81,13 @@ class CampaignPace:
 
 #: Of a campaign that does not run, or of which nothing is known.
 NO_PACE: Final = CampaignPace()
+#: Seconds at least that `settled` is counted over.
+_SETTLED_MIN: Final = 6
 
 
 def steady(rate: float) -> CampaignPace:
     """The pace of which only the last minute's rate is known."""
-    return CampaignPace(rate, rate, rate, rate, float(MINUTE_SECONDS))
+    return CampaignPace(rate, rate, rate, rate, rate, float(MINUTE_SECONDS))
 
 
 def read_pace(given: Mapping[str, Any], run_seconds: float | None) -> CampaignPace:
@@ -109,9 +116,16 @@ def read_pace(given: Mapping[str, Any], run_seconds: float | None) -> CampaignPa
         minute=minute,
         quarter=quarter,
         accepted=sum(sent for _, _, sent in stretch) / seconds,
+        settled=_settled(stretch, seconds),
         seconds=seconds,
         bars=bars,
     )
+
+
+def _settled(stretch: Sequence[Sequence[int]], seconds: float) -> float:
+    """Rows a second over whole seconds, without those in which the stretch began."""
+    over = max(_SETTLED_MIN, int(seconds) - SETTLED_SECONDS)
+    return sum(n for ago, n, _ in stretch if 1 <= ago <= over) / over if seconds > over else 0.0
 
 
 def _stretch(recent: Sequence[Sequence[int]], run_seconds: float) -> list[Sequence[int]]:

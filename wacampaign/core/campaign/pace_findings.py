@@ -13,8 +13,6 @@ from wacampaign.core.words import counted, duration, local_time, rows
 
 #: Seconds after its start from which a campaign that sends nothing is worth a sentence.
 STANDSTILL_SECONDS: Final = 60
-#: Share of the number's configured rate below which it counts as slowed down.
-_SLOWED_BELOW: Final = 0.95
 
 _K = FindingKind
 
@@ -40,7 +38,7 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
         yield Finding(_K.RATE_CAPPED, note, "wacampaign number list")
     yield from _budget(campaign)
     yield from _reach(campaign)
-    if limit and configured and limit < _SLOWED_BELOW * configured:
+    if number.is_slowed:
         text = f"the number is slowed down to {limit:g}/s of {configured}/s"
         yield Finding(_K.SLOWED_DOWN, text, "wait: it speeds up by itself")
     tried = counts.retry_later - (window.closed_rows if window is not None else 0)

@@ -148,8 +148,10 @@ class Campaign(CampaignName):
 
     @property
     def expected_rate(self) -> float:
-        """Rows a second that the rest goes at, as far as one can know."""
-        return self.pace.expected(self.number.share)
+        """Rows a second that the rest goes at, as far as one can know: no more than its number's
+        rate, which Meta may have had lowered a moment ago."""
+        expected = self.pace.expected(self.number.share)
+        return expected if self.number.rate is None else min(expected, self.number.rate)
 
     @property
     def stop(self) -> Stop | None:

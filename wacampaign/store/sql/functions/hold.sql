@@ -58,7 +58,8 @@ $$;
 
 -- Stops what a fault concerns. `until` null: until a person resumes. Campaigns of which no lane is
 -- left that may go on are paused, with the reason where the backend's UI shows it. Of a template that
--- changed (`changed`), what is known now says why, and whether at all.
+-- changed (`changed`), what is known now says why, and whether at all. A wait for the cause that is waited
+-- for already is prolonged.
 create or replace function public.wacampaign_hold(
     p_scope text, p_campaign_id uuid, p_number_id uuid, p_template text, p_code int, p_reason text,
     p_seconds int, p_worker_id uuid)
@@ -80,6 +81,20 @@ begin
         end if;
     end if;
     foreach v_number in array v_numbers loop
+        -- The same cause again while it waits: it waits longer, which is no event of its own. Nobody
+        -- is waited for: of two holds that say the same the later one counts.
+        update public.wacampaign_holds h
+        set held_until = clock_timestamp() + make_interval(secs => p_seconds)
+        where h.id = (
+            select o.id from public.wacampaign_holds o
+            where o.lifted_at is null and o.whatsapp_number_id = v_number and o.scope = p_scope
+              and o.template_name is not distinct from v_template
+              and o.campaign_id is not distinct from v_campaign
+              and o.code is not distinct from p_code and o.reason = v_reason
+              and o.held_until between clock_timestamp()
+                                   and clock_timestamp() + make_interval(secs => p_seconds)
+            order by o.held_until desc limit 1 for update skip locked);
+        continue when found;
         insert into public.wacampaign_holds
             (scope, whatsapp_number_id, template_name, campaign_id, code, reason, held_until)
         select p_scope, v_number, v_template, v_campaign, p_code, v_reason,
