@@ -126,7 +126,8 @@ async def add_campaign(
     first_phone: int = 0,
 ) -> str:
     """A campaign with so many rows, dealt out to its templates; returns its id."""
-    campaign_id = str(uuid4())
+    # Tests write its beginning as `[:8]`, which is another one where all are digits.
+    campaign_id = next(one for one in map(str, iter(uuid4, None)) if not one[:8].isdecimal())
     await store.call(
         "create",
         id=campaign_id,

@@ -127,7 +127,7 @@ def test_an_id_of_digits_is_no_phone_number(
     sql.execute(
         "insert into campaigns (id, name, status) values (%s, 'offer', 'paused')", (digits,)
     )
-    assert f"near it: offer ({digits}) paused" in wacampaign("pause", "ofer").stderr
+    assert f"near it: offer ({digits[:7]}) paused" in wacampaign("pause", "ofer").stderr
 
 
 @pytest.mark.usefixtures("seeded")

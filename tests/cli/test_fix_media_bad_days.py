@@ -30,6 +30,7 @@ from tests.cli.test_fix_media import (
 )
 from tests.servers import wait_until
 from tests.store.test_repairs import snapshot
+from wacampaign.core.words import short_id
 from wacampaign.sandbox.process import SandboxProcess
 from wacampaign.store.repairs import REPAIR_STEP
 
@@ -262,8 +263,8 @@ def test_ctrl_c_says_what_changed_and_how_to_go_on(
     assert f"--media-id {media_id}" in said
     repair = sql.execute("select id::text from wacampaign_repairs").fetchone()
     assert repair is not None
-    assert f"--undo {repair[0][:8]}" in said
-    done = wacampaign("fix-media", market, "--undo", repair[0][:8], "--yes")
+    assert f"--undo {short_id(repair[0])}" in said
+    done = wacampaign("fix-media", market, "--undo", short_id(repair[0]), "--yes")
     assert done.exit_code == 0, done.stdout + done.stderr
     assert snapshot(sql) == before
 

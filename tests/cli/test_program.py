@@ -109,6 +109,16 @@ def test_a_problem_as_json_is_the_contracts_object() -> None:
     }
 
 
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_no_part_of_a_problem_shows_a_number_or_a_token(flags: tuple[str, ...]) -> None:
+    problem = Refused("to 447700900123", "ask 447700900124 with EAAsecretofthetests")
+    problem.details = ("of 447700900125",)
+    said = CliRunner().invoke(program(problem), ["fail", *flags]).stderr
+    assert "+44***0123" in said
+    assert "ask +44***0124 with EAA***" in said
+    assert "4477009" not in said
+
+
 @pytest.mark.parametrize(
     ("words", "suggestion"),
     [

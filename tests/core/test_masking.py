@@ -46,6 +46,8 @@ def test_a_phone_keeps_its_country_and_last_digits(phone: str, shown: str) -> No
         ("key sb_secret_abc123", "key sb_***"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoi.sig", "eyJ***"),
         ("app 12345678901234|abcdefghijklmn", "app 123***"),
+        ("Authorization: OAuth abc.def", "Authorization: OAuth ***"),
+        ("Invalid OAuth access token - x", "Invalid OAuth access token - x"),
     ],
 )
 def test_secrets_are_masked_in_text(text: str, shown: str) -> None:
@@ -91,7 +93,8 @@ def test_an_id_that_is_known_to_be_one_stays() -> None:
         "template hello, number 874163789109558, to +44***0123"
     )
     assert "874163789109558" not in mask_secrets(text)
-    for text in ("number id 874163789109558", "templates sync --number 874163789109558"):
+    for before in ("number id", "templates sync --number", "number add 1 --waba", "number set"):
+        text = f"{before} 874163789109558"
         assert mask_secrets(text) == text
     # Only the whole run, not a part of a longer one.
     assert "12345678" not in mask_secrets("+9112345678", ids=("12345678",))

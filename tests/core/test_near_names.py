@@ -9,8 +9,8 @@ from wacampaign.core.campaign.near_names import near
 
 KNOWN = [
     CampaignName("5a5c39a6-0000-4000-8000-000000000001", "Bajaj_market_2", "running"),
-    CampaignName("77000000-0000-4000-8000-000000000002", "Bajaj_market_1", "completed"),
-    CampaignName("88000000-0000-4000-8000-000000000003", "spring offer", "paused"),
+    CampaignName("7700000a-0000-4000-8000-000000000002", "Bajaj_market_1", "completed"),
+    CampaignName("8800000a-0000-4000-8000-000000000003", "spring offer", "paused"),
     CampaignName("99000000-0000-4000-8000-000000000004", "spring offer", "failed"),
     CampaignName("aa000000-0000-4000-8000-000000000005", "Größe 東京", "paused"),
 ]
@@ -19,9 +19,9 @@ KNOWN = [
 @pytest.mark.parametrize(
     ("typed", "names"),
     [
-        ("bajaj_MARKET_2", ["5a5c39a6", "77000000"]),
-        ("Bajaj_maket_2", ["5a5c39a6", "77000000"]),
-        ("spring", ["88000000"]),
+        ("bajaj_MARKET_2", ["5a5c39a6", "7700000a"]),
+        ("Bajaj_maket_2", ["5a5c39a6", "7700000a"]),
+        ("spring", ["8800000a"]),
         ("Grosse 東京", ["aa000000"]),
         ("5a5c39a7", ["5a5c39a6"]),
         ("5a5c3a69", ["5a5c39a6"]),

@@ -14,6 +14,7 @@ from tests.backend_cron import backend_cron
 from tests.lossy import lossy_postgres
 from tests.servers import wait_until
 from tests.worker.rig import Rig
+from wacampaign.core.words import short_id
 from wacampaign.store.work_queue import WorkQueue
 
 ROWS = 5_000
@@ -28,7 +29,7 @@ def on_the_wire(home: Path, worker: subprocess.Popen[bytes]) -> int:
     for path in (home / "journals").glob("*.journal"):
         worker_id = path.name.split(".")[0]
         owner = any(
-            started in line and worker_id[:8] in line
+            started in line and short_id(worker_id) in line
             for log in home.glob("worker-*.log")
             for line in log.read_text().splitlines()
         )

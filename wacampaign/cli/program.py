@@ -96,12 +96,12 @@ class Program(LazyGroup):
 
 def report(problem: Problem, *, as_json: bool) -> int:
     """Writes `problem` to stderr, as the contract's JSON object or as text; returns its code."""
-    message = mask_secrets(problem.message)
+    message, suggestion = mask_secrets(problem.message), mask_secrets(problem.suggestion)
     if as_json:
         error = {
             "code": problem.code,
             "message": message,
-            "suggestion": problem.suggestion,
+            "suggestion": suggestion,
             "changed": problem.changed,
         }
         say(json_text({"error": error}, ensure_ascii=True))
@@ -109,7 +109,7 @@ def report(problem: Problem, *, as_json: bool) -> int:
         say(f"error: {message}")
         for line in problem.details:
             say(mask_secrets(line))
-        say(f"{arrow(sys.stderr)} {problem.suggestion}")
+        say(f"{arrow(sys.stderr)} {suggestion}")
     return problem.exit_code
 
 

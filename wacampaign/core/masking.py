@@ -27,8 +27,8 @@ _CALLING_2: Final = frozenset(
 
 _PATTERN: Final = re.compile(
     # Kept: ids of rows and campaigns, though their hex may be all digits; times (ISO 8601);
-    # Meta's ids of sending numbers, by the words that this program puts before them.
-    r"(?P<kept>(?:\bnumber id|--number) \d{8,20}\b"
+    # Meta's ids of numbers and accounts, by the words that this program puts before them.
+    r"(?P<kept>(?:\bnumber id|--number|--waba|\bnumber (?:add|set)|\bphone_number_id to) \d{8,20}\b"
     r"|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|\b\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?!\d))"
     # Names before a secret; the name stays.

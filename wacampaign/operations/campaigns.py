@@ -49,12 +49,7 @@ async def resolve_campaign(store: Store, text: str) -> CampaignName:
 async def _near(store: Store, wanted: str) -> str:
     """Which campaigns may be meant instead; empty: none is near."""
     found = near(wanted, await Campaigns(store).names())
-    # Eight digits alone would be masked like a phone number.
-    named = (
-        f"{one.name} ({one.id if one.short_id.isdecimal() else one.short_id}) {one.status}"
-        for one in found
-    )
-    return f"; near it: {', '.join(named)}" if found else ""
+    return f"; near it: {', '.join(f'{one} {one.status}' for one in found)}" if found else ""
 
 
 async def resolve_campaigns(store: Store, texts: Sequence[str] | None) -> list[str] | None:

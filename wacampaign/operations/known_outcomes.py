@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from wacampaign.core.engine.ports import DatabaseAway, EventLog
-from wacampaign.core.words import rows
+from wacampaign.core.words import rows, short_id
 from wacampaign.journal.dead_journals import DeadJournal, dead_journals, known_outcomes
 from wacampaign.operations.campaigns import actor
 from wacampaign.problems import Problem
@@ -38,7 +38,7 @@ async def settle_what_is_known(
     stuck = StuckCampaigns(store)
     for campaign_id in campaign_ids:
         if n := await stuck.settle_by_messages(campaign_id, actor()):
-            tell(f"{campaign_id[:8]}: {rows(n)} turned out to be accepted, as messages tell")
+            tell(f"{short_id(campaign_id)}: {rows(n)} turned out to be accepted, as messages tell")
             settled = True
     return settled
 
@@ -50,7 +50,7 @@ def has_journals(home: Path) -> bool:
 
 async def _read_journals(store: Store, home: Path, tell: Callable[[str], None]) -> bool:
     def tell_of(event: str, **fields: Any) -> None:
-        journal = f"the journal of worker {str(fields['dead_worker'])[:8]}"
+        journal = f"the journal of worker {short_id(str(fields['dead_worker']))}"
         if event == "journal_read":
             tell(
                 f"{journal} was read: {fields['sent']:,} accepted, "

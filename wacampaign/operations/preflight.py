@@ -22,7 +22,7 @@ from wacampaign.core.preflight.row_checks import rules_of
 from wacampaign.core.template.preview import ShownMessage, preview
 from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.core.templates import Template
-from wacampaign.core.words import counted
+from wacampaign.core.words import counted, short_id
 from wacampaign.meta.client import CloudApi
 from wacampaign.operations.meta_answers import answer_or_trouble
 from wacampaign.operations.numbers import tokens_of
@@ -225,5 +225,5 @@ def refuse_unready(
             f"{what} was not resumed: {failed}"
             if resumes
             else f"{what} was not started: {failed}; --skip-preflight starts it all the same",
-            f"wacampaign preflight {campaign_id[:8]}    (once that is put right)",
+            f"wacampaign preflight {short_id(campaign_id)}    (once that is put right)",
         )

@@ -18,6 +18,7 @@ from wacampaign.core.preflight.model import Line, fail, ok, skipped, warn
 from wacampaign.core.preflight.row_checks import rules_of
 from wacampaign.core.template.message import CompiledTemplate, PayloadMismatch
 from wacampaign.core.template.shape import UnusableTemplate
+from wacampaign.core.words import short_id
 from wacampaign.operations.numbers import tokens_of
 from wacampaign.problems import Misconfigured, Refused, Usage
 from wacampaign.settings import Settings
@@ -88,7 +89,7 @@ async def compose(store: Store, settings: Settings, campaign_id: str, phone: str
     known = facts.template(lane)
     token = (await tokens_of(store, settings, facts.numbers)).get(lane.number)
     if number is None or number.phone_number_id is None or known is None or token is None:
-        short = campaign_id[:8]
+        short = short_id(campaign_id)
         raise Refused("number, token or template is missing", f"wacampaign preflight {short}")
     if (refusal := number.marketing.refuses(known.category, known.header_media)) is not None:
         raise Refused(
@@ -153,7 +154,7 @@ async def send(
     )
     to = mask_phone(message.phone)
     if verdict.outcome is not Outcome.SENT or verdict.wamid is None:
-        return [_not_accepted(verdict, to, campaign_id[:8], answered=answered)]
+        return [_not_accepted(verdict, to, short_id(campaign_id), answered=answered)]
     return [
         ok("test_send", f"Meta accepted {message.template} to {to}"),
         await _status(sent_tests, verdict.wamid, to, status_seconds),

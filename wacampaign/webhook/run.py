@@ -18,6 +18,7 @@ from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.core.engine.turns import give_up, within
 from wacampaign.core.services.service import STOPPED_EARLY
 from wacampaign.core.webhook.received import ReceivedBody
+from wacampaign.core.words import short_id
 from wacampaign.home import folder_in
 from wacampaign.logs import log_event
 from wacampaign.metrics.address import MetricsAddress
@@ -74,7 +75,7 @@ class Receiver:
     def _log(self, event: str, *, level: str = "info", **fields: object) -> None:
         shown: dict[str, Any] = {k: value for k, value in fields.items() if value is not None}
         number = _LEVELS.get(level, logging.ERROR)
-        log_event(_logger, event, level=number, receiver=str(self._id)[:8], **shown)
+        log_event(_logger, event, level=number, receiver=short_id(str(self._id)), **shown)
 
     def _ask_to_stop(self, reason: str) -> None:
         self._reason = self._reason or reason
@@ -148,7 +149,9 @@ class Receiver:
             "beat": self._beat(beside, health, supervisor),
             "work": take_what_comes(work, self._settings, storing.stored, self._log),
             "attend": supervisor.attend(self._stop),
-            "watch": Watching(watched, self._settings, self._log, f"receiver {owner[:8]}").run(),
+            "watch": Watching(
+                watched, self._settings, self._log, f"receiver {short_id(owner)}"
+            ).run(),
         }
         if forwarding is not None:
             chores["forward"] = forwarding.run()

@@ -4,6 +4,7 @@ import logging
 from typing import Any, Final
 from uuid import UUID
 
+from wacampaign.core.words import short_id
 from wacampaign.logs import log_event
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
@@ -14,7 +15,7 @@ class EventLines:
     """Writes a line with this worker's short name; fields that are None are left out."""
 
     def __init__(self, worker_id: UUID) -> None:
-        self._worker = str(worker_id)[:8]
+        self._worker = short_id(str(worker_id))
 
     def __call__(self, event: str, *, level: str = "info", **fields: object) -> None:
         number = _LEVELS.get(level, logging.ERROR)

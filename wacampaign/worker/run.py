@@ -13,6 +13,7 @@ from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.core.engine.processor import Processor
 from wacampaign.core.engine.turns import give_up
 from wacampaign.core.services.service import STOPPED_EARLY
+from wacampaign.core.words import short_id
 from wacampaign.home import home_problem
 from wacampaign.journal.writing import WorkerJournal
 from wacampaign.meta.send import MessageSender
@@ -101,7 +102,9 @@ class Worker:
             )
             heard = asyncio.Event()
             measured = Measured(Workers(beats), self._id, self.in_flight, self._log, supervisor)
-            watching = Watching(watched, self._settings, self._log, f"worker {str(self._id)[:8]}")
+            watching = Watching(
+                watched, self._settings, self._log, f"worker {short_id(str(self._id))}"
+            )
             # What runs beside sending, by name.
             chores: dict[str, Coroutine[Any, Any, None]] = {
                 "beat": heartbeat.run(),
@@ -114,7 +117,7 @@ class Worker:
             }
             # With --until-idle a worker does the work that there is, and begins nothing new.
             if not self._until_idle:
-                actor = f"worker {str(self._id)[:8]}@{socket.gethostname()}"
+                actor = f"worker {short_id(str(self._id))}@{socket.gethostname()}"
                 starts = ScheduledStarts(
                     store, self._settings, self._log, actor, self._campaign_ids
                 )

@@ -15,6 +15,7 @@ from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.services.service import worker
 from wacampaign.core.shown_text import every_line
+from wacampaign.core.words import short_id
 from wacampaign.operations.campaigns import resolve_campaign
 from wacampaign.problems import Problem
 from wacampaign.store.campaigns import Campaigns
@@ -119,7 +120,11 @@ class Triggers:
         answer["next"] = f"wacampaign resume {campaign.short_id}"
 
     async def _stats(self, word: str | None, answer: dict[str, Any]) -> None:
-        answer |= {"worker": str(self._worker_id)[:8], "pid": os.getpid(), "version": __version__}
+        answer |= {
+            "worker": short_id(str(self._worker_id)),
+            "pid": os.getpid(),
+            "version": __version__,
+        }
         answer |= self._measured.facts
         stats = await self._campaigns.stats(await self._named(word))
         answer["workers_alive"] = stats.live_workers

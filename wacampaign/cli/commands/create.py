@@ -31,7 +31,7 @@ from wacampaign.core.campaign.name import checked_name, name_of_file
 from wacampaign.core.cells import cell
 from wacampaign.core.columns.mapping import Pair, UnknownName, read_map
 from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
-from wacampaign.core.words import counted
+from wacampaign.core.words import counted, short_id
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.create import (
     create_plan,
@@ -240,17 +240,17 @@ def create(
             status = ("running" if start else "paused") if goes_on else None
             told.done(changed=goes_on, **creation_json(made, status, show))
             if goes_on:
-                short_id = str(campaign.id)[:8]
+                short = short_id(str(campaign.id))
                 contacts = counted(campaign.surveyed.accepted, "contact")
-                tell(f"created: {campaign.name} ({short_id}), {contacts}")
+                tell(f"created: {campaign.name} ({short}), {contacts}")
                 if start and live_workers:
                     tell("started: workers send it from now on")
-                    show_next(f"wacampaign monitor {short_id}")
+                    show_next(f"wacampaign monitor {short}")
                 elif start:
                     tell("started, but no worker is alive: nothing is sent until one runs")
                     show_next("wacampaign run-worker")
                 else:
-                    show_next(f"wacampaign start {short_id}")
+                    show_next(f"wacampaign start {short}")
     except KeyboardInterrupt:
         if writes:
             raise

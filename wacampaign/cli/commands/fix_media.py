@@ -16,7 +16,7 @@ from wacampaign.cli.screens import media_repair as screen
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_patience, with_store
 from wacampaign.core.campaign.next_step import after_repair
-from wacampaign.core.words import rows
+from wacampaign.core.words import rows, short_id
 from wacampaign.operations import repair, repair_undo
 from wacampaign.operations.partly_done import PartlyDone
 from wacampaign.operations.repair import PlannedRepair, RepairGoing
@@ -316,6 +316,6 @@ def _undo(
     except KeyboardInterrupt:
         say(f"interrupted: at least {rows(done.rows)} of {campaign} are given back")
         say("the same command goes on with it")
-        again = f"wacampaign fix-media {campaign.short_id} --undo {planned.repair.id[:8]}"
+        again = f"wacampaign fix-media {campaign.short_id} --undo {short_id(planned.repair.id)}"
         show_next(again, sys.stderr)
         raise

@@ -12,7 +12,7 @@ from wacampaign.cli.screens.campaign_json import named_json
 from wacampaign.core.campaign.next_step import after_repair
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
-from wacampaign.core.words import counted, rows
+from wacampaign.core.words import counted, rows, short_id
 from wacampaign.operations.repair import PlannedRepair, RepairGoing
 from wacampaign.operations.repair_choice import ChosenMedium, UnfitMedium, without_query
 from wacampaign.operations.repair_undo import PlannedUndo
@@ -153,7 +153,7 @@ def say_interrupted(planned: PlannedRepair, going: RepairGoing, changed: int, ho
 
 
 def _to_undo_it(planned: PlannedRepair, going: RepairGoing) -> str:
-    undo = f"--undo {str(going.repair_id)[:8]}"
+    undo = f"--undo {short_id(str(going.repair_id))}"
     return f"to undo it: wacampaign fix-media {planned.campaign.short_id} {undo}"
 
 

@@ -29,6 +29,7 @@ from wacampaign.core.engine.settling import Settling
 from wacampaign.core.engine.turns import wait_for
 from wacampaign.core.engine.waiting import HeldClaim, Waiting
 from wacampaign.core.outcomes import Outcome, Verdict
+from wacampaign.core.words import short_id
 
 #: Shortest pause between two looks at the slots, in seconds: 200 a second are smooth enough.
 TICK_SECONDS: Final = 0.005
@@ -293,7 +294,7 @@ class Sending:
         if verdict.hold_scope is not None:
             credentials = self._credentials.cached(*row.sender)
             number = credentials.phone_number_id if isinstance(credentials, Credentials) else None
-            reason = hold_reason(verdict, row.campaign_id[:8], row.template, number)
+            reason = hold_reason(verdict, short_id(row.campaign_id), row.template, number)
             if self._in_flight.lane(row.lane).blocked:
                 # Before the number is resumed, somebody changes its token or template: read anew.
                 self._credentials.forget(row.number_id)

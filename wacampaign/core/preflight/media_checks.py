@@ -7,7 +7,7 @@ from wacampaign.core.masking import mask_secrets
 from wacampaign.core.media.report import MediaReport, Severity, Where
 from wacampaign.core.preflight.facts import MediaFacts
 from wacampaign.core.preflight.model import Check, Line, ok, skipped, warn
-from wacampaign.core.words import counted, rows
+from wacampaign.core.words import counted, rows, short_id
 
 #: Characters of an address that are shown.
 _SHOWN: Final = 60
@@ -25,9 +25,9 @@ def media_lines(
     `offline`: Meta could not be reached either, so that no answer says nothing of a host.
     `on_cards`: they are a carousel's, which `fix-media` does not repair.
     """
-    fix = f"wacampaign fix-media {campaign_id[:8]} --upload --dry-run"
+    fix = f"wacampaign fix-media {short_id(campaign_id)} --upload --dry-run"
     if on_cards:
-        fix = f"correct the list, wacampaign cancel {campaign_id[:8]}, and create it again"
+        fix = f"correct the list, wacampaign cancel {short_id(campaign_id)}, and create it again"
     if facts.skipped is not None:
         yield skipped("media", facts.skipped, "run it again later")
         return

@@ -18,12 +18,12 @@ begin
 end
 $$;
 
--- What a person types of an id, for sentences: its beginning, and all of it where that would be digits
--- only, which are masked like a phone number.
+-- What a person types of an id, for sentences: its first eight characters, or seven where these would be
+-- digits only, which are masked like a phone number. The same as `short_id` in core/words.py.
 create or replace function public.wacampaign_short_id(p_id uuid)
 returns text language sql immutable
 set search_path = public, extensions, pg_temp as $$
-    select case when left(p_id::text, 8) ~ '[a-f]' then left(p_id::text, 8) else p_id::text end
+    select case when left(p_id::text, 8) ~ '[a-f]' then left(p_id::text, 8) else left(p_id::text, 7) end
 $$;
 
 -- Resolves what a person typed: a full id, an unambiguous beginning of one (6 characters or more),
