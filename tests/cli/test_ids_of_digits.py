@@ -23,9 +23,9 @@ DIGITS = "12345678-9abc-4def-8123-456789abcdef"
 def of_digits(seeded: Seeded, sql: SQL) -> str:
     """A second campaign, with the first one's name."""
     sql.execute(
-        "insert into campaigns (id, name, whatsapp_number_id, template_names, total_contacts, status)"
-        " select %s, name, whatsapp_number_id, template_names, 0, 'completed' from campaigns"
-        " where id = %s",
+        "insert into campaigns (id, name, whatsapp_number_id, template_names, total_contacts,"
+        " status) select %s, name, whatsapp_number_id, template_names, 0, 'completed'"
+        " from campaigns where id = %s",
         (DIGITS, seeded.campaign_id),
     )
     return DIGITS

@@ -34,7 +34,8 @@ MACHINE = Machine(
 SERVER = Server("15.8", False, False, False, 10, 97, False, (), ())
 SCHEMA = Schema("20261127-a", "20261127-a", (), {})
 AWAY = Failed("nobody answers", "check the network")
-DATABASE = Database(12.0, 0.0, 0.1, SERVER, SCHEMA, AWAY)
+MISSING = Failed("there is no such function", no_schema=True)
+DATABASE = Database(12.0, 0.0, 0.1, SERVER, SCHEMA, MISSING)
 
 
 def verdict(checks: Iterable[Examined], name: str) -> Check:
@@ -133,12 +134,23 @@ def test_what_cannot_be_looked_at_is_never_fine() -> None:
 
 
 def test_parts_fail_by_themselves() -> None:
-    facts = replace(DATABASE, schema=AWAY)
-    checks = [*database_checks(facts, MACHINE), *schema_checks(AWAY, MACHINE, 0)]
+    facts = replace(DATABASE, schema=MISSING)
+    checks = [*database_checks(facts, MACHINE), *schema_checks(MISSING, MACHINE, 0)]
     verdicts = {one.id: one.verdict for one in checks}
     assert verdicts["schema"] is Check.FAIL
     assert verdicts["guard"] is verdicts["open_to_anon"] is Check.SKIPPED
     assert verdicts["database_reachable"] is Check.OK
+
+
+@pytest.mark.parametrize("part", ["server", "schema", "traffic"])
+def test_a_question_without_an_answer_is_the_databases_fault(part: str) -> None:
+    facts = replace(DATABASE, **{part: AWAY})  # type: ignore[arg-type]
+    checks = [*database_checks(facts, MACHINE), *schema_checks(facts.schema, MACHINE, 0)]
+    (found,) = [one for one in checks if one.id == "database_reachable"]
+    assert (found.verdict, found.fix) == (Check.FAIL, "check the network")
+    assert "nobody answers" in found.text
+    (schema,) = [one for one in checks if one.id == "schema"]
+    assert schema.verdict is (Check.SKIPPED if part == "schema" else Check.OK)
 
 
 def test_the_worst_comes_first_and_says_what_to_type() -> None:

@@ -11,6 +11,7 @@ from wacampaign import __version__
 from wacampaign.core.preflight.model import Check
 from wacampaign.sandbox.demo import (
     DEMO_APP_ID,
+    DEMO_APP_SECRET,
     DEMO_PHONE_NUMBER_ID,
     DEMO_TOKEN,
     DEMO_WABA_ID,
@@ -246,6 +247,15 @@ FAULTS = {
             f"alter database {made.sql.info.dbname} set default_transaction_read_only = off"),
         only="postgres",  # a REST server's connections are older than the setting
     ),
+    "login without rows": Fault(
+        "database_writable", Check.FAIL, both(
+            sql("do $$ begin create role reads_nothing login in role service_role;"
+                " exception when duplicate_object then null; end $$\n"
+                "alter role reads_nothing nobypassrls"),
+            lambda made: made.write_env(
+                DATABASE_URL=made.database.replace("postgres@", "reads_nothing@"))),
+        "hides all rows", also=("number",), only="postgres",
+    ),
     "published queue": Fault(
         "publication", Check.WARN, sql(
             "create publication supabase_realtime for table public.send_queue, public.campaigns"),
@@ -325,6 +335,13 @@ FAULTS = {
             "alter table campaigns disable row level security\n"
             "grant insert on campaigns to public"),
         "write campaigns", also=("open_to_users",),
+    ),
+    "a view over tokens": Fault(
+        "open_to_anon", Check.FAIL, sql(
+            "create view numbers_of_the_page as select number, access_token from whatsapp_numbers\n"
+            "grant select on numbers_of_the_page to anon"),
+        "tokens and secrets in numbers_of_the_page",
+        also=("open_to_users",),  # Supabase grants all of what is new to both
     ),
     "tokens open to who signs in": Fault(
         "open_to_users", Check.WARN, sql(
@@ -442,6 +459,10 @@ FAULTS = {
     "no app secret": Fault(
         "app_secret", Check.WARN, env(META_APP_SECRET=None), "none of its webhooks is believed",
         lambda made: made.sql.execute("update whatsapp_numbers set app_secret = 'kept-with-it'"),
+    ),
+    "app secret of another app": Fault(
+        "app_secret", Check.WARN, env(META_APP_SECRET="of-another-app"), "is not the secret of",
+        env(META_APP_SECRET=DEMO_APP_SECRET),
     ),
     "not subscribed": Fault(
         "subscription", Check.FAIL, lambda made: made.meta.subscriptions(

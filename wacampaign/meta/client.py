@@ -260,7 +260,7 @@ class CloudApi:
 def _json_object(answer: httpx.Response, what: str) -> dict[str, Any]:
     try:
         value = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise Problem(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wacampaign.core.errors import ErrorEntry, Handling, known
+from wacampaign.core.masking import mask_tokens
 from wacampaign.core.outcomes import Scope
 from wacampaign.problems import AccessRefused, Busy, Problem, Unreachable
 
@@ -84,7 +85,7 @@ def refusal_of(status: int, body: bytes) -> Refusal:
         error: Any = json.loads(body)["error"]
         code = error["code"]
         text = str(error.get("message") or "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Refusal(status, None, "", is_transient=False)
     user_text = ": ".join(
         told.rstrip(".")
@@ -98,8 +99,8 @@ def refusal_of(status: int, body: bytes) -> Refusal:
     return Refusal(
         status,
         code if isinstance(code, int) else None,
-        text[:_TEXT_LENGTH],
+        mask_tokens(text[:_TEXT_LENGTH]),  # it repeats a token that it does not like
         is_transient=error.get("is_transient") is True,
         subcode=subcode if isinstance(subcode := error.get("error_subcode"), int) else None,
-        user_text=user_text[:_TEXT_LENGTH],
+        user_text=mask_tokens(user_text[:_TEXT_LENGTH]),
     )

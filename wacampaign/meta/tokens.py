@@ -4,11 +4,14 @@ Source: Meta's reference of Debug-Token. It may be asked with the app's own toke
 somebody who develops the app; a system user's token is told of itself.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from wacampaign.core.doctor.meta_facts import TokenFacts
 from wacampaign.meta.client import CloudApi
 from wacampaign.problems import Problem
+
+#: Unix seconds of the year 33,658: what is no time is taken for never.
+_LAST: Final = 1e12
 
 
 class TokenApi(CloudApi):
@@ -32,5 +35,5 @@ class TokenApi(CloudApi):
 def _expiry(data: dict[str, Any]) -> float | None:
     """0 means never, in both: the token's own, and that of the access that was granted with it."""
     given = (data.get("expires_at"), data.get("data_access_expires_at"))
-    ends = [float(one) for one in given if isinstance(one, int | float) and one > 0]
+    ends = [float(one) for one in given if isinstance(one, int | float) and 0 < one < _LAST]
     return min(ends, default=None)

@@ -10,7 +10,7 @@ from wacampaign.core.webhook.subscription import AppSubscription, AppWebhook
 from wacampaign.core.words import counted
 from wacampaign.meta.subscriptions import SubscriptionApi, app_token
 from wacampaign.operations.numbers import tokens_of
-from wacampaign.problems import Misconfigured, Problem, Refused, Unreachable
+from wacampaign.problems import AccessRefused, Misconfigured, Problem, Refused, Unreachable
 from wacampaign.settings import Settings
 from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Store
@@ -42,6 +42,8 @@ class AccountSubscription:
     other_apps: tuple[str, ...] = ()
     #: How the app is set up; None: no app secret of ours opened it, or nothing is set up.
     webhook: AppWebhook | None = None
+    #: Whether one of our app secrets is the app's; None: none is set, or Meta did not say.
+    secret_fits: bool | None = None
     problem: Problem | None = None
     #: Whether something was changed at Meta.
     changed: bool = False
@@ -114,28 +116,37 @@ async def _look(
         async with SubscriptionApi(settings.api_url, settings.api_version, token) as api:
             app_id = await _our_app(api, entered)
             apps = tuple(await api.subscribed(waba_id))
-        webhook = await _set_up(settings, app_id)
+        webhook, fits = await _set_up(settings, app_id)
     except Problem as problem:
         problem.message = f"account {waba_id}: {problem.message}"
         return replace(account, problem=problem)
     others = tuple(sorted(entered - {app_id}))
     return replace(
-        account, app_id=app_id, apps=apps, other_apps=others, webhook=webhook, token=token
+        account,
+        app_id=app_id,
+        apps=apps,
+        other_apps=others,
+        webhook=webhook,
+        secret_fits=fits,
+        token=token,
     )
 
 
-async def _set_up(settings: Settings, app_id: str) -> AppWebhook | None:
-    """What the app gets: the one of our secrets that is its own opens that."""
+async def _set_up(settings: Settings, app_id: str) -> tuple[AppWebhook | None, bool | None]:
+    """What the app gets, and whether one of our secrets is its own, which opens that."""
+    fits: bool | None = False if settings.app_secrets else None
     for secret in settings.app_secrets:
         try:
             token = app_token(app_id, secret)
             async with SubscriptionApi(settings.api_url, settings.api_version, token) as api:
-                return await api.app_webhook(app_id)
+                return await api.app_webhook(app_id), True
         except Unreachable:
             raise
-        except Problem:
+        except AccessRefused:
             continue
-    return None
+        except Problem:
+            fits = None
+    return None, fits
 
 
 async def _our_app(api: SubscriptionApi, entered: set[str]) -> str:

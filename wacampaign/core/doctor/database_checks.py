@@ -34,6 +34,8 @@ _GROWING: Final = ("message_status_logs", "messages", "send_queue", "campaign_co
 #: Tables whose every change Supabase would send to each open browser.
 _BUSY: Final = ("send_queue", "messages", "message_status_logs")
 
+_LOOK_AT_IT: Final = "check SUPABASE_URL or DATABASE_URL, the network, and the server's load"
+
 OF_THE_SERVER: Final = ("database_writable", "connections", "publication", "table_sizes", "jit")
 
 
@@ -43,13 +45,23 @@ def database_checks(facts: Database, machine: Machine) -> Iterator[Examined]:
         yield failing(
             "database_reachable",
             facts.answer_ms.text,
-            facts.answer_ms.fix or "check SUPABASE_URL, DATABASE_URL and the network",
+            facts.answer_ms.fix or _LOOK_AT_IT,
             Mending.WORDS,
         )
         why = "the database did not answer"
         yield from unseen_all(("database_speed", "clock", *OF_THE_SERVER), why)
         return
-    yield passed("database_reachable", f"{machine.store} at {machine.place}")
+    parts = (facts.server, facts.schema, facts.traffic)
+    silent = [part for part in parts if isinstance(part, Failed) and not part.no_schema]
+    if silent:
+        yield failing(
+            "database_reachable",
+            f"it answered, and then not all that was asked: {silent[0].text}",
+            silent[0].fix or _LOOK_AT_IT,
+            _WORDS,
+        )
+    else:
+        yield passed("database_reachable", f"{machine.store} at {machine.place}")
     yield _speed(facts.answer_ms)
     yield from _clock(facts)
     yield from _pooler(facts, machine)
@@ -123,6 +135,14 @@ def _server(server: Server) -> Iterator[Examined]:
             "free space (dashboard: Database), then: alter database postgres set"
             " default_transaction_read_only = off",
             _WORDS,
+        )
+    elif server.blind is not None:
+        yield failing(
+            "database_writable",
+            f"row level security hides all rows from the login {server.blind}: what is said here of"
+            " campaigns, workers and numbers is of none",
+            f"alter role {quoted(server.blind)} bypassrls;",
+            Mending.SQL,
         )
     else:
         yield passed("database_writable", f"PostgreSQL {server.version}, may be written")

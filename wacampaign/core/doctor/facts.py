@@ -133,6 +133,8 @@ class Server:
     published_all: bool
     published: tuple[str, ...]
     sizes: tuple[HeldTable, ...]
+    #: The login for which row level security hides the tables' rows; None: it sees them.
+    blind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,8 @@ class Failed:
 
     text: str
     fix: str = ""
+    #: It was answered: wacampaign's schema is missing, or that part of it.
+    no_schema: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,32 +53,34 @@ def meta_checks(facts: Account | Failed) -> Iterator[Examined]:
             Mending.WORDS,
         )
         return
-    away = _away(facts)
-    yield (
-        failing("cloud_api", away, "check WHATSAPP_API_URL and the network", Mending.WORDS)
-        if (away)
-        else passed("cloud_api", "Meta answers")
-    )
+    yield _cloud_api(facts)
     lines: list[Examined] = []
     for number in facts.numbers:
         lines += _of_number(number)
         lines += _token(number, facts.now)
         lines += _secret(number, facts)
-        lines.append(status_check(number.known.label, facts.hearing.get(number.known.id)))
+        heard = facts.hearing
+        told = heard if isinstance(heard, Failed) else heard.get(number.known.id)
+        lines.append(status_check(number.known.label, told))
     for account in facts.accounts:
         lines += _subscription(account)
     yield from _together(lines)
 
 
-def _away(facts: Account) -> str:
-    """Why nothing can be asked; "" when one number was told of."""
+def _cloud_api(facts: Account) -> Examined:
+    """Whether one question of all was answered."""
+    name = "cloud_api"
     answers = [number.answers.number for number in facts.numbers]
-    reasons = [
-        answer.text
-        for answer in answers
-        if isinstance(answer, Unanswered) and answer.trouble is Trouble.AWAY
-    ]
-    return reasons[0] if len(reasons) == len(answers) else ""
+    untold = [one for one in answers if isinstance(one, Unanswered)]
+    if len(untold) < len(answers):
+        return passed(name, "Meta answers")
+    asked = [one for one in untold if one.trouble not in (Trouble.NO_TOKEN, Trouble.NOT_ASKED)]
+    if not asked:
+        return unseen(name, "nothing could be asked: no number has a token and a phone_number_id")
+    away = [one.text for one in asked if one.trouble is Trouble.AWAY]
+    if len(away) == len(asked):
+        return failing(name, away[0], "check WHATSAPP_API_URL and the network", Mending.WORDS)
+    return passed(name, "Meta answers")
 
 
 def _of_number(number: AskedNumber) -> Iterator[Examined]:
@@ -122,8 +124,23 @@ def _token(number: AskedNumber, now: float) -> Iterator[Examined]:
 
 
 def _secret(number: AskedNumber, facts: Account) -> Iterator[Examined]:
-    if number.has_secret or facts.secret_set:
+    mine = [one for one in facts.accounts if one.waba_id == number.known.waba_id]
+    if number.has_secret:
+        yield passed("app_secret", f"{number.known.label} has its app's secret in the database")
+    elif facts.secret_set and any(one.secret_fits is False for one in mine):
+        yield wanting(
+            "app_secret",
+            f"{number.known.label}: META_APP_SECRET is not the secret of the app {mine[0].app_id},"
+            " so none of its webhooks is believed",
+            "META_APP_SECRET in .env (Meta, App settings, Basic), or app_secret in"
+            " whatsapp_numbers",
+            _WORDS,
+        )
+    elif facts.secret_set and any(one.secret_fits for one in mine):
         yield passed("app_secret", f"webhooks of {number.known.label} can be verified")
+    elif facts.secret_set:
+        why = f"{number.known.label}: META_APP_SECRET is set, and whose it is could not be asked"
+        yield unseen("app_secret", why)
     else:
         yield wanting(
             "app_secret",
@@ -137,7 +154,7 @@ def _secret(number: AskedNumber, facts: Account) -> Iterator[Examined]:
 def _subscription(account: AskedAccount) -> Iterator[Examined]:
     name, label = "subscription", f"account {account.waba_id}"
     if account.fault:
-        yield unseen(name, account.fault, account.fix, Mending.SHELL)
+        yield unseen(name, account.fault, account.fix)
         return
     if not any(app.app_id == account.app_id for app in account.apps):
         others = [app.in_words for app in account.apps]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wacampaign.core.doctor.facts import Hearing
+from wacampaign.core.doctor.facts import Failed, Hearing
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.preflight.facts import MetaFacts, Unanswered
 from wacampaign.core.webhook.subscription import AppSubscription
@@ -40,8 +40,8 @@ class AskedAccount:
     apps: tuple[AppSubscription, ...]
     missing_fields: tuple[str, ...]
     other_apps: tuple[str, ...]
-    #: A secret of ours opened the app's set-up.
-    secret_fits: bool
+    #: Whether a secret of META_APP_SECRET is the app's; None: nobody could say.
+    secret_fits: bool | None
     fault: str = ""
     fix: str = ""
 
@@ -57,4 +57,4 @@ class Account:
     #: Unix seconds now.
     now: float
     #: Seconds since the last status by number; from the database.
-    hearing: Mapping[str, Hearing] = field(default_factory=dict)
+    hearing: Mapping[str, Hearing] | Failed = field(default_factory=dict)

@@ -41,9 +41,12 @@ OF_THE_SCHEMA: Final = (
 
 def schema_checks(facts: Schema | Failed, machine: Machine, log_rows: int) -> Iterator[Examined]:
     """All of the schema; `log_rows`: how many status logs there are, about."""
+    if isinstance(facts, Failed) and not facts.no_schema:
+        yield from unseen_all(OF_THE_SCHEMA, facts.text)
+        return
     if isinstance(facts, Failed):
-        yield failing("schema", facts.text, facts.fix or _migrate(machine), Mending.SHELL)
-        why = "wacampaign's schema is missing or could not be read: the check `schema` says why"
+        yield failing("schema", facts.text, _migrate(machine), Mending.SHELL)
+        why = "wacampaign's schema is missing: the check `schema` says why"
         yield from unseen_all(OF_THE_SCHEMA[1:], why)
         return
     yield _schema(facts, machine)

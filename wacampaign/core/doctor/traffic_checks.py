@@ -17,6 +17,7 @@ from wacampaign.core.doctor.model import (
     failing,
     passed,
     some,
+    unseen,
     unseen_all,
     wanting,
 )
@@ -220,8 +221,10 @@ def _totals(facts: Traffic) -> Examined:
     return wanting("totals", some(texts), f"wacampaign restart-stuck {ids}")
 
 
-def status_check(name: str, hearing: Hearing | None) -> Examined:
+def status_check(name: str, hearing: Hearing | Failed | None) -> Examined:
     """The last status of one number: it is silent while its messages are accepted."""
+    if isinstance(hearing, Failed):
+        return unseen("statuses", hearing.text)
     if hearing is None or (hearing.accepted is None and hearing.status is None):
         return passed("statuses", f"{name}: nothing was sent lately")
     if hearing.accepted is None:

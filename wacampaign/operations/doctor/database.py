@@ -9,8 +9,13 @@ from typing import Final, TypeVar
 
 from wacampaign.core.doctor.facts import Database, Failed, Schema
 from wacampaign.core.doctor.traffic_checks import STALE_DAYS
-from wacampaign.operations.doctor.patience import FOR_DATABASE_SECONDS
-from wacampaign.problems import Problem, SchemaMissing
+from wacampaign.core.masking import mask_secrets
+from wacampaign.operations.doctor.patience import (
+    FOR_DATABASE_SECONDS,
+    SLOW_SECONDS,
+    unexpected,
+)
+from wacampaign.problems import Problem, SchemaMissing, Unreachable
 from wacampaign.settings import Settings
 from wacampaign.store.doctor import Diagnosis, compared_directly, keeps_session
 from wacampaign.store.store import Store
@@ -19,6 +24,13 @@ from wacampaign.store.store import Store
 _TIMED: Final = 3
 
 Answer = TypeVar("Answer")
+
+
+def failed(problem: Problem) -> Failed:
+    """What is told of it; `wacampaign doctor` is no advice here."""
+    told = problem.suggestion
+    fix = "" if told == Unreachable.default_suggestion else mask_secrets(told)
+    return Failed(mask_secrets(problem.message), fix)
 
 
 def nothing_of(why: Failed) -> Database:
@@ -64,6 +76,8 @@ async def _timed(store: Store) -> float:
         with contextlib.suppress(SchemaMissing):
             await Diagnosis(store).version()
         taken.append((time.perf_counter() - start) * 1000)
+        if len(taken) > 1 and taken[-1] > SLOW_SECONDS * 1000:
+            break
     return median(taken[1:])
 
 
@@ -90,6 +104,8 @@ async def _answered(question: Awaitable[Answer], until: float) -> Answer | Faile
     except TimeoutError:
         return Failed(f"the database did not answer all within {FOR_DATABASE_SECONDS:.0f} s")
     except SchemaMissing as problem:
-        return Failed(problem.message)
+        return Failed(mask_secrets(problem.message), no_schema=True)
     except Problem as problem:
-        return Failed(problem.message, problem.suggestion)
+        return failed(problem)
+    except Exception as error:
+        return Failed(unexpected(error))

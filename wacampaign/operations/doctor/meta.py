@@ -1,18 +1,25 @@
 """Meta's part: each active number, its token, and who gets the accounts' webhooks."""
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from wacampaign.core.doctor.facts import Failed
 from wacampaign.core.doctor.meta_facts import Account, AskedAccount, AskedNumber, TokenFacts
-from wacampaign.core.masking import hide_secrets
+from wacampaign.core.masking import hide_secrets, mask_secrets
 from wacampaign.core.numbers import KnownNumber, Number
 from wacampaign.core.preflight.facts import MetaFacts, Trouble, Unanswered
 from wacampaign.meta.subscriptions import app_token
 from wacampaign.meta.tokens import TokenApi
 from wacampaign.operations import webhook_subscription
-from wacampaign.operations.doctor.patience import CONNECT_SECONDS, FOR_META_SECONDS
+from wacampaign.operations.doctor.patience import (
+    CALL_SECONDS,
+    CONNECT_SECONDS,
+    FOR_META_SECONDS,
+    unexpected,
+)
 from wacampaign.operations.meta_answers import answer_or_trouble
 from wacampaign.operations.numbers import tokens_of
 from wacampaign.operations.webhook_subscription import AccountSubscription
@@ -22,17 +29,23 @@ from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Store
 from wacampaign.store.webhooks import Webhooks
 
+Answer = TypeVar("Answer")
+
 
 async def ask_meta(
     store: Store, settings: Settings, clock: Callable[[], float] = time.time
 ) -> Account | Failed:
     """What Meta says of all that is sent from; numbers and tokens are the database's."""
     try:
-        numbers = [number for number in await Numbers(store).all() if number.is_active]
-        tokens = await tokens_of(store, settings, numbers)
-        kept = {one.phone_number_id for one in await Webhooks(store).app_secrets()}
+        async with asyncio.timeout(CALL_SECONDS):
+            numbers = [number for number in await Numbers(store).all() if number.is_active]
+            tokens = await tokens_of(store, settings, numbers)
+            kept = {one.phone_number_id for one in await Webhooks(store).app_secrets()}
+    except TimeoutError:
+        why = f"the database did not answer within {CALL_SECONDS:.0f} s"
+        return Failed(f"the numbers cannot be read: {why}")
     except Problem as problem:
-        return Failed(f"the numbers cannot be read: {problem.message}", problem.suggestion)
+        return Failed(f"the numbers cannot be read: {mask_secrets(problem.message)}")
     hide_secrets(*filter(None, tokens.values()))
     asked, accounts = await asyncio.gather(
         asyncio.gather(
@@ -60,7 +73,18 @@ async def _number(
             described, told = await _ask(settings, number.phone_number_id, token)
         except Misconfigured as problem:
             described = told = Unanswered(Trouble.REFUSED, problem.message)
+        except Exception as error:  # whatever Meta's place answers, the other checks are told
+            described = told = Unanswered(Trouble.AWAY, unexpected(error))
+        described, told = _masked(described, number), _masked(told, number)
     return AskedNumber(number, MetaFacts(described, {}), told, has_secret)
+
+
+def _masked(answer: Answer | Unanswered, number: KnownNumber) -> Answer | Unanswered:
+    """Why there is none, without what may be somebody's number or token."""
+    if not isinstance(answer, Unanswered):
+        return answer
+    ids = [one for one in (number.phone_number_id, number.waba_id) if one]
+    return dataclasses.replace(answer, text=mask_secrets(answer.text, ids=ids))
 
 
 async def _ask(
@@ -107,10 +131,14 @@ async def _accounts(
         return []
     except TimeoutError:
         ids = dict.fromkeys(number.waba_id for number in numbers if number.waba_id)
-        why = f"Meta did not answer within {FOR_META_SECONDS:.0f} s"
-        return [AskedAccount(one, None, (), (), (), False, f"account {one}: {why}") for one in ids]
+        # The numbers are asked of the database again.
+        why = f"it could not be looked at within {FOR_META_SECONDS:.0f} s"
+        return [AskedAccount(one, None, (), (), (), None, f"account {one}: {why}") for one in ids]
     except Problem as problem:
-        return [AskedAccount("", None, (), (), (), False, problem.message, problem.suggestion)]
+        why, fix = mask_secrets(problem.message), mask_secrets(problem.suggestion)
+        return [AskedAccount("", None, (), (), (), None, why, fix)]
+    except Exception as error:
+        return [AskedAccount("", None, (), (), (), None, unexpected(error))]
     return [_account(one) for one in looked]
 
 
@@ -122,7 +150,7 @@ def _account(looked: AccountSubscription) -> AskedAccount:
         looked.apps,
         looked.missing_fields,
         looked.other_apps,
-        looked.webhook is not None,
-        problem.message if problem is not None else "",
-        problem.suggestion if problem is not None else "",
+        looked.secret_fits,
+        mask_secrets(problem.message, ids=(looked.waba_id,)) if problem is not None else "",
+        mask_secrets(problem.suggestion) if problem is not None else "",
     )

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from wacampaign import __version__
 from wacampaign.core.doctor.checks import examine, without_settings
-from wacampaign.core.doctor.facts import Database, Failed, Traffic
+from wacampaign.core.doctor.facts import Database, Failed
 from wacampaign.core.doctor.meta_facts import Account
 from wacampaign.core.doctor.model import Examined
-from wacampaign.operations.doctor.database import ask_database, nothing_of
+from wacampaign.operations.doctor.database import ask_database, failed, nothing_of
 from wacampaign.operations.doctor.machine import look_at_machine
 from wacampaign.operations.doctor.meta import ask_meta
 from wacampaign.operations.doctor.patience import CALL_SECONDS, CONNECT_SECONDS
@@ -34,8 +34,8 @@ async def run_doctor(settings: Settings, clock: Callable[[], float] = time.time)
     except Misconfigured as problem:
         return without_settings(problem.message, problem.suggestion, await asking_pm2)
     except Problem as problem:
-        failed = Failed(problem.message, problem.suggestion)
-        database, meta = nothing_of(failed), failed
+        why = failed(problem)
+        database, meta = nothing_of(why), why
     else:
         try:
             database, meta = await _ask(store, settings, clock)
@@ -69,7 +69,8 @@ async def _ask(
     database, meta = await asyncio.gather(
         ask_database(store, settings, clock), ask_meta(store, settings, clock)
     )
-    if isinstance(meta, Account) and isinstance(database.traffic, Traffic):
-        hearing = {one.id: one for one in database.traffic.numbers}
-        meta = dataclasses.replace(meta, hearing=hearing)
+    if isinstance(meta, Account):
+        traffic = database.traffic
+        told = traffic if isinstance(traffic, Failed) else {one.id: one for one in traffic.numbers}
+        meta = dataclasses.replace(meta, hearing=told)
     return database, meta

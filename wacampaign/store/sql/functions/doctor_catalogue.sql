@@ -2,7 +2,7 @@
 -- catalogue only, so it costs the same whatever the tables hold.
 
 -- Tables that a role of the web may read or write, and by what: the table's own grants, as far as row
--- level security lets them through.
+-- level security lets them through. A view reads as its owner, unless it says that it does not.
 --   secrets: it has the columns access_token, app_secret or api_key, and the role reads one of them
 --   public: the grant is everybody's (PUBLIC), not the role's own
 create or replace function public.wacampaign_open_tables()
@@ -13,9 +13,14 @@ set search_path = public, extensions, pg_temp set jit = off as $$
         where r.rolname in ('anon', 'authenticated')
           and has_schema_privilege(r.rolname, 'public', 'usage')
     ), seen as (
-        select r.name as role, c.relname as table, c.relkind = 'm' or not c.relrowsecurity as bare,
+        select r.name as role, c.relname as table,
+               c.relkind = 'm' or not c.relrowsecurity
+                   and coalesce(array_to_string(c.reloptions, ' '), '')
+                       !~* 'security_invoker=(t|on|y|1)' as bare,
                has_any_column_privilege(r.name, c.oid, 'select') as may_read,
-               has_table_privilege(r.name, c.oid, 'insert, update, delete, truncate') as may_write,
+               c.relkind <> 'v'
+                   and has_table_privilege(r.name, c.oid, 'insert, update, delete, truncate')
+                   as may_write,
                has_table_privilege('public', c.oid, 'select, insert, update, delete, truncate')
                    as public,
                exists (
@@ -36,7 +41,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                      and coalesce(p.with_check, p.qual) = 'true') as lets_write
         from pg_catalog.pg_class c
         cross join roles r
-        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'm')
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'm', 'v')
     )
     select coalesce(jsonb_agg(jsonb_build_object(
         'role', s.role, 'table', s.table, 'public', s.public,
@@ -109,9 +114,20 @@ set search_path = public, extensions, pg_temp set jit = off as $$
               and c.relname like 'wacampaign\_%' and not c.relrowsecurity))
 $$;
 
+-- Whether the server compiles queries (JIT) for who does not switch that off, as every function of ours does
+-- for itself: so it is asked as a session begins.
+create or replace function public.wacampaign_compiles()
+returns boolean language plpgsql volatile
+set search_path = public, extensions, pg_temp set jit = off as $$
+begin
+    perform set_config('jit', s.reset_val, true) from pg_catalog.pg_settings s where s.name = 'jit';
+    return pg_jit_available();
+end
+$$;
+
 -- The server: its clock, its state, and what it publishes and holds.
---   connections: to any database; published: tables that Supabase's realtime sends
---     to every open browser, and whether it is all of them
+--   blind: the login that asks, if row level security hides rows from it; connections: to any database;
+--     published: tables that Supabase's realtime sends to every open browser, and whether it is all of them
 --   sizes: the largest tables of the schema public: [name, rows by the last analyse, bytes with indexes,
 --     dead rows]
 create or replace function public.wacampaign_server()
@@ -120,7 +136,13 @@ set search_path = public, extensions, pg_temp set jit = off as $$
     select jsonb_build_object(
         'at', extract(epoch from clock_timestamp()),
         'version', current_setting('server_version'),
-        'jit', current_setting('jit') = 'on' and pg_jit_available(),
+        'jit', public.wacampaign_compiles(),
+        'blind', (select current_user from pg_catalog.pg_class c
+                  where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+                    and (c.relname like 'wacampaign\_%'
+                         or c.relname in ('campaigns', 'send_queue', 'whatsapp_numbers', 'messages'))
+                    and row_security_active(c.oid)
+                  limit 1),
         'standby', pg_is_in_recovery(),
         'read_only', current_setting('default_transaction_read_only') = 'on',
         -- What each is and does only a superuser sees; how many there are, everybody.
