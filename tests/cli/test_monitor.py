@@ -145,6 +145,22 @@ def test_what_stands_names_its_cause_once_with_its_command() -> None:
     assert "ETA" not in text
 
 
+def test_a_number_that_waits_has_no_end_though_rows_were_done_a_moment_ago() -> None:
+    hold = {"scope": "number", "template": None, "code": None, "reason": "no answer",
+            "until": "2026-11-23T14:33:00+00:00"}  # fmt: skip
+    pace = {"recent": [[1, 5, 0]], "bars": []}
+    held = CAMPAIGN | {"holds": [hold], "pace": pace, "run_seconds": 400.0}
+    text = shown(view(stats(held)), 80, 24)
+    assert re.search(r" STANDS    the number waits until .*: no answer\n", text)
+    assert "→ wacampaign doctor" in text
+    assert "ETA" not in text
+    # One of its templates waits, or rows go from another number meanwhile.
+    counts = CAMPAIGN["counts"] | {"processing": 4}
+    going = {"recent": [[1, 5, 5]], "bars": []}
+    for more in ({"holds": [hold | {"template": "a"}]}, {"counts": counts, "pace": going}):
+        assert " ETA " in shown(view(stats(held | more)), 80, 24)
+
+
 def test_what_binds_stands_beside_what_would_be_otherwise() -> None:
     spare = {"phone_number_id": "2", "display_name": "Offers 2", "rate": 80.0}
     given = read_stats(
@@ -260,6 +276,19 @@ def test_what_nobody_told_is_not_called_delivered() -> None:
 def test_ascii_for_terminals_without_more() -> None:
     text = "\n".join(line.plain for line in frame(view(stats(), unicode=False), 80, 24))
     assert text.isascii()
+
+
+def test_figures_come_before_the_bar_where_there_is_no_room_for_both() -> None:
+    text = shown(view(stats()), 40, 10)
+    assert " ACCEPTED  38.8 %  4,188 / 10,807\n" in text
+
+
+def test_one_that_was_cancelled_says_what_was_not_sent() -> None:
+    given = stats(CAMPAIGN | ENDED | {"status": "failed"})
+    assert re.search(r" ENDED     .*, 6,510 rows not sent\n", shown(view(given), 80, 24))
+    told = ["".join(part for part, _ in line) for line in stats_lines(given)]
+    assert any(re.fullmatch(r"  ended .*, 6,510 rows not sent", line) for line in told)
+    assert "not sent" not in shown(view(stats(CAMPAIGN | ENDED)), 80, 24)
 
 
 def test_stale_is_said_with_its_age() -> None:

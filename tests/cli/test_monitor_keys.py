@@ -278,3 +278,17 @@ def test_left_before_the_end_is_told_by_the_exit_status(
     screen.shows("\x1b[?2004h")
     screen.press(b"q")
     assert screen.process.wait(20) == 130
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (80, "q quit  ↑ ↓ choose  Enter open  p pause  ? help"),
+        (40, "q quit  ↑ ↓ choose  Enter open  ? help"),
+        (20, "q quit  ? help"),
+        (10, "q quit  ? help"),
+    ],
+)
+def test_the_keys_take_one_line_of_a_narrow_terminal(width: int, shown: str) -> None:
+    keys, _ = navigation(*THREE)
+    assert keys.footer(unicode=True, width=width) == ((shown, "dim"),)

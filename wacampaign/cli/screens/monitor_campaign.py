@@ -192,8 +192,10 @@ def _accepted(view: View, campaign: Campaign, width: int) -> Text:
     counts, marks = campaign.counts, view.marks
     total = max(campaign.size, 1)
     figures = f"  {100 * counts.sent / total:5.1f} %  {counts.sent:,} / {campaign.size:,}"
-    cells = max(_BAR_MIN, width - INDENT - 1 - len(figures))
+    cells = width - INDENT - 1 - len(figures)
     line = labelled("ACCEPTED")
+    if cells < _BAR_MIN:
+        return line.append(figures.strip())
     parts = ((counts.sent, "green"), (counts.failed, "red"), (counts.in_doubt, "yellow"))
     # Never a full bar while something is left; never nothing for what is there.
     widths = [max(1, int(cells * n / total)) if n else 0 for n, _ in parts]

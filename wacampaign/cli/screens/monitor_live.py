@@ -55,11 +55,11 @@ async def watch(feed: Feed, console: Console, store: Store) -> bool:
         """Until the end, or until somebody else needs the terminal."""
         painter = _Painter(console)
         with console.screen(hide_cursor=True), contextlib.ExitStack() as on:
-            painter.paint(frame(_view(feed, navigation), *console.size))
+            painter.paint(_frame(feed, navigation, console))
             if keys.can_be_read():
                 on.enter_context(keys.pressed(press))
             while not (navigation.left or looking.done() or signals.want_the_terminal):
-                painter.paint(frame(_view(feed, navigation), *console.size))
+                painter.paint(_frame(feed, navigation, console))
                 await wait_for(changed, FRAME_SECONDS)
 
     looking = asyncio.create_task(_look(feed, changed), name="look")
@@ -142,11 +142,12 @@ async def _look(feed: Feed, changed: asyncio.Event) -> None:
     changed.set()
 
 
-def _view(feed: Feed, navigation: Navigation) -> View:
+def _frame(feed: Feed, navigation: Navigation, console: Console) -> list[Text]:
     assert feed.stats is not None
     unicode = speaks_unicode(sys.stdout)
-    footer = navigation.footer(unicode=unicode)
-    return View(
+    width, height = console.size
+    footer = navigation.footer(unicode=unicode, width=width)
+    view = View(
         stats=feed.stats,
         interval_seconds=feed.wait_seconds,
         stale=_staleness(feed),
@@ -156,6 +157,7 @@ def _view(feed: Feed, navigation: Navigation) -> View:
         footer=footer if keys.can_be_read() else (("Ctrl-C leaves", "dim"),),
         help_lines=navigation.help_lines,
     )
+    return frame(view, width, height)
 
 
 def _staleness(feed: Feed) -> Staleness | None:

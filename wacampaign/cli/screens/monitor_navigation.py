@@ -106,7 +106,7 @@ class Navigation:
         found = (one for one in campaigns if one.id == wanted)
         return next(found, campaigns[0] if campaigns else None)
 
-    def footer(self, *, unicode: bool) -> tuple[tuple[str, str], ...]:
+    def footer(self, *, unicode: bool, width: int = 80) -> tuple[tuple[str, str], ...]:
         """The lines at the bottom: a question or what came of one, then the keys."""
         if self._question is not None:
             change = self._question
@@ -116,7 +116,7 @@ class Navigation:
         if deleted := self._feed.deleted[self._told_deleted :]:
             self._told_deleted += len(deleted)
             self._tell(f"deleted by somebody: {', '.join(map(str, deleted))}", "yellow")
-        return (*self._shown(), (self._keys(unicode=unicode), "dim"))
+        return (*self._shown(), (self._keys(width, unicode=unicode), "dim"))
 
     def _shown(self) -> Iterator[tuple[str, str]]:
         if self._busy is not None:
@@ -129,7 +129,8 @@ class Navigation:
     def _tell(self, text: str, style: str) -> None:
         self._notice = (text, style, time.monotonic())
 
-    def _keys(self, *, unicode: bool) -> str:
+    def _keys(self, width: int, *, unicode: bool) -> str:
+        """On one line: of those that have no room the last go first, but never the help."""
         keys = ["q quit"]
         campaign = self._campaign
         if campaign is not None and not campaign.is_over:
@@ -138,6 +139,8 @@ class Navigation:
             keys.append("p pause" if campaign.status == "running" else "r resume")
         if self._feed.watches_all and self.opened is not None:
             keys.append("Esc all campaigns")
+        while len("  ".join([*keys, "? help"])) >= width and keys[1:]:
+            keys.pop()
         return "  ".join([*keys, "? help"])
 
     def press(self, key: str) -> Coroutine[Any, Any, None] | None:

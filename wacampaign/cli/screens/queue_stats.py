@@ -18,7 +18,7 @@ from wacampaign.core.campaign.delivery import (
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.campaign.state import Campaign, Stats
 from wacampaign.core.window_words import summary
-from wacampaign.core.words import counted, duration, local_clock, short_id
+from wacampaign.core.words import counted, duration, local_clock, rows, short_id
 
 #: One line of output: texts, each with its style (empty: none).
 Line: TypeAlias = tuple[tuple[str, str], ...]
@@ -160,7 +160,10 @@ def status_style(campaign: Campaign) -> str:
 
 def ended(campaign: Campaign) -> str:
     """What stands where a campaign that runs has its pace."""
-    return f"ended {local_clock(campaign.end_time)}" if campaign.end_time else "not running"
+    text = f"ended {local_clock(campaign.end_time)}" if campaign.end_time else "not running"
+    if campaign.status == "failed" and (left := campaign.counts.undone):
+        text += f", {rows(left)} not sent"
+    return text
 
 
 def _worker_lines(stats: Stats) -> Iterator[Line]:

@@ -25,6 +25,8 @@ _STOPS: Final = (
     _K.ONLY_DOUBT_LEFT,
     _K.NOTHING_SENT,
 )
+#: What stops it at once: rows that were done a moment ago say nothing of the next ones.
+_STOPS_AT_ONCE: Final = (_K.NO_LIVE_WORKER, _K.HELD, _K.HELD_WITHOUT_ROWS, _K.HELD_FOR_A_WHILE)
 #: What a campaign that does not run waits for.
 _WAITS: Final = (
     _K.PAUSED,
@@ -55,5 +57,12 @@ def cause_of(campaign: Campaign, findings: Sequence[Finding]) -> Finding | None:
 def _kinds(campaign: Campaign) -> Sequence[FindingKind]:
     if campaign.status != "running":
         return _WAITS
-    # Without a worker nothing goes, whatever went a second ago.
-    return _STOPS if stands(campaign) else _STOPS[:1]
+    if stands(campaign):
+        return _STOPS
+    return _STOPS_AT_ONCE if _is_held(campaign) else _STOPS_AT_ONCE[:1]
+
+
+def _is_held(campaign: Campaign) -> bool:
+    """Whether its number is, and nothing goes from another one."""
+    on_its_way = campaign.counts.processing and campaign.pace.accepted
+    return not on_its_way and any(hold.template is None for hold in campaign.holds)
