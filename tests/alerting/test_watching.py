@@ -90,6 +90,57 @@ def test_three_watchers_tell_a_cause_once(
     run(open_test_store, scenario)
 
 
+def test_one_without_an_address_leaves_it_to_one_that_has_some(
+    open_test_store: OpenStore, sql: Sql, listener: AlertListener
+) -> None:
+    logged: list[tuple[str, Any]] = []
+
+    def log(event: str, **fields: object) -> None:
+        logged.append((event, fields.get("title")))
+
+    async def scenario(store: Store) -> None:
+        campaign = await add_campaign(store, await add_number(store), 3, name="spring")
+        stores = [open_test_store(), open_test_store()]
+        bare = Watching(stores[0], load_settings(environ={}), log, "receiver 1")
+        other = watching(stores[1], listener, "worker 2")
+
+        async def pass_minute(*watchers: Watching) -> list[bool]:
+            sql.execute(
+                "update wacampaign_alerts set first_seen_at = first_seen_at - interval '1 minute',"
+                " last_seen_at = last_seen_at - interval '1 minute',"
+                " last_told_at = last_told_at - interval '1 minute'"
+            )
+            sql.execute("update wacampaign_watch set turn_until = '-infinity'")
+            looked = [await one.look() for one in watchers]
+            for one in watchers:
+                await one.told()
+            return looked
+
+        assert await other.look()
+        await Campaigns(store).set_status(campaign, "pause", "ann@host")
+        for _ in range(3):
+            assert await pass_minute(bare, other) == [False, True]
+        assert [one["what"] for one in listener.took] == ["new"]
+        assert logged == []
+        # The one with the address is killed, and there again later.
+        sql.execute("update wacampaign_watch set addressed_at = now() - interval '61 seconds'")
+        await Campaigns(store).set_status(campaign, "cancel", "ann@host")
+        assert await pass_minute(bare) == [True]
+        ended = ["Campaign cancelled: spring", "Over: Campaign paused: spring"]
+        assert sorted(logged) == [("alert_bell_only", title) for title in ended]
+        bells = "select title from notifications order by title"
+        standing = ("Campaign paused: spring",)
+        assert sql.execute(bells.encode()).fetchall() == [(ended[0],), standing, (ended[1],)]
+        for _ in range(2):
+            assert await pass_minute(other, bare) == [True, False]
+        assert sorted(one["title"] for one in listener.took[1:]) == ended
+        assert len(sql.execute(bells.encode()).fetchall()) == 3
+        for one in stores:
+            await one.close()
+
+    run(open_test_store, scenario)
+
+
 def test_a_worker_that_was_killed_is_told_by_the_other(
     rig: Rig, listener: AlertListener, sql: Sql
 ) -> None:
@@ -100,6 +151,8 @@ def test_a_worker_that_was_killed_is_told_by_the_other(
         rig.wait_started(worker)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    # On the same machine the other one reads its journal: that is no goodbye.
+    wait_until(lambda: "event=journal_read" in rig.log_of(other), 60, "its journal is read")
     # Both have been there for an hour, and the last beat is a minute old.
     sql.execute("update wacampaign_workers set started_at = started_at - interval '1 hour'")
     sql.execute(

@@ -35,12 +35,14 @@ def pass_time(sql: Sql, interval: str) -> None:
     sql.execute(f"update wacampaign_watch set {moved}".encode())
 
 
-async def look(store: Store, sql: Sql, *causes: Cause) -> Sequence[Alert]:
+async def look(store: Store, sql: Sql, *causes: Cause, addressed: bool = True) -> Sequence[Alert]:
     """A watcher has the turn, finds these causes, and gets what is to be told."""
     sql.execute("update wacampaign_watch set turn_until = '-infinity'")
     turn = uuid4()
-    assert await Alerts(store).turn(turn, "worker") is not None
-    return (await Alerts(store).take(turn, causes)).alerts
+    assert await Alerts(store).turn(turn, "worker", addressed=addressed) is not None
+    taken = await Alerts(store).take(turn, causes)
+    await Alerts(store).ring(turn)
+    return taken
 
 
 async def tell(store: Store, sql: Sql, *causes: Cause) -> list[tuple[str, str]]:
@@ -63,9 +65,9 @@ def test_one_has_the_turn_until_it_is_over(open_test_store: OpenStore, sql: Sql)
         other = uuid4()
         assert await alerts.turn(other, "worker") is not None
         # Whoever lost the turn changes nothing any more.
-        assert (await alerts.take(mine, [STALLED])).alerts == []
+        assert await alerts.take(mine, [STALLED]) == []
         assert sql.execute("select count(*) from wacampaign_alerts").fetchone() == (0,)
-        assert len((await alerts.take(other, [STALLED])).alerts) == 1
+        assert len(await alerts.take(other, [STALLED])) == 1
 
     run(open_test_store, scenario)
 
@@ -174,8 +176,7 @@ def test_an_address_that_did_not_take_it_gets_it_later(
         assert alert.taken_by == ("a",)
         await Alerts(store).told(alert, ["a"], done=True, problem="b is away")
         (event,) = sql.execute(
-            "select reason, detail ->> 'alert' from wacampaign_events"
-            " where kind = 'alert_not_taken'"
+            "select reason, detail ->> 'alert' from wacampaign_events where kind = 'alert_given_up'"
         ).fetchall()
         assert event == ("b is away", "Stands still")
 
@@ -246,9 +247,9 @@ def test_no_notifications_table_keeps_alerts_back(
         sql.execute("insert into wacampaign_watch default values")
         turn = uuid4()
         assert await Alerts(store).turn(turn, "worker") is not None
-        taken = await Alerts(store).take(turn, [STALLED])
-        assert len(taken.alerts) == 1
-        assert (taken.bell is None) == (odd == "few columns")
+        assert len(await Alerts(store).take(turn, [STALLED])) == 1
+        refused, written = await Alerts(store).ring(turn)
+        assert (refused is None, written) == ((odd == "few columns"), int(odd == "few columns"))
 
     run(open_test_store, scenario)
 
@@ -377,11 +378,14 @@ def test_a_slow_notifications_table_holds_few_alerts_up(
         sql.execute("insert into wacampaign_watch default values")
         turn = uuid4()
         assert await Alerts(store).turn(turn, "worker") is not None
-        taken = await Alerts(store).take(turn, [replace(STALLED, key=f"{n}") for n in range(10)])
-        assert len(taken.alerts) == 10
-        assert taken.bell == "the table notifications is slow"
-        # The others of this call are told without one.
-        assert sql.execute("select count(*) from rung").fetchone() == (1,)
+        causes = [replace(STALLED, key=f"{n}") for n in range(3)]
+        assert len(await Alerts(store).take(turn, causes)) == 3
+        for n in (1, 2):
+            slow = ("the table notifications is slow", 1)
+            assert await Alerts(store).ring(turn) == slow, "a turn has not more time"
+            assert sql.execute("select count(*) from rung").fetchone() == (n,)
+        assert await Alerts(store).ring(turn) == (None, 1), "those that had to wait come later"
+        assert await Alerts(store).ring(turn) == (None, 0)
 
     run(open_test_store, scenario)
 

@@ -35,6 +35,8 @@ TELL_SECONDS: Final = LEASE_SECONDS_OF_ALERT - 15.0
 ATTEMPTS_MAX: Final = 6
 #: Seconds for which a worker that is done stays to tell what it has brought to its end.
 LAST_SECONDS: Final = 15.0
+#: Seconds without another try when the backend's notifications gave no answer.
+_NO_BELL_SECONDS: Final = 60.0
 #: Tellings that are remembered: one that could not be confirmed is not told twice by this process.
 _REMEMBERED: Final = 200
 
@@ -56,6 +58,7 @@ class Watching:
         self._campaigns = Campaigns(store)
         self._log = log
         self._delivery = AlertDelivery(settings.alert_urls)
+        self._addressed = bool(settings.alert_urls)
         self._who = f"{who}@{self._delivery.host}"
         self._away = DatabaseAwayAlert(self._delivery, self._who, away_seconds)
         self._turn: UUID | None = None
@@ -66,6 +69,7 @@ class Watching:
         #: Telling → the addresses that took it.
         self._taken: OrderedDict[str, set[str]] = OrderedDict()
         self._failed = self._bell_refused = False
+        self._next_bell = float("-inf")
 
     async def run(self) -> None:
         """Looks until cancelled; whatever goes wrong is logged once, and the next look comes."""
@@ -92,7 +96,7 @@ class Watching:
         `again`: the turn that it had last, which it may still have. Raises `Problem`.
         """
         asked = again or uuid4()
-        turn = await self._alerts.turn(asked, self._who)
+        turn = await self._alerts.turn(asked, self._who, addressed=self._addressed)
         if turn is None:
             return False
         self._turn = asked
@@ -130,15 +134,26 @@ class Watching:
 
     async def _begin(self, turn: UUID, causes: Sequence[Cause]) -> None:
         """Notes the causes; tells what is due in tasks of their own, as addresses may be slow."""
-        taken = await self._alerts.take(turn, causes)
-        if taken.bell is not None and not self._bell_refused:
-            self._log("bell_refused", level="warning", error=taken.bell)
-        self._bell_refused = taken.bell is not None
-        for alert in taken.alerts:
+        for alert in await self._alerts.take(turn, causes):
             if alert.id not in self._telling:
                 task = asyncio.create_task(self._tell(alert), name=f"tell {alert.key}")
                 self._telling[alert.id] = task
                 task.add_done_callback(partial(self._forget, alert.id))
+        # Afterwards, as what the backend's table is like keeps no alert back.
+        if boot_seconds() >= self._next_bell:
+            await self._ring(turn)
+
+    async def _ring(self, turn: UUID) -> None:
+        refused: object
+        try:
+            refused, written = await self._alerts.ring(turn)
+        except Exception as error:
+            refused, written = error, 0
+            self._next_bell = boot_seconds() + _NO_BELL_SECONDS
+        if refused is not None and not self._bell_refused:
+            self._log("bell_refused", level="warning", error=refused)
+        if refused is not None or written:
+            self._bell_refused = refused is not None
 
     def _forget(self, telling: str, _: asyncio.Task[None]) -> None:
         del self._telling[telling]
@@ -158,7 +173,9 @@ class Watching:
         refused = [f"{tried.shown} {tried.problem}" for tried in tries if not tried.taken]
         problem = "; ".join(refused) or problem
         done = problem is None or alert.attempt >= ATTEMPTS_MAX
-        if problem is None:
+        if not self._addressed:
+            self._log("alert_bell_only", alert=alert.kind, what=alert.due, title=alert.title)
+        elif problem is None:
             self._log("alert_told", alert=alert.kind, what=alert.due, title=alert.title)
         else:
             event = "alert_given_up" if done else "alert_not_taken"

@@ -21,7 +21,7 @@ _WORKERS: Final = frozenset(
     # And the receiver's, which has a file to turn to.
     | {"receiver_beat", "receiver_goodbye", "webhooks_keep", "webhooks_state"}
     # And the watcher's, which has the next turn.
-    | {"watch_turn", "alerts_take", "alerts_told"}
+    | {"watch_turn", "alerts_take", "alerts_told", "alerts_ring"}
 )
 #: Functions that answer with a list; all others with an object.
 _LISTS: Final = frozenset(

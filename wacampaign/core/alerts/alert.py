@@ -1,7 +1,6 @@
 """One alert: what is told about a cause at one moment, to people and to programs."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -107,12 +106,3 @@ class Alert:
 
 def _calls_nobody(text: str) -> str:
     return _CALLS.sub(lambda begins: begins[0] + _APART, one_line(text))
-
-
-@dataclass(frozen=True, slots=True)
-class AlertsTaken:
-    """What one watcher is to tell now."""
-
-    alerts: Sequence[Alert]
-    #: Why the backend's `notifications` refused one; None: it did not.
-    bell: str | None = None

@@ -23,7 +23,8 @@ $$;
 -- no longer has the turn notes and gets nothing.
 --   p_causes: JSON, a list of key, kind, severity, campaign_id, campaign, title, text, command, settles,
 --     ends_after, once and bell, as the columns of wacampaign_alerts
--- Returns `alerts`, and in `bell` why a notification was refused (null: none was).
+-- What it owes to the backend's notifications wacampaign_alerts_ring writes, so that they keep no alert
+-- back; for a program of an earlier version this call does, and `bell` is what that answers.
 create or replace function public.wacampaign_alerts_take(
     p_turn uuid, p_causes text, p_lease_seconds numeric)
 returns jsonb language plpgsql
@@ -32,15 +33,13 @@ declare
     v_now constant timestamptz := clock_timestamp();
     -- As many as can be told within the lease; the next turn gets the others.
     c_at_once constant int := 10;
-    -- Notifications are written for as long: a call has some seconds, and alerts are more than they.
-    c_bells_take constant interval := '2 seconds';
+    v_addressed bool;
     v_one record;
     v_due text;
     v_telling text;
     v_alerts jsonb := '[]';
-    v_refused text;
 begin
-    perform 1 from public.wacampaign_watch where turn = p_turn for update;
+    select addressed into v_addressed from public.wacampaign_watch where turn = p_turn for update;
     if not found then
         return jsonb_build_object('alerts', v_alerts, 'bell', null);
     end if;
@@ -63,15 +62,26 @@ begin
                        when a.end_told_at > v_now - interval '1 hour' then a.returns + 1 else 0 end,
         first_seen_at = case when a.end_told_at is null then a.first_seen_at else v_now end,
         times_told = case when a.end_told_at is null then a.times_told else 0 end,
+        bell_only = case when a.end_told_at is null then a.bell_only end,
         ended_at = null, end_told_at = null
     where not (a.once and a.times_told > 0);
+    if v_addressed then
+        -- Whoever was there meanwhile had no address, so nobody was called: that is made up for.
+        update public.wacampaign_alerts
+        set times_told = case bell_only when 'new' then 0 else times_told end,
+            ended_at = case when not once then ended_at end, end_told_at = null
+        where times_told > 0
+          and case when once then bell_only = 'new' and last_told_at > v_now - interval '1 day'
+              else bell_only = 'new' and last_seen_at = v_now
+                   or bell_only = 'end' and end_told_at > v_now - interval '1 day' end;
+    end if;
 
     update public.wacampaign_alerts
     set ended_at = v_now,
         -- Nobody has heard of it, or it is only no longer looked at: what was not seen any more
         -- after a day of a campaign that is over, after three of a process, is not said to be over.
         end_told_at = case
-            when times_told = 0 and attempts = 0 then v_now
+            when times_told = 0 and attempts = 0 and bell_only is null then v_now
             when kind in ('worker_gone', 'receiver_gone')
                  and first_seen_at < v_now - interval '71 hours' then v_now
             when exists (select 1 from public.campaigns k
@@ -108,14 +118,12 @@ begin
             v_telling := gen_random_uuid()::text;
             v_one.taken_by := '{}';
             v_one.attempts := 0;
-            if clock_timestamp() > v_now + c_bells_take then
-                v_refused := coalesce(v_refused, 'the table notifications is slow');
-            elsif v_refused is null and (v_one.bell or v_due <> 'new') then
-                v_refused := public.wacampaign_bell(
-                    case when v_due = 'end' then 'success' else v_one.severity end, v_one.title,
-                    case when v_due = 'end' or v_one.command = '' then v_one.text
-                         else v_one.text || ' → ' || v_one.command end,
-                    '/campaigns', v_one.campaign_id);
+            if (v_one.bell or v_due <> 'new') and v_one.bell_only is distinct from v_due then
+                insert into public.wacampaign_bells (key, type, title, message, campaign_id)
+                values (v_one.key,
+                        case when v_due = 'end' then 'success' else v_one.severity end, v_one.title,
+                        case when v_due = 'end' or v_one.command = '' then v_one.text
+                        else v_one.text || ' → ' || v_one.command end, v_one.campaign_id);
             end if;
         end if;
         update public.wacampaign_alerts
@@ -132,7 +140,56 @@ begin
             'attempt', v_one.attempts + 1, 'taken_by', v_one.taken_by);
     end loop;
     delete from public.wacampaign_alerts where end_told_at < v_now - interval '31 days';
-    return jsonb_build_object('alerts', v_alerts, 'bell', v_refused);
+    return jsonb_build_object('alerts', v_alerts, 'bell', case
+        when v_addressed is null then public.wacampaign_alerts_ring(p_turn) ->> 'bell' end);
+end
+$$;
+
+-- Writes the notifications that are to be written, in the turn: those of errors first, of a cause the
+-- latest. One that was refused is tried again after 10, 20, 40 seconds and so on, for a day.
+-- Returns in `bell` why one was refused, or that they take long (null: neither), and how many were written.
+create or replace function public.wacampaign_alerts_ring(p_turn uuid)
+returns jsonb language plpgsql
+set search_path = public, extensions, pg_temp set jit = off as $$
+declare
+    v_now constant timestamptz := clock_timestamp();
+    -- A turn has some seconds.
+    c_takes constant interval := '2 seconds';
+    v_one record;
+    v_why text;
+    v_refused text;
+    v_written int := 0;
+begin
+    -- Not locked: nobody waits for whoever waits for that table.
+    if not exists (select 1 from public.wacampaign_watch where turn = p_turn) then
+        return jsonb_build_object('bell', null, 'written', 0);
+    end if;
+    delete from public.wacampaign_bells where at < v_now - interval '1 day';
+    for v_one in
+        select b.* from public.wacampaign_bells b
+        where b.next_at <= v_now
+          and not exists (select 1 from public.wacampaign_bells o where o.key = b.key and o.id > b.id)
+        order by b.type <> 'error', b.id limit 100
+        for update skip locked
+    loop
+        if clock_timestamp() > v_now + c_takes then
+            v_refused := coalesce(v_refused, 'the table notifications is slow');
+            exit;
+        end if;
+        v_why := public.wacampaign_bell(
+            v_one.type, v_one.title, v_one.message, '/campaigns', v_one.campaign_id);
+        if v_why is null then
+            delete from public.wacampaign_bells where key = v_one.key and id <= v_one.id;
+            v_written := v_written + 1;
+        else
+            v_refused := coalesce(v_refused, v_why);
+            update public.wacampaign_bells
+            set refused = refused + 1,
+                next_at = v_now + interval '10 seconds' * power(2, least(v_one.refused, 9))
+            where id = v_one.id;
+        end if;
+    end loop;
+    return jsonb_build_object('bell', v_refused, 'written', v_written);
 end
 $$;
 
@@ -163,12 +220,14 @@ begin
     end if;
     if p_problem is not null then
         perform public.wacampaign_event(
-            v_one.campaign_id, 'alert_not_taken', 'alerts', p_reason => p_problem,
+            v_one.campaign_id, 'alert_given_up', 'alerts', p_reason => p_problem,
             p_detail => jsonb_build_object('alert', v_one.title, 'due', v_one.due));
     end if;
     update public.wacampaign_alerts
     set due = null, telling = null, leased_by = null, leased_until = null, attempts = 0,
         taken_by = '{}', problem = p_problem, last_told_at = v_now,
+        bell_only = case when p_problem is not null or cardinality(p_taken_by) > 0 then null
+                         else coalesce(v_one.bell_only, nullif(v_one.due, 'reminder')) end,
         -- It is back, and whoever was told that it is over hears of it again.
         times_told = case when v_one.due <> 'end' then v_one.times_told + 1
                           when v_one.ended_at is null then 0 else v_one.times_told end,

@@ -94,7 +94,7 @@ begin
     if not v_alive then
         -- It stood still and was given up; who claims lives. Its old claims stay given up.
         update public.wacampaign_workers
-        set last_beat_at = clock_timestamp(), stopped_at = null
+        set last_beat_at = clock_timestamp(), stopped_at = null, found_dead = false
         where id = p_worker_id;
         if not found then
             raise sqlstate 'PT409' using message = 'this worker is not registered';

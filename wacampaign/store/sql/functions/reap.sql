@@ -10,7 +10,7 @@ declare
     v_released int := 0;
     v_doubt int := 0;
 begin
-    update public.wacampaign_workers set stopped_at = clock_timestamp()
+    update public.wacampaign_workers set stopped_at = clock_timestamp(), found_dead = true
     where id = any (p_dead) and stopped_at is null;
 
     with dead as materialized (

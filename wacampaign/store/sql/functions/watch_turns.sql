@@ -3,22 +3,38 @@
 -- Takes the turn, if it is free: so all workers and receivers together look once in p_seconds. In a
 -- turn it tells as well what ended and which processes fell silent; `turn` false: somebody else looks.
 --   p_turn: made by the caller; a repeated call has the same, and the same answer
+--   p_addressed: whether the caller has addresses to tell. One without leaves the turn to those that have
+--     some, until none of them has been there for a minute. Null: an earlier version, which does not say
+drop function if exists public.wacampaign_watch_turn(uuid, text, numeric);
 create or replace function public.wacampaign_watch_turn(
-    p_turn uuid, p_watcher text, p_seconds numeric)
+    p_turn uuid, p_watcher text, p_seconds numeric, p_addressed bool default null)
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
     v_now constant timestamptz := clock_timestamp();
+    -- They ask every five seconds, or after a look, which takes 40 at most.
+    c_addressed_gone constant interval := '1 minute';
+    c_noted_again constant interval := '3 seconds';
     v_since timestamptz;
 begin
     insert into public.wacampaign_watch (only_one) values (true) on conflict do nothing;
+    if p_addressed then
+        update public.wacampaign_watch w
+        set addressed_at = v_now
+        where w.only_one = (
+            select f.only_one from public.wacampaign_watch f
+            where f.addressed_at < v_now - c_noted_again
+            for update skip locked);
+    end if;
     update public.wacampaign_watch w
-    set turn = p_turn, watcher = p_watcher,
+    set turn = p_turn, watcher = p_watcher, addressed = p_addressed,
         turn_until = v_now + make_interval(secs => p_seconds::float8)
     where w.only_one = (
         -- Not waited for: whoever holds the row looks at this moment.
         select f.only_one from public.wacampaign_watch f
-        where f.turn_until <= v_now or f.turn = p_turn
+        where f.turn = p_turn
+           or (f.turn_until <= v_now
+               and (p_addressed is not false or f.addressed_at < v_now - c_addressed_gone))
         for update skip locked)
     returning w.since into v_since;
     if not found then
@@ -67,7 +83,9 @@ create or replace function public.wacampaign_gone(p_since timestamptz)
 returns jsonb language sql stable
 set search_path = public, extensions, pg_temp set jit = off as $$
     with known as (
-        select 'worker' as kind, w.id, w.host, w.pid, w.started_at, w.last_beat_at, w.stopped_at
+        -- One that another process on its machine found dead said no goodbye.
+        select 'worker' as kind, w.id, w.host, w.pid, w.started_at, w.last_beat_at,
+               case when not w.found_dead then w.stopped_at end as stopped_at
         from public.wacampaign_workers w
         where w.last_beat_at > greatest(p_since, clock_timestamp() - interval '3 days')
         union all

@@ -26,7 +26,7 @@ begin
     insert into public.wacampaign_workers (id, host, pid, version)
     values (p_worker_id, p_host, p_pid, p_version)
     on conflict (id) do update
-    set last_beat_at = clock_timestamp(), stopped_at = null
+    set last_beat_at = clock_timestamp(), stopped_at = null, found_dead = false
     returning xmax = 0 into v_new;
     if v_new then
         insert into public.wacampaign_events (kind, actor, worker_id, detail)
