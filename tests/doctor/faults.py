@@ -394,6 +394,24 @@ FAULTS = {
             f"insert into wacampaign_logged_statuses (wamid, status, at) values"
             f" ('w', 'read', {HOUR})"), "wait to be taken",
     ),
+    "alerts given up": Fault(
+        "alerts", Check.WARN, sql(
+            "insert into wacampaign_alerts (key, kind, severity, title, text, command,"
+            " last_told_at, problem) values ('no_worker', 'no_worker', 'error', 'no worker',"
+            " 'none', 'x', now(), 'json://127.0.0.1/*** answered 404')"),
+        "1 alert given up since yesterday: json://127.0.0.1/*** answered 404",
+        sql("insert into wacampaign_alerts (key, kind, severity, title, text, command,"
+            " last_told_at) values ('later', 'no_worker', 'error', 'no worker', 'none', 'x',"
+            " now())"),
+    ),
+    "alerts still tried": Fault(
+        "alerts", Check.WARN, sql(
+            "insert into wacampaign_alerts (key, kind, severity, title, text, command, due,"
+            " problem) values ('no_worker', 'no_worker', 'error', 'no worker', 'none', 'x', 'new',"
+            " 'json://127.0.0.1/*** answered 503')"),
+        "1 alert not taken yet: json://127.0.0.1/*** answered 503",
+        sql("update wacampaign_alerts set due = null, problem = null, last_told_at = now()"),
+    ),
     "orphan logs": Fault("orphan_logs", Check.WARN, orphans, "100% of message_status_logs"),
     "stale templates": Fault(
         "templates", Check.WARN, both(

@@ -7,7 +7,7 @@
 - `schema_checks`: schema, guard, indexes, unique_ids, grants, open_to_anon,
   open_to_users
 - `traffic_checks`: workers, receivers, other_senders, kept_back, backlog, orphan_logs, templates,
-  totals, statuses
+  totals, alerts, statuses
 - `meta_checks`: cloud_api, token, token_expiry, token_permissions, number, quality, throughput,
   health, app_secret, subscription
 

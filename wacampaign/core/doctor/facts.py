@@ -260,6 +260,21 @@ class LoggedStatuses:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedAlerts:
+    """Alerts that an address did not take; times are seconds ago."""
+
+    #: Since yesterday.
+    given_up: int
+    #: Still to be told.
+    tried: int
+    #: What the last of them met.
+    problem: str | None
+    seconds: float | None
+    #: When all addresses took one; None: none since yesterday.
+    taken: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """Who works, who else writes, what nobody takes."""
 
@@ -273,6 +288,7 @@ class Traffic:
     totals: tuple[ShownTotals, ...]
     others: tuple[OtherWriter, ...]
     statuses: LoggedStatuses
+    alerts: RefusedAlerts
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Who works, who else writes, and what nobody takes."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 from wacampaign.core.doctor.facts import (
@@ -9,6 +10,7 @@ from wacampaign.core.doctor.facts import (
     Hearing,
     LogSample,
     Process,
+    RefusedAlerts,
     Traffic,
 )
 from wacampaign.core.doctor.model import (
@@ -35,7 +37,7 @@ _ORPHANS_LOOKED_AT: Final = 20
 
 OF_THE_TRAFFIC: Final = (
     *("workers", "receivers", "other_senders", "kept_back", "backlog", "orphan_logs"),
-    *("templates", "totals"),
+    *("templates", "totals", "alerts"),
 )
 
 
@@ -52,6 +54,7 @@ def traffic_checks(facts: Traffic | Failed, version: str) -> Iterator[Examined]:
     yield _orphans(facts.orphans)
     yield _templates(facts)
     yield _totals(facts)
+    yield _alerts(facts.alerts)
 
 
 def _alive(facts: Traffic, kind: str) -> list[Process]:
@@ -219,6 +222,18 @@ def _totals(facts: Traffic) -> Examined:
     ]
     ids = " ".join(short_id(one.id) for one in facts.totals[:5])
     return wanting("totals", some(texts), f"wacampaign restart-stuck {ids}")
+
+
+def _alerts(refused: RefusedAlerts) -> Examined:
+    later = refused.seconds is None or (refused.taken or inf) > refused.seconds
+    why = f": {refused.problem}" if refused.problem else ""
+    if refused.given_up and later:
+        text = f"{counted(refused.given_up, 'alert')} given up since yesterday{why}"
+    elif refused.tried and later:
+        text = f"{counted(refused.tried, 'alert')} not taken yet{why}"
+    else:
+        return passed("alerts", "none is kept back by an address that does not take it")
+    return wanting("alerts", text, "wacampaign alert test")
 
 
 def status_check(name: str, hearing: Hearing | Failed | None) -> Examined:

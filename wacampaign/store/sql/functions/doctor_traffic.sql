@@ -79,7 +79,9 @@ $$;
 --     status of one; campaigns: running ones with rows to send; templates: those of campaigns that are
 --     not over, whose last sync is more than p_stale_days ago; totals: campaigns of the last 30 days that
 --     show other figures than their rows have; others: what other programs tried against what is known,
---     since yesterday; statuses: logged ones that nobody has taken (counted up to 100,000)
+--     since yesterday; statuses: logged ones that nobody has taken (counted up to 100,000); alerts: those
+--     that an address did not take, given up since yesterday or still tried, what the last one met, and
+--     seconds since then and since one was taken by all
 create or replace function public.wacampaign_traffic(p_stale_days int)
 returns jsonb language plpgsql volatile
 set search_path = public, extensions, pg_temp set jit = off as $$
@@ -149,6 +151,18 @@ begin
                 group by 1, 2
                 order by 3 desc
                 limit 20) as o),
+        'alerts', (
+            select jsonb_build_object(
+                'given_up', count(*) filter (where a.problem is not null and a.due is null),
+                'tried', count(*) filter (where a.problem is not null and a.due is not null),
+                'problem', (array_agg(a.problem order by a.last_told_at desc nulls last)
+                            filter (where a.problem is not null))[1],
+                'seconds', extract(epoch from v_now - max(a.last_told_at)
+                                   filter (where a.problem is not null)),
+                'taken', extract(epoch from v_now - max(a.last_told_at)
+                                 filter (where a.problem is null)))
+            from public.wacampaign_alerts a
+            where a.due is not null or a.last_told_at > v_now - interval '1 day'),
         'statuses', (
             select jsonb_build_object(
                 'waiting', (select count(*) from (
