@@ -89,6 +89,48 @@ def test_all_rows_in_pages_each_once(
     run(open_test_store, scenario)
 
 
+@pytest.mark.parametrize("walked", [False, True])
+def test_rows_that_wait_for_their_hours_in_pages_each_once(
+    open_test_store: OpenStore, sql: Connection, monkeypatch: pytest.MonkeyPatch, walked: bool
+) -> None:
+    monkeypatch.setattr(preflight_facts, "PAGE_ROWS", 7)
+
+    async def scenario(store: Store) -> None:
+        number = await add_number(store, templates=("hello", "bye"))
+        campaign = await add_campaign(store, number, 60, templates=("hello", "bye"), start=False)
+        other = await add_campaign(store, number, 60, start=False, first_phone=900)
+        marked = 60 if walked else 8
+        sql.execute(
+            "update send_queue set next_retry_at = wacampaign_hours_mark(1)"
+            " where id in (select id from send_queue where campaign_id = %s order by id limit %s)",
+            (campaign, marked),
+        )
+        sql.execute(
+            "update send_queue set next_retry_at = wacampaign_hours_mark(1) where campaign_id = %s",
+            (other,),
+        )
+        sql.execute(
+            "insert into wacampaign_window_zones (campaign_id, zone_id, n) values (%s, 1, %s)",
+            (campaign, marked),
+        )
+        ways = sql.execute(
+            "select wacampaign_many_wait(%s, %s, t, 7) from unnest(array['hello', 'bye']) as t",
+            (campaign, number),
+        )
+        assert ways.fetchall() == [(walked,)] * 2
+        ready = PreflightFacts(store)
+        lanes = (await ready.readiness(campaign)).lanes
+        rules = rules_of(BODY_TEMPLATE, None)
+        read: list[int] = []
+        for lane in lanes:
+            found = await ready.survey(campaign, lane, rules, read.append)
+            assert (found.rows, found.not_grouped) == (lane.unsent, 0) == (30, 0)
+        assert sum(read) == 60
+        assert max(read) == 7
+
+    run(open_test_store, scenario)
+
+
 def test_what_differs_is_kept_apart(open_test_store: OpenStore, sql: Connection) -> None:
     media = "https://example.com/a.mp4"
     rows: dict[str, Any] = {

@@ -150,7 +150,7 @@ class PreflightFacts(Capability):
         rules: RowRules,
         part: str,
         after: tuple[str | None, str | None],
-        limit: int = PAGE_ROWS,
+        limit: int | None = None,
     ) -> dict[str, Any]:
         return await self._store.call(
             "readiness_rows",
@@ -167,7 +167,7 @@ class PreflightFacts(Capability):
             quick_sign=rules.quick_sign,
             prose_signs=list(rules.prose_signs),
             other_signs=list(rules.other_signs),
-            limit=limit,
+            limit=limit or PAGE_ROWS,
         )
 
 

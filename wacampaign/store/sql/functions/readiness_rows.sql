@@ -1,12 +1,70 @@
 -- Rows that would be sent are those `pending` or `ready`. They are surveyed whole, in pages: each page
 -- answers with groups of rows that are made alike, so that one row of each tells of all.
 
+-- Whether so many rows of a number and template wait for their hours that pages of p_limit of them are
+-- found sooner by walking all rows of the campaign once than by reading those rows for each page.
+create or replace function public.wacampaign_many_wait(
+    p_campaign_id uuid, p_number_id uuid, p_template text, p_limit int)
+returns bool language sql stable
+set search_path = public, extensions, pg_temp as $$
+    with marked as (
+        select sum(n) as n from public.wacampaign_window_zones where campaign_id = p_campaign_id
+    ), rows as (
+        select sum(c.n) as n,
+               sum(c.n) filter (where c.status = 'ready') as waits,
+               sum(c.n) filter (where c.status = 'ready' and c.whatsapp_number_id = p_number_id
+                                  and c.template_name = p_template) as here
+        from public.wacampaign_counts c where c.campaign_id = p_campaign_id
+    )
+    select coalesce((marked.n * rows.here / nullif(rows.waits, 0)) ^ 2 > rows.n * p_limit, false)
+    from marked, rows
+$$;
+
+-- Ids of rows that are not fresh, by the order of ids: read along all rows of the campaign.
+create or replace function public.wacampaign_other_rows_walked(
+    p_campaign_id uuid, p_number_id uuid, p_template text, p_after_id uuid, p_limit int)
+returns uuid[] language sql stable
+set search_path = public, extensions, pg_temp set jit = off
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+    select array_agg(t.id) from (
+        select q.id from public.send_queue q
+        where q.campaign_id = p_campaign_id and q.id > p_after_id
+          and q.whatsapp_number_id = p_number_id and q.template_name = p_template
+          and (q.status = 'pending' or (q.status = 'ready'
+               and (q.next_retry_at is not null or q.created_at is null)))
+        order by q.id limit p_limit) as t
+$$;
+
+-- The same: found by the indexes of each kind, and sorted.
+create or replace function public.wacampaign_other_rows_found(
+    p_campaign_id uuid, p_number_id uuid, p_template text, p_after_id uuid, p_limit int)
+returns uuid[] language sql stable
+set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off as $$
+    with found as materialized (
+        select q.id from public.send_queue q
+        where q.status = 'pending' and q.campaign_id = p_campaign_id
+          and q.whatsapp_number_id = p_number_id and q.template_name = p_template
+        union all
+        select q.id from public.send_queue q
+        where q.status = 'ready' and q.next_retry_at is not null and q.campaign_id = p_campaign_id
+          and q.whatsapp_number_id = p_number_id and q.template_name = p_template
+        union all
+        select q.id from public.send_queue q
+        where q.status = 'ready' and q.next_retry_at is null and q.created_at is null
+          and q.campaign_id = p_campaign_id
+          and q.whatsapp_number_id = p_number_id and q.template_name = p_template
+    )
+    select array_agg(t.id order by t.id)
+    from (select f.id from found f where f.id > p_after_id order by f.id limit p_limit) as t
+$$;
+
 drop function if exists public.wacampaign_readiness_rows(uuid, uuid, text, text, text, uuid, text[], int[], int, int);
 
 -- One page of the rows of a number and template that would be sent, in groups of rows alike.
 --
 -- p_part: `fresh` (ready, never tried) is read along the claim's own index; `other` is what is left
--- (pending, waiting for a retry). p_after_at and p_after_id: `last_at`, `last_id` of the page before.
+-- (pending, waiting for a retry or for its hours), in the order of ids. p_after_at and p_after_id:
+-- `last_at`, `last_id` of the page before.
 -- p_roles says what var1, var2, … fill (media, header, body, suffix, coupon, …), p_limits how many
 -- characters each may have, p_body_times how often each stands in the body, p_body_room how many
 -- characters all of the body may have together. p_prose_signs and p_other_signs are expressions that
@@ -63,18 +121,11 @@ begin
             limit v_limit
         ) as t;
     else
-        select array_agg(t.id order by t.at, t.id), max(t.at) into v_ids, v_last
-        from (
-            select q.id, coalesce(q.created_at, 'epoch') as at from public.send_queue q
-            where q.campaign_id = p_campaign_id and q.whatsapp_number_id = p_number_id
-              and q.template_name = p_template
-              and (q.status = 'pending'
-                   or (q.status = 'ready' and q.next_retry_at is not null)
-                   or (q.status = 'ready' and q.created_at is null))
-              and (coalesce(q.created_at, 'epoch'), q.id) > (v_after_at, v_after_id)
-            order by 2, q.id
-            limit v_limit
-        ) as t;
+        v_ids := case when public.wacampaign_many_wait(p_campaign_id, p_number_id, p_template, v_limit)
+            then public.wacampaign_other_rows_walked(
+                p_campaign_id, p_number_id, p_template, v_after_id, v_limit)
+            else public.wacampaign_other_rows_found(
+                p_campaign_id, p_number_id, p_template, v_after_id, v_limit) end;
     end if;
 
     return (
