@@ -9,10 +9,19 @@ import pytest
 
 from wacampaign.core.doctor.checks import examine, next_step, without_settings
 from wacampaign.core.doctor.database_checks import database_checks
-from wacampaign.core.doctor.facts import Database, Failed, HeldTable, Machine, Schema, Server
+from wacampaign.core.doctor.facts import (
+    Database,
+    Failed,
+    Hearing,
+    HeldTable,
+    Machine,
+    Schema,
+    Server,
+)
 from wacampaign.core.doctor.machine_checks import machine_checks
 from wacampaign.core.doctor.model import Examined, Mending, failing, passed, unseen, worst_first
 from wacampaign.core.doctor.schema_checks import schema_checks
+from wacampaign.core.doctor.traffic_checks import status_check
 from wacampaign.core.preflight.model import Check
 
 MACHINE = Machine(
@@ -151,6 +160,27 @@ def test_a_question_without_an_answer_is_the_databases_fault(part: str) -> None:
     assert "nobody answers" in found.text
     (schema,) = [one for one in checks if one.id == "schema"]
     assert schema.verdict is (Check.SKIPPED if part == "schema" else Check.OK)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "status", "verdict", "says"),
+    [
+        (None, None, Check.OK, "Offers: nothing was sent lately"),
+        (5.0, None, Check.OK, "Offers: the first messages wait for their statuses"),
+        (5.0, 12.0, Check.OK, "Offers: last status 12 s ago"),
+        (5.0, 5000.0, Check.OK, "Offers: last status 1 h 23 min ago"),
+        (None, 5000.0, Check.OK, "Offers: last status 1 h 23 min ago"),
+        (4000.0, 5000.0, Check.FAIL, "no status came since (the last is 1 h 23 min old)"),
+        (4000.0, None, Check.FAIL, "no status came since (none ever came)"),
+        (4000.0, 4100.0, Check.OK, "Offers: last status 1 h 08 min ago"),
+    ],
+)
+def test_the_last_status_of_a_number_is_told(
+    accepted: float | None, status: float | None, verdict: Check, says: str
+) -> None:
+    told = status_check("Offers", Hearing("n", accepted, status))
+    assert told.verdict is verdict
+    assert says in told.text
 
 
 def test_the_worst_comes_first_and_says_what_to_type() -> None:

@@ -358,6 +358,13 @@ FAULTS = {
         "workers", Check.WARN, lambda made: made.worker("0.0.1"), "version 0.0.1",
         sql("update wacampaign_workers set stopped_at = now()"),
     ),
+    "a receiver of another version": Fault(
+        "receivers", Check.WARN, sql(
+            "insert into wacampaign_receivers (id, host, pid, version, last_beat_at)"
+            " values (gen_random_uuid(), 'app1', 77, '0.0.1', clock_timestamp())"),
+        "app1 (pid 77): version 0.0.1",
+        sql(f"update wacampaign_receivers set version = '{__version__}'"),
+    ),
     "receiver lost": Fault(
         "receivers", Check.FAIL, sql(
             "insert into wacampaign_receivers (id, host, pid, version, last_beat_at)"

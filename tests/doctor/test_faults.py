@@ -6,6 +6,7 @@ import pytest
 
 from tests.doctor.faults import AS_PRINTED, FAULTS, Fault
 from tests.doctor.rig import Installation
+from wacampaign import __version__
 from wacampaign.core.doctor.model import Examined, Mending
 from wacampaign.core.preflight.model import Check
 
@@ -57,3 +58,14 @@ def test_nothing_is_found_on_a_sound_installation(installation: Installation) ->
     checks = installation.examine()
     assert [one for one in checks if one.verdict is not Check.OK] == []
     assert len({one.id for one in checks}) > 35
+
+
+def test_who_is_alive_is_told_with_the_version(installation: Installation) -> None:
+    installation.worker(__version__)
+    installation.run_sql(
+        "insert into wacampaign_receivers (id, host, pid, version, last_beat_at)"
+        f" values (gen_random_uuid(), 'app1', 77, '{__version__}', clock_timestamp())"
+    )
+    told = {one.id: one.text for one in installation.examine()}
+    assert told["workers"] == f"1 worker alive, version {__version__}"
+    assert told["receivers"] == f"1 receiver alive, version {__version__}"

@@ -97,7 +97,7 @@ def _receivers(facts: Traffic, version: str) -> Iterator[Examined]:
     if (other := _others_version(alive, version)) is not None:
         yield wanting("receivers", other, "pm2 restart ecosystem.config.cjs")
     elif alive:
-        yield passed("receivers", f"{counted(len(alive), 'receiver')} alive")
+        yield passed("receivers", f"{counted(len(alive), 'receiver')} alive, version {version}")
     elif lost:
         gone = lost[0]
         yield failing(
@@ -242,10 +242,9 @@ def status_check(name: str, hearing: Hearing | Failed | None) -> Examined:
         return unseen("statuses", hearing.text)
     if hearing is None or (hearing.accepted is None and hearing.status is None):
         return passed("statuses", f"{name}: nothing was sent lately")
-    if hearing.accepted is None:
-        return passed("statuses", f"{name}: last status {duration(hearing.status or 0)} ago")
-    silent = hearing.status is None or hearing.status > hearing.accepted + _BACKLOG_SECONDS
-    if silent and hearing.accepted > _BACKLOG_SECONDS:
+    accepted = hearing.accepted or 0.0
+    silent = hearing.status is None or hearing.status > accepted + _BACKLOG_SECONDS
+    if silent and accepted > _BACKLOG_SECONDS:
         last = (
             "none ever came"
             if hearing.status is None
@@ -253,8 +252,10 @@ def status_check(name: str, hearing: Hearing | Failed | None) -> Examined:
         )
         return failing(
             "statuses",
-            f"{name}: messages were accepted {duration(hearing.accepted)} ago, and no status came"
+            f"{name}: messages were accepted {duration(accepted)} ago, and no status came"
             f" since ({last}): its webhooks do not arrive",
             "wacampaign webhook subscribe --dry-run",
         )
-    return passed("statuses", f"{name}: statuses come")
+    if hearing.status is None:
+        return passed("statuses", f"{name}: the first messages wait for their statuses")
+    return passed("statuses", f"{name}: last status {duration(hearing.status)} ago")
