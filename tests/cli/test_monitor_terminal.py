@@ -11,11 +11,13 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.cli.conftest import Seeded
+from tests.docs.pages import ROOT
 from tests.servers import wait_until
 
 _PROMPT = "ready>"
@@ -54,13 +56,12 @@ class Shell:
         """Whether keys come one by one."""
         return not termios.tcgetattr(self.terminal)[3] & termios.ICANON
 
-    def monitor(self) -> psutil.Process:
+    def monitor(self, started_by: str = "{}") -> psutil.Process:
         """Starts it, and waits until it listens to keys."""
         self.shows(_PROMPT)
-        self.type(f"{sys.executable} -m wacampaign monitor market_1\n")
+        self.type(started_by.format(f"{sys.executable} -m wacampaign monitor market_1") + "\n")
         self.shows("\x1b[?2004h")
-        (one,) = psutil.Process(self.pid).children()
-        return one
+        return psutil.Process(self.pid).children(recursive=True)[-1]
 
 
 @pytest.fixture
@@ -128,6 +129,50 @@ def test_it_stops_as_any_program_and_comes_back_whole(shell: Callable[[], Shell]
     terminal.type("xq")
     terminal.shows(_PROMPT)
     assert not monitor.is_running()
+
+
+def test_what_started_it_stops_with_it_and_goes_on_with_it(shell: Callable[[], Shell]) -> None:
+    terminal = shell()
+    monitor = terminal.monitor("sh -c '{}; echo after'")
+    assert monitor.parent() != psutil.Process(terminal.pid)
+    for _ in range(5):
+        terminal.type("\x1a")
+        # The shell says so when all of the job stand still: so the terminal is given back by then.
+        assert _is_given_back(terminal.shows("Stopped"))
+        terminal.shows(_PROMPT)
+        terminal.type("fg\n")
+        terminal.shows("\x1b[?2004h")
+    terminal.type("q")
+    terminal.shows("after")
+
+
+#: Asked to stop, and continued before it gave the terminal back: a shell's `fg` came first.
+_CONTINUED_FIRST = """
+import asyncio, os, signal
+from wacampaign.cli.screens.monitor_signals import Signals
+
+async def play():
+    signals = Signals(lambda: None)
+    with signals.heard():
+        os.kill(os.getpid(), signal.SIGTSTP)
+        os.kill(os.getpid(), signal.SIGCONT)
+        while not signals.want_the_terminal:
+            await asyncio.sleep(0)
+        await signals.stop_if_asked()
+    print("went", "on")
+
+asyncio.run(play())
+"""
+
+
+def test_one_that_is_continued_before_it_could_stop_goes_on(
+    shell: Callable[[], Shell], tmp_path: Path
+) -> None:
+    (tmp_path / "play.py").write_text(_CONTINUED_FIRST)
+    terminal = shell()
+    terminal.shows(_PROMPT)
+    terminal.type(f"PYTHONPATH={ROOT} {sys.executable} play.py\n")
+    terminal.shows("went on")
 
 
 def test_one_that_was_stopped_unheard_draws_all_again(shell: Callable[[], Shell]) -> None:

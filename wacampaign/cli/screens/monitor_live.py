@@ -18,7 +18,7 @@ from wacampaign.cli.output import speaks_unicode
 from wacampaign.cli.screens.monitor import frame
 from wacampaign.cli.screens.monitor_layout import Staleness, View
 from wacampaign.cli.screens.monitor_navigation import Navigation
-from wacampaign.cli.screens.monitor_signals import Signals, stop_the_job
+from wacampaign.cli.screens.monitor_signals import Signals
 from wacampaign.core.engine.turns import wait_for
 from wacampaign.operations.watch import Feed
 
@@ -43,7 +43,7 @@ async def watch(feed: Feed, console: Console, store: Store) -> bool:
 
     def press(key: str) -> None:
         if key == "ctrl-z":
-            stop_the_job()
+            signals.stop_the_job()
         elif (work := navigation.press(key)) is not None:
             task = asyncio.create_task(work, name=f"key {key}")
             at_work.add(task)
@@ -67,7 +67,7 @@ async def watch(feed: Feed, console: Console, store: Store) -> bool:
         with signals.heard():
             while not (navigation.left or looking.done() or signals.ending):
                 await draw_on(console)
-                signals.stop_if_asked()
+                await signals.stop_if_asked()
                 feed.begin_anew()
     except OSError:
         if signals.ending is None:  # else the terminal is gone

@@ -21,6 +21,8 @@ class Signals:
         #: Which signal ends it; None: none has come.
         self.ending: int | None = None
         self._stop = False
+        #: Whether all of its job stop with it: a pipeline, or what started it and waits.
+        self._with_the_job = False
         self._continued = False
 
     @property
@@ -56,25 +58,25 @@ class Signals:
             self._continued = True
         self._changed()
 
-    def stop_if_asked(self) -> None:
+    def stop_the_job(self) -> None:
+        """What a terminal does at Ctrl-Z, but not before the screen has given it back."""
+        self._stop = self._with_the_job = hasattr(signal, "SIGTSTP")
+
+    async def stop_if_asked(self) -> None:
         """Stops the process as any other stops, once the terminal is given back, until it is
         continued."""
-        if self._stop:
+        await asyncio.sleep(0)  # what has come meanwhile is heard
+        # Continued before it could stop: whoever did that would not do it again.
+        if self._stop and not self._continued:
             heard = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             continued = signal.signal(signal.SIGCONT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTSTP)
+            os.kill(0 if self._with_the_job else os.getpid(), signal.SIGTSTP)
             signal.signal(signal.SIGCONT, continued)
             signal.signal(signal.SIGTSTP, heard)
-        self._stop = self._continued = False
+        self._stop = self._with_the_job = self._continued = False
 
     def end(self) -> None:
         """Ends the process by the signal that came: a shell tells which one it was."""
         if self.ending is not None:
             signal.signal(self.ending, signal.SIG_DFL)
             os.kill(os.getpid(), self.ending)
-
-
-def stop_the_job() -> None:
-    """What a terminal does at Ctrl-Z: all of a pipeline or a wrapper stop together."""
-    if hasattr(signal, "SIGTSTP"):
-        os.kill(0, signal.SIGTSTP)
