@@ -256,6 +256,19 @@ def test_messages_as_they_will_be_seen(wacampaign: Wacampaign) -> None:
     assert "447700900124" not in done.output
 
 
+@pytest.mark.parametrize("columns", [40, 60])
+def test_messages_fit_a_narrow_terminal(wacampaign: Wacampaign, columns: int) -> None:
+    text = f"phone,name,url\n+447700900123,{'Asha ' * 20}end,A3\n"
+    narrow = {"COLUMNS": str(columns)}
+    for line in (command(text, "track", "--yes"), ["preflight", "list", "--show", "1"]):
+        told = wacampaign(*line, env=narrow).stdout.splitlines()
+        at, end = (i for i, one in enumerate(told) if one.strip().startswith("──"))
+        assert len(told[at]) == columns
+        shown = " ".join(one.strip() for one in told[at + 1 : end])
+        assert shown == f"Hello {'Asha ' * 20}end [Buy → https://example.com/t/A3]"
+        assert all(len(one) <= columns for one in told[at : end + 1])
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -111,10 +111,10 @@ def test_rows_that_do_not_fit_are_shown_all_the_same(payload: object) -> None:
     assert preview(FULL, None, payload).bubble.body.startswith("Hello *[no body {{2}}]*")
 
 
-@given(st.text(max_size=400), st.text(max_size=80))
-def test_a_message_fits_the_screen(name: str, ending: str) -> None:
+@given(st.text(max_size=400), st.text(max_size=80), st.integers(20, 200))
+def test_a_message_fits_the_screen(name: str, ending: str, columns: int) -> None:
     payload = {"var1": name, "var2": name, "var3": name, "var4": ending, "var5": "S"}
-    lines = list(message_lines(preview(FULL, None, payload)))
-    assert all(width(line) <= 72 for line in lines)
+    lines = list(message_lines(preview(FULL, None, payload), columns))
+    assert max(map(width, lines)) == min(columns, 72)
     assert not any(c in "".join(lines) for c in "\n\x1b\u202e")
     assert any(line.startswith("[Copy code") for line in lines)

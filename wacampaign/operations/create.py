@@ -148,7 +148,7 @@ def draft(
     return Draft(new_campaign(surveyed, source.number.id, source.choice.languages, name), source)
 
 
-def create_plan(draft: Draft, *, start: bool, show: int) -> Plan:
+def create_plan(draft: Draft, *, start: bool, show: int, columns: int) -> Plan:
     """What creating it changes; `start`: it is started at once; `show`: messages to show whole."""
     campaign = draft.campaign
     surveyed = campaign.surveyed
@@ -158,12 +158,12 @@ def create_plan(draft: Draft, *, start: bool, show: int) -> Plan:
             Change(1, "campaign", "none", "running" if start else "paused"),
             Change(surveyed.accepted, "contact", "the list", "the queue, ready"),
         ),
-        notes=tuple(_notes(draft, show)),
+        notes=tuple(_notes(draft, show, columns)),
         next_command="wacampaign run-worker" if start else "wacampaign start CAMPAIGN",
     )
 
 
-def _notes(draft: Draft, show: int) -> Iterator[str]:
+def _notes(draft: Draft, show: int, columns: int) -> Iterator[str]:
     campaign, source = draft.campaign, draft.source
     number, surveyed = source.number, campaign.surveyed
     yield f"from {number.label}, phone number id {number.phone_number_id}"
@@ -176,7 +176,7 @@ def _notes(draft: Draft, show: int) -> Iterator[str]:
     yield from column_lines(surveyed, first, *source.choice.names)
     for message in shown_messages(draft, show):
         yield f"message to {message.phone}, {message.where}, as its recipient sees it:"
-        yield from (f"  {line}" for line in message_lines(message.preview))
+        yield from (f"  {line}" for line in message_lines(message.preview, columns - 2))
     codes = [f"+{code} {n:,}" for code, n in surveyed.calling_codes.items()]
     more = f", {len(codes) - _CODES_SHOWN} more" if len(codes) > _CODES_SHOWN else ""
     yield f"countries: {', '.join(codes[:_CODES_SHOWN])}{more}"

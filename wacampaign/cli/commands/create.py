@@ -1,6 +1,7 @@
 """`create`: a campaign from a list of contacts, checked whole before the first row is written."""
 
 import asyncio
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -227,7 +228,10 @@ def create(
                     on_progress=advance,
                 )
             made = with_store(settings, look_for_repeats, made, again=again or dry_run)
-            campaign, plan = made.campaign, create_plan(made, start=start, show=show)
+            # The notes of a plan are told behind two blanks.
+            room = shutil.get_terminal_size().columns - 2
+            plan = create_plan(made, start=start, show=show, columns=room)
+            campaign = made.campaign
             goes_on = agreed(plan, yes=yes, dry_run=dry_run)
             live_workers = 0
             if goes_on:

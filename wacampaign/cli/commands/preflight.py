@@ -1,5 +1,6 @@
 """`preflight`: everything that can be known before the first message; and what `start` asks."""
 
+import shutil
 from typing import Annotated, TextIO
 
 import typer
@@ -86,7 +87,7 @@ def preflight(
     if not as_json:
         for message in messages:
             tell(f"message to {message.phone}, {message.where}, as its recipient sees it:")
-            for line in message_lines(message.preview):
+            for line in message_lines(message.preview, shutil.get_terminal_size().columns - 2):
                 tell(f"  {line}")
     tested: list[Line] = []
     if phone is not None:

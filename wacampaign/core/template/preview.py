@@ -201,24 +201,26 @@ def _moment(milliseconds: str) -> str:
 
 # --- as lines ----------------------------------------------------------------------------------
 
-#: Screen columns of a message.
+#: Screen columns of a message, at most and at least.
 _WIDTH: Final = 72
+_WIDTH_MIN: Final = 20
 
 
-def message_lines(message: Preview) -> Iterator[str]:
-    """The message between two rules, at most `_WIDTH` columns wide. No line is drawn beside the
-    text: a terminal that turns right-to-left text would put it into the middle."""
-    yield "─" * _WIDTH
-    yield from _bubble_lines(message.bubble, message.offer)
+def message_lines(message: Preview, columns: int = _WIDTH) -> Iterator[str]:
+    """The message between two rules, at most `columns` wide (of 20 to 72). No line is drawn beside
+    the text: a terminal that turns right-to-left text would put it into the middle."""
+    columns = max(_WIDTH_MIN, min(columns, _WIDTH))
+    yield "─" * columns
+    yield from _bubble_lines(message.bubble, columns, message.offer)
     for n, card in enumerate(message.cards, start=1):
-        yield f"┄┄ card {n} ".ljust(_WIDTH, "┄")
-        yield from _bubble_lines(card)
-    yield "─" * _WIDTH
+        yield f"┄┄ card {n} ".ljust(columns, "┄")
+        yield from _bubble_lines(card, columns)
+    yield "─" * columns
 
 
-def _bubble_lines(bubble: Bubble, offer: str | None = None) -> Iterator[str]:
+def _bubble_lines(bubble: Bubble, columns: int, offer: str | None = None) -> Iterator[str]:
     for part in (bubble.header, bubble.body, bubble.footer, offer):
         for line in (part or "").splitlines():
-            yield from wrapped(one_line(line), _WIDTH)
+            yield from wrapped(one_line(line), columns)
     for button in bubble.buttons:
-        yield from wrapped(one_line(f"[{button}]"), _WIDTH)
+        yield from wrapped(one_line(f"[{button}]"), columns)
