@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,18 @@ from wacampaign.sandbox.demo import (
 from wacampaign.sandbox.process import SandboxProcess
 
 
+@pytest.fixture
+def pm2_home() -> Iterator[Path]:
+    """PM2's folder (short, as a socket lies there), where its daemon listens."""
+    with (
+        tempfile.TemporaryDirectory(prefix="pm2-") as home,
+        socket.socket(socket.AF_UNIX) as daemon,
+    ):
+        daemon.bind(f"{home}/rpc.sock")
+        daemon.listen()
+        yield Path(home)
+
+
 @pytest.fixture(params=["postgres", "supabase"])
 def installation(
     request: pytest.FixtureRequest,
@@ -29,6 +44,7 @@ def installation(
     sandbox: SandboxProcess,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    pm2_home: Path,
 ) -> Installation:
     folder = tmp_path / "installation"
     folder.mkdir()
@@ -36,7 +52,7 @@ def installation(
     monkeypatch.setattr("wacampaign.meta.client.BACK_OFF_S", 0.01)
     for name in {name for one in settings._KNOWN.values() for name in one.names}:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PM2_HOME", str(folder / "pm2"))
+    monkeypatch.setenv("PM2_HOME", str(pm2_home))
     bin_folder = folder / ".venv" / "bin"
     monkeypatch.setenv("PATH", f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
     if request.param == "postgres":

@@ -130,7 +130,7 @@ def other_env(made: Installation) -> None:
 
 
 def dump(made: Installation) -> None:
-    file = made.folder / "pm2" / "dump.pm2"
+    file = made.pm2_home / "dump.pm2"
     file.write_text('[{"name": "whatsapp-app", "env": {"SUPABASE_SERVICE_KEY": "sb_secret_x"}}]')
     file.chmod(0o644)
 
@@ -179,9 +179,17 @@ FAULTS = {
     "no home": Fault(
         "home", Check.WARN, lambda made: (made.folder / "home").rmdir(), "not there yet",
     ),
-    "a file for a home": Fault(
-        "home", Check.FAIL, home_is_a_file, "nothing can be written", lambda made: made.type(
-            "rm home && mkdir home"),
+    "a file for a home": Fault("home", Check.FAIL, home_is_a_file, "is no folder"),
+    "a file on the way to a home": Fault(
+        "home", Check.FAIL, both(
+            home_is_a_file, lambda made: made.write_env(
+                WACAMPAIGN_HOME=str(made.folder / "home" / "of" / "us"))), "is no folder",
+    ),
+    "old API in the address": Fault(
+        "api_version", Check.FAIL, lambda made: made.write_env(
+            WHATSAPP_API_URL=made.settings["WHATSAPP_API_URL"] + "/v20.0"), "ended on",
+        lambda made: made.write_env(
+            WHATSAPP_API_URL=made.settings["WHATSAPP_API_URL"].removesuffix("/v20.0")),
     ),
     "old API": Fault(
         "api_version", Check.FAIL, env(WHATSAPP_API_VERSION="v20.0"), "ended on",

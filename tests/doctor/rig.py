@@ -67,13 +67,16 @@ class Installation:
         self.pm2_env |= changed
         env = {"pm_exec_path": str(self.program), "pm_cwd": str(self.folder)} | self.pm2_env
         app = {"name": "wacampaign-worker", "pid": 1, "pm_id": 0, "pm2_env": env}
-        home = self.folder / "pm2"
-        home.mkdir(exist_ok=True)
-        (home / "pm2.pid").write_text(str(os.getpid()))
+        home = self.pm2_home
         (home / "list.json").write_text(json.dumps([app]))
         program = self.program.with_name("pm2")
-        program.write_text(f'#!/bin/sh\necho "[PM2] a word before"\ncat {home / "list.json"}\n')
+        said = ('echo "[PM2] a word before"', f"cat {home / 'list.json'}", "echo after")
+        program.write_text("\n".join(("#!/bin/sh", *said)))
         program.chmod(0o755)
+
+    @property
+    def pm2_home(self) -> Path:
+        return Path(os.environ["PM2_HOME"])
 
     @property
     def program(self) -> Path:

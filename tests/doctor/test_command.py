@@ -101,7 +101,7 @@ def test_fix_mends_files_and_nothing_else(installation: Installation, doctor: Do
 
 
 def test_pm2s_dump_is_closed(installation: Installation, doctor: Doctor) -> None:
-    dump = installation.folder / "pm2" / "dump.pm2"
+    dump = installation.pm2_home / "dump.pm2"
     dump.write_text('[{"env": {"META_ACCESS_TOKEN": "EAAx"}}]')
     dump.chmod(0o644)
     done = doctor("--fix", "--yes", "--json")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ import pytest
 
 from tests.doctor.rig import Installation
 from tests.pm2 import clean_environment
-from tests.servers import NODE_MODULES, node
+from tests.servers import NODE_MODULES, node, wait_until
 from wacampaign.core.preflight.model import Check
 
 Pm2 = Callable[..., None]
@@ -70,3 +72,49 @@ def test_a_process_started_by_hand_is_told_of(installation: Installation, pm2: P
     installation.type(found["pm2_secrets"].fix)
     (left,) = installation.found("pm2_secrets")
     assert left.verdict is Check.WARN, "PM2 keeps it in the process's environment"
+
+
+@pytest.mark.parametrize("name", ["wacampaign-worker", "a name of ours"])
+def test_what_is_said_of_a_process_started_by_hand_mends_it(
+    installation: Installation, pm2: Pm2, name: str
+) -> None:
+    how = ("--name", name, "--interpreter", "none", "--log-date-format", "HH:mm")
+    secret = {"META_ACCESS_TOKEN": "EAAx"}
+    pm2("start", str(installation.program), *how, "--no-autorestart", "--", "run-worker", **secret)
+    wrong = installation.wrong()
+    assert {one.id for one in wrong} == {
+        *("pm2_kill_timeout", "pm2_settings", "pm2_autorestart", "pm2_secrets")
+    }
+    assert all("as `wacampaign pm2` prints it" in one.fix for one in wrong)
+    (command,) = {one.fix.partition(" and then: ")[2] for one in wrong}
+    installation.type("wacampaign pm2 > ecosystem.config.cjs")
+    installation.type(command)
+    assert installation.wrong() == []
+
+
+def test_a_pm2_that_is_not_found_is_told_of(
+    installation: Installation, pm2: Pm2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pm2("ping")
+    installation.program.with_name("pm2").unlink()
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    (found,) = [one for one in installation.examine() if one.id == "pm2"]
+    assert found.verdict is Check.SKIPPED
+    assert "not found" in found.text
+
+
+def test_no_daemon_is_started_for_a_pid_that_is_anothers(
+    installation: Installation, pm2: Pm2
+) -> None:
+    pm2("ping")
+    home = Path(os.environ["PM2_HOME"])
+    os.kill(int((home / "pm2.pid").read_text()), signal.SIGKILL)
+    wait_until(lambda: not answers(home / "rpc.sock"), what="the daemon is gone")
+    (home / "pm2.pid").write_text(str(os.getpid()))
+    assert "pm2" not in {one.id for one in installation.examine()}
+    assert (home / "pm2.pid").read_text() == str(os.getpid())
+
+
+def answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(path)) == 0

@@ -61,9 +61,7 @@ class Settings:
     supabase_key: str | None = field(default=None, repr=False)
     database_url: str | None = field(default=None, repr=False)
     #: Folder for the embedded database and journals; absolute, may not exist yet.
-    home: Path = field(
-        default_factory=lambda: platformdirs.user_data_path("wacampaign", appauthor=False)
-    )
+    home: Path = field(default_factory=lambda: _usual_home())
     #: Without a slash at its end.
     api_url: str = DEFAULT_API_URL
     api_version: str = DEFAULT_API_VERSION
@@ -175,6 +173,17 @@ def load_settings(
     return settings
 
 
+def _usual_home() -> Path:
+    try:
+        return platformdirs.user_data_path("wacampaign", appauthor=False)
+    except RuntimeError:
+        raise Misconfigured(
+            "there is no home folder: neither HOME nor WACAMPAIGN_HOME is set, and the system knows"
+            " no other for this user",
+            "set WACAMPAIGN_HOME to a folder that this user may write",
+        ) from None
+
+
 def _take_version_from_url(values: dict[str, Any], sources: dict[str, str]) -> None:
     """An API address that ends in a version says which; only a flag says it louder."""
     address, slash, last = values.get("api_url", "").rpartition("/")
@@ -243,6 +252,15 @@ def _read_env_file(env_file: Path | None) -> tuple[Path | None, Mapping[str, str
         raise Misconfigured(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise Misconfigured(f"{path} is not UTF-8 text", "save it as UTF-8") from None
+
+
+def names_in(mapping: Mapping[str, str | None]) -> dict[str, str]:
+    """Under which name a setting stands there, by its first names."""
+    return {
+        known.names[0]: found[0]
+        for known in _KNOWN.values()
+        if (found := _find(known.names, {"": mapping})) is not None
+    }
 
 
 def texts_of(env_file: Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:

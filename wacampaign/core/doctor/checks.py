@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from wacampaign.core.doctor.database_checks import OF_THE_SERVER, database_checks
 from wacampaign.core.doctor.facts import Database, Failed, Machine, Pm2
-from wacampaign.core.doctor.machine_checks import machine_checks
+from wacampaign.core.doctor.machine_checks import OF_THE_MACHINE, machine_checks
 from wacampaign.core.doctor.meta_checks import OF_META, meta_checks
 from wacampaign.core.doctor.meta_facts import Account
 from wacampaign.core.doctor.model import Examined, Mending, failing, unseen_all, worst_first
@@ -45,7 +45,16 @@ def examine(
 def without_settings(text: str, fix: str, pm2: Pm2 | None) -> list[Examined]:
     """The settings cannot be read: nothing that needs them can be looked at."""
     checks = [failing("settings", text, fix, Mending.WORDS), *pm2_checks(pm2)]
-    names = ("database_reachable", *OF_THE_SERVER, *OF_THE_SCHEMA, *OF_THE_TRAFFIC, *OF_META)
+    checks += unseen_all(OF_THE_MACHINE, "the settings cannot be read")
+    names = (
+        "database_reachable",
+        "database_speed",
+        "clock",
+        *OF_THE_SERVER,
+        *OF_THE_SCHEMA,
+        *OF_THE_TRAFFIC,
+        *OF_META,
+    )
     checks += unseen_all(names, "the settings cannot be read")
     return worst_first(checks)
 

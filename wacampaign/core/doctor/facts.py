@@ -10,6 +10,8 @@ class EnvFile:
 
     path: str
     differing: tuple[str, ...]
+    #: Why it could not be read; "" when it could.
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,19 @@ class Machine:
     #: Permission bits of it; None: there is none, or they mean nothing on this system.
     env_mode: int | None
     other_env_files: tuple[EnvFile, ...]
-    #: Settings that the environment has otherwise than `.env`.
+    #: Settings that the environment has otherwise than `.env`, as they are called there.
     overridden: tuple[str, ...]
     home: str
     home_exists: bool
     #: Why nothing can be written there; "" when it can.
     home_fault: str
+    #: The command that mends that; "": there is none, another place is needed.
+    home_fix: str
     #: Bytes; None: it could not be looked at.
     home_free: int | None
     api_version: str
+    #: What it was read from, such as "WHATSAPP_API_URL in .env"; None: it is this program's.
+    api_version_from: str | None
     #: Today, ISO 8601.
     today: str
     supabase_host: str | None = None
@@ -48,6 +54,8 @@ class Pm2App:
     """One process of PM2 that runs wacampaign."""
 
     name: str
+    #: Its name in the file that `wacampaign pm2` prints.
+    service: str
     #: online, stopped, errored, waiting restart, …
     status: str
     #: The file that it reads its settings from, if that is there.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wacampaign.core.doctor.facts import Machine
-from wacampaign.core.doctor.model import Examined, Mending, failing, passed, some, wanting
+from wacampaign.core.doctor.model import Examined, Mending, failing, passed, some, unseen, wanting
 from wacampaign.core.words import duration
 
 #: Bits of a file's mode that let the group or everybody in; those that let them write.
@@ -30,6 +30,8 @@ _VERSION_ENDS: Final = {
 #: The host of hosted projects: legacy keys end there, not on one's own server.
 _HOSTED: Final = ".supabase.co"
 
+OF_THE_MACHINE: Final = ("env_files", "env_rights", "api_version", "home", "disk")
+
 
 def machine_checks(facts: Machine) -> Iterator[Examined]:
     """All of one machine."""
@@ -51,16 +53,19 @@ def _settings(facts: Machine) -> Examined:
 
 def _other_files(facts: Machine) -> Iterator[Examined]:
     for other in facts.other_env_files:
-        if other.differing:
+        if other.fault:
+            yield unseen("env_files", f"{other.path} cannot be read: {other.fault}")
+        elif other.differing:
             yield failing(
                 "env_files",
                 f"{other.path} differs from {facts.env_file or 'the settings that are used here'}"
                 f" in {some(other.differing)}: what is started there works elsewhere",
-                f"make both the same, or replace one by a link: ln -sf {facts.env_file or 'FILE'}"
-                f" {other.path}",
+                "make both the same, or replace one by a link: ln -sf"
+                f" {shlex.quote(facts.env_file) if facts.env_file else 'FILE'}"
+                f" {shlex.quote(other.path)}",
                 Mending.WORDS,
             )
-    same = [other.path for other in facts.other_env_files if not other.differing]
+    same = [one.path for one in facts.other_env_files if not (one.differing or one.fault)]
     if same:
         yield passed("env_files", f"the same settings are in {some(same)}")
 
@@ -114,7 +119,8 @@ def _key(facts: Machine) -> Examined:
 def _version(facts: Machine) -> Examined:
     version = facts.api_version
     end = _VERSION_ENDS.get(version)
-    advice = "take WHATSAPP_API_VERSION out of .env: then it is the version of this program"
+    where = facts.api_version_from or "WHATSAPP_API_VERSION in .env"
+    advice = f"take the version out of {where}: then it is the one of this program"
     if end is None:
         known = sorted(_VERSION_ENDS, key=_number)
         if _number(version) > _number(known[-1]):
@@ -150,7 +156,8 @@ def _home(facts: Machine) -> Iterator[Examined]:
             "home",
             f"nothing can be written into WACAMPAIGN_HOME ({facts.home}): {facts.home_fault}."
             " A worker without its journal does not start",
-            f'sudo chown -R "$USER" {path} && chmod -R u+rwX {path}',
+            facts.home_fix or "set WACAMPAIGN_HOME to a folder that can be written",
+            Mending.SHELL if facts.home_fix else Mending.WORDS,
         )
     else:
         yield passed("home", f"journals go to {facts.home}")

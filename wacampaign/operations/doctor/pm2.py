@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
+import re
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from wacampaign.core.doctor.facts import Pm2, Pm2App
+from wacampaign.core.services.service import receiver, worker
 from wacampaign.operations.doctor.patience import PM2_SECONDS
 
 #: Milliseconds that PM2 waits when nothing is set (platform-facts, 1.1).
@@ -26,7 +30,11 @@ _SECRET: Final = frozenset(
 
 
 def _home() -> Path:
-    return Path(os.environ.get("PM2_HOME") or Path.home() / ".pm2")
+    given = os.environ.get("PM2_HOME")
+    try:
+        return Path(given) if given else Path.home() / ".pm2"
+    except RuntimeError:  # a user without a home, as in containers: there is no PM2 of it
+        return Path(os.devnull)
 
 
 def dump_of() -> Path:
@@ -36,34 +44,42 @@ def dump_of() -> Path:
 
 async def ask_pm2() -> Pm2 | None:
     """PM2 of this user; None: it does not run. Never starts its daemon."""
-    program = shutil.which("pm2")
     dump = dump_of()
     secrets: tuple[str, ...] = ()
     mode = None
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         secrets = _secrets_in(json.loads(dump.read_text("utf-8")))
         mode = None if os.name == "nt" else dump.stat().st_mode & _PERMISSIONS
-    if program is None or not _runs():
-        return Pm2((), str(dump), secrets, mode) if secrets else None
     told = Pm2((), str(dump), secrets, mode)
+    if not await asyncio.to_thread(_runs):
+        return told if secrets else None
+    program = shutil.which("pm2")
+    if program is None:
+        why = "PM2 runs, and the command pm2 is not found (PATH)"
+        return dataclasses.replace(told, fault=why)
     try:
         listed = await _jlist(program)
     except (OSError, ValueError, TimeoutError) as error:
         why = f"pm2 jlist gave no list ({type(error).__name__})"
-        return Pm2(told.apps, told.dump, told.dump_secrets, told.dump_mode, why)
-    apps = tuple(_app(one) for one in listed if _is_ours(one))
-    return Pm2(apps, told.dump, told.dump_secrets, told.dump_mode)
+        return dataclasses.replace(told, fault=why)
+    return dataclasses.replace(told, apps=tuple(_app(one) for one in listed if _is_ours(one)))
 
 
 def _runs() -> bool:
-    """`pm2 jlist` would start a daemon where there is none."""
-    try:
-        pid = int((_home() / "pm2.pid").read_text("utf-8"))
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError):
-        return False
+    """`pm2 jlist` would start a daemon where there is none.
+
+    Asked is its socket: the process of `pm2.pid` may be another one's, after a reboot for one.
+    """
+    if not hasattr(socket, "AF_UNIX"):  # Windows, where it listens on a pipe
+        return (_home() / "pm2.pid").is_file()
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(PM2_SECONDS)
+        try:
+            asking.connect(str(_home() / "rpc.sock"))
+        except (PermissionError, TimeoutError):
+            return True
+        except OSError:
+            return False
     return True
 
 
@@ -82,10 +98,13 @@ async def _jlist(program: str) -> list[dict[str, Any]]:
         if asked.returncode is None:
             asked.kill()
             await asked.wait()
-    # It may tell of an update, or of itself, before the list.
+    # It may tell of an update, or of itself, before the list and after it.
     text = answer.decode("utf-8", "replace")
-    listed = json.loads(text[text.index("[{") if "[{" in text else text.index("[") :])
-    return [one for one in listed if isinstance(one, dict)]
+    for found in re.finditer(r"\[\s*[{\]]", text):
+        with contextlib.suppress(ValueError):
+            listed, _ = json.JSONDecoder().raw_decode(text, found.start())
+            return [one for one in listed if isinstance(one, dict)]
+    raise ValueError("no list")
 
 
 def _env(app: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -109,6 +128,7 @@ def _app(app: Mapping[str, Any]) -> Pm2App:
     codes = env.get("stop_exit_codes")
     return Pm2App(
         name=str(app.get("name") or env.get("name") or "?"),
+        service=_service(words),
         status=str(env.get("status") or "?"),
         env_file=_env_file(Path(str(env.get("pm_cwd") or "")), words),
         kill_timeout_ms=_number(env.get("kill_timeout"), _KILL_TIMEOUT_MS),
@@ -123,6 +143,11 @@ def _app(app: Mapping[str, Any]) -> Pm2App:
         log_date_format=str(env.get("log_date_format") or "") or None,
         secrets=_secrets_in([env]),
     )  # fmt: skip
+
+
+def _service(words: list[str]) -> str:
+    """What it is called in the file that we print."""
+    return (worker() if "run-worker" in words else receiver()).name
 
 
 def _env_file(folder: Path, words: list[str]) -> str:
