@@ -14,8 +14,8 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.lossy import lossy_postgres
 from tests.servers import wait_until
+from tests.unsteady import Mode, unsteady_postgres
 from tests.webhook.rig import ReceiverRig, status_body
 from tests.webhook.rig import request as asked
 from tests.worker.rig import Rig
@@ -108,6 +108,7 @@ def test_what_is_served_is_what_page_dashboard_and_rules_name(
         assert value(other, "wacampaign_webhooks_refused_total", reason="without_signature") == 1
         assert value(other, "wacampaign_webhooks_total") == 0
         served = names(url) | names(other)
+        all_served = scrape(url) + scrape(other)
     finally:
         receiver.close()
 
@@ -132,6 +133,14 @@ def test_what_is_served_is_what_page_dashboard_and_rules_name(
         }
         assert used
         assert used <= written, path
+        # Each value that a rule or panel asks for is one that is served or told of on the page.
+        labels = re.findall(r'(\w+)=~?\\*"([^"\\$]+)', text)
+        assert labels
+        for label, wanted in labels:
+            if label == "job":  # Prometheus' own
+                continue
+            for one in wanted.split("|"):
+                assert f'{label}="{one}"' in all_served or f"`{one}`" in page, (path, label, one)
 
 
 def test_a_port_that_is_taken_keeps_no_worker_from_sending(rig: Rig) -> None:
@@ -146,15 +155,17 @@ def test_a_port_that_is_taken_keeps_no_worker_from_sending(rig: Rig) -> None:
     assert rig.stats(campaign)["status"] == "completed"
 
 
-def test_while_the_database_is_away_no_old_figure_is_told(rig: Rig) -> None:
+@pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.BLACK_HOLE], ids=["away", "silent"])
+def test_while_the_database_is_away_no_old_figure_is_told(rig: Rig, mode: Mode) -> None:
     rig.campaign(rig.number("201", rate=5), 500)
-    with lossy_postgres(rig.database, one_in=1_000_000) as (address, way):
+    with unsteady_postgres(rig.database) as (address, way):
         worker = rig.start_worker("--metrics-port", "0", DATABASE_URL=address)
         url = url_in(lambda: rig.log_of(worker))
         wait_until(lambda: value(url, "wacampaign_database_reachable") == 1, 30, "it is there")
         assert value(url, "wacampaign_campaign_rows", state="ready")
-        way.cut()
-        wait_until(lambda: value(url, "wacampaign_database_reachable") == 0, 60, "it is away")
+        way.set(mode)
+        # Two looks, and the time for which one waits.
+        wait_until(lambda: value(url, "wacampaign_database_reachable") == 0, 45, "it is away")
         assert value(url, "wacampaign_campaign_rows", state="ready") is None
         silent = value(url, "wacampaign_database_silent_seconds")
         assert silent is not None

@@ -40,7 +40,9 @@ class CampaignCollector(Collector):
         """Looks until cancelled."""
         while True:
             try:
-                self._stats = await self._campaigns.stats()
+                # A database that is silent is asked for a minute and more.
+                async with asyncio.timeout(LOOK_SECONDS):
+                    self._stats = await self._campaigns.stats()
                 self._told = False
             except Exception as error:
                 # Whatever it was: metrics are not what the process is for.
