@@ -10,12 +10,16 @@ from tests.campaigns import RUNNING
 from wacampaign.core.campaign.error_trends import read_trends
 from wacampaign.core.campaign.finding import FindingKind
 from wacampaign.core.campaign.findings import findings_of
+from wacampaign.core.campaign.stall import cause_of
 from wacampaign.core.campaign.state import Campaign, read_stats
 
 NUMBER = {"id": "n1", "display_name": None, "rate": 80, "configured_rate": 80}
 COUNTS = dict.fromkeys(
     ("pending", "ready", "retry_later", "processing", "in_doubt", "sent", "failed"), 0
 ) | {"ready": 900, "processing": 100}
+
+
+MOVING = {"recent": [[ago, 80, 80] for ago in range(30)], "bars": [[0, 1200], [1, 1200]]}
 
 
 def worker(n: int = 1, *, alive: bool = True, **facts: Any) -> dict[str, Any]:
@@ -45,7 +49,7 @@ def seen(*workers: dict[str, Any], **answer: Any) -> Campaign:
     ],
 )
 def test_the_limit_that_a_worker_saw(facts: dict[str, Any], text: str) -> None:
-    limit = seen(worker(**facts)).limit
+    limit = seen(worker(**facts), pace=MOVING, run_seconds=60.0).limit
     assert limit is not None
     assert limit.text == text
 
@@ -106,6 +110,39 @@ def test_a_share_of_failures_is_a_finding() -> None:
     assert (
         findings_of(seen(worker(), counts=COUNTS | {"sent": 980, "failed": 20}, errors=few)) == []
     )
+
+
+def test_a_share_of_failures_that_begins_late_is_a_finding() -> None:
+    counts = COUNTS | {"sent": 97_000, "failed": 3_000}
+    errors = [{"code": 131026, "count": 3_000}]
+    bars = {"recent": [], "bars": [[ago, 1_000] for ago in range(60)]}
+    late: dict[str, Any] = {"counts": counts, "errors": errors, "pace": bars, "run_seconds": 1500.0}
+    minutes = [[131026, ago, 800] for ago in range(5)] + [[131026, ago, 1] for ago in range(5, 15)]
+    (finding,) = findings_of(seen(worker(), **late, error_minutes=minutes))
+    assert finding.kind is FindingKind.FAILING_MANY
+    assert finding.text.startswith("4,000 of 20,000 refused in the last 5 minutes (20.0 %): 131026")
+    assert finding.command == "wacampaign failures c --code 131026"
+    # As many in all, and none lately: it is over.
+    over = [[131026, ago, 600] for ago in range(6, 11)]
+    assert findings_of(seen(worker(), **late, error_minutes=over)) == []
+    assert findings_of(seen(worker(), **late, error_minutes=[[131026, 0, 900]])) == []
+
+
+def test_the_rate_explains_no_standstill() -> None:
+    """Seen after an outage of the database: limited by 60/s, beside a rate of none."""
+    busy = worker(binds={"n1": "rate"})
+    assert seen(busy, run_seconds=60.0).limit is None
+    assert seen(busy, run_seconds=60.0, pace=MOVING).limit is not None
+
+
+def test_an_api_that_is_away_stops_it_at_once() -> None:
+    """Rows that were done seconds ago have no end to tell of."""
+    campaign = seen(
+        worker(binds={"n1": "api_away"}, api_away_seconds=4.0), pace=MOVING, run_seconds=60.0
+    )
+    cause = cause_of(campaign, findings_of(campaign))
+    assert cause is not None
+    assert cause.kind is FindingKind.API_AWAY
 
 
 def test_a_trend_by_minutes() -> None:

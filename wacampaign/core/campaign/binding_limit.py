@@ -11,6 +11,7 @@ from typing import Protocol
 from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.number import CampaignNumber, Ramp
+from wacampaign.core.campaign.pace import CampaignPace
 from wacampaign.core.campaign.worker_state import WorkerState
 from wacampaign.core.daily_window import Window
 from wacampaign.core.engine.binding import Binds
@@ -48,6 +49,8 @@ class Running(Protocol):
     @property
     def number(self) -> CampaignNumber: ...
     @property
+    def pace(self) -> CampaignPace: ...
+    @property
     def budget(self) -> Budget | None: ...
     @property
     def ramp(self) -> Ramp | None: ...
@@ -83,7 +86,8 @@ def limit_of(campaign: Running, workers: Sequence[WorkerState]) -> Limit | None:
         return Limit(LimitKind.DATABASE, f"the database{_half(alive, 'database_p50_ms')}")
     if bound is Binds.ANSWERS:
         return Limit(LimitKind.ANSWERS, f"Meta's answers{_half(alive, 'answers_p50_ms')}")
-    if bound is Binds.RATE and campaign.number.rate is not None:
+    # What was said of the last messages explains no standstill.
+    if bound is Binds.RATE and campaign.number.rate is not None and not campaign.pace.stands:
         return Limit(LimitKind.RATE, f"the number's rate {campaign.number.rate:g}/s")
     return None
 

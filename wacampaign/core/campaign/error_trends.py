@@ -11,6 +11,9 @@ from wacampaign.core.errors import lookup
 
 #: Minutes shown, the one that has not ended among them.
 TREND_MINUTES: Final = 15
+#: Minutes in which a share of failures is looked for besides all of the run's: one that begins late
+#: in a long campaign would be a tenth of it before it is a share worth a sentence.
+SHARE_MINUTES: Final = 5
 #: Errors a minute from which one that did not come before is news.
 _NEWS_FROM: Final = 5
 
@@ -33,6 +36,11 @@ class ErrorTrend:
     def lately(self) -> int:
         """In the last minute: the one that has not ended, or the one before, if it had more."""
         return max(self.minutes[-2:])
+
+    @property
+    def for_share(self) -> int:
+        """In the last `SHARE_MINUTES`, the one that has not ended among them."""
+        return sum(self.minutes[-SHARE_MINUTES:])
 
     @property
     def rises(self) -> bool:

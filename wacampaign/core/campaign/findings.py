@@ -6,6 +6,8 @@ from typing import Final
 
 from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.delivery import LATE_MINUTES, is_unusual, share
+from wacampaign.core.campaign.error_counts import ErrorCount
+from wacampaign.core.campaign.error_trends import SHARE_MINUTES
 from wacampaign.core.campaign.finding import Finding, FindingKind
 from wacampaign.core.campaign.other_writers import deleted, kept_back
 from wacampaign.core.campaign.pace_findings import pace_findings
@@ -156,11 +158,9 @@ def _errors(campaign: Campaign) -> Iterator[Finding]:
     tried = campaign.counts.sent + campaign.counts.failed
     for error in campaign.errors:
         entry = lookup(error.code, 400)
-        if entry.handling in _RECIPIENTS_OWN and is_unusual(error.count, tried):
-            text = (
-                f"{error.count:,} of {tried:,} refused ({share(error.count, tried)}):"
-                f" {error.code} {error.title}"
-            )
+        many = _many(campaign, error, tried) if entry.handling in _RECIPIENTS_OWN else None
+        if many is not None:
+            text = f"{many}: {error.code} {error.title}"
             step = f"wacampaign failures {campaign.short_id} --code {error.code}"
             yield Finding(_K.FAILING_MANY, text, step, str(error.code))
         if entry.handling not in _RECIPIENTS_OWN and error.code not in held:
@@ -168,6 +168,20 @@ def _errors(campaign: Campaign) -> Iterator[Finding]:
             kind = _K.PASSING_ERROR if passing else _K.ERROR
             text = f"{error.code} {error.title}: {rows(error.count)}"
             yield Finding(kind, text, _step(error.code, campaign), str(error.code))
+
+
+def _many(campaign: Campaign, error: ErrorCount, tried: int) -> str | None:
+    """Of how many rows an error is an unusual share: of all, or of the last minutes'."""
+    if is_unusual(error.count, tried):
+        return f"{error.count:,} of {tried:,} refused ({share(error.count, tried)})"
+    lately = sum(trend.for_share for trend in campaign.trends if trend.code == error.code)
+    done = campaign.pace.done_in(SHARE_MINUTES)
+    if campaign.status != "running" or not is_unusual(lately, done):
+        return None
+    return (
+        f"{lately:,} of {done:,} refused in the last {SHARE_MINUTES} minutes"
+        f" ({share(lately, done)})"
+    )
 
 
 def _delivery(campaign: Campaign) -> Iterator[Finding]:

@@ -51,6 +51,10 @@ class CampaignPace:
         """Whether no row was done for `GAP_SECONDS`."""
         return self.minute == 0
 
+    def done_in(self, minutes: int) -> int:
+        """Rows that were done in the last `minutes`, up to fifteen."""
+        return round(sum(self.bars[-minutes * _BARS_A_MINUTE :]) * BAR_SECONDS)
+
     @property
     def extremes(self) -> tuple[float, float] | None:
         """The slowest and the fastest whole minute of the last fifteen; None: there is none yet.

@@ -26,7 +26,15 @@ _STOPS: Final = (
     _K.NOTHING_SENT,
 )
 #: What stops it at once: rows that were done a moment ago say nothing of the next ones.
-_STOPS_AT_ONCE: Final = (_K.NO_LIVE_WORKER, _K.HELD, _K.HELD_WITHOUT_ROWS, _K.HELD_FOR_A_WHILE)
+_STOPS_AT_ONCE: Final = (
+    _K.NO_LIVE_WORKER,
+    _K.API_AWAY,
+    _K.HELD,
+    _K.HELD_WITHOUT_ROWS,
+    _K.HELD_FOR_A_WHILE,
+)
+#: Of them, what stops all numbers' rows.
+_STOPS_ALL: Final = _STOPS_AT_ONCE[:2]
 #: What a campaign that does not run waits for.
 _WAITS: Final = (
     _K.PAUSED,
@@ -59,7 +67,7 @@ def _kinds(campaign: Campaign) -> Sequence[FindingKind]:
         return _WAITS
     if stands(campaign):
         return _STOPS
-    return _STOPS_AT_ONCE if _is_held(campaign) else _STOPS_AT_ONCE[:1]
+    return _STOPS_AT_ONCE if _is_held(campaign) else _STOPS_ALL
 
 
 def _is_held(campaign: Campaign) -> bool:
