@@ -25,6 +25,21 @@ AS_PRINTED = "as printed"
 
 
 @dataclass(frozen=True)
+class Typed:
+    """The fix as it is printed, and a word more: it would not end by itself."""
+
+    more: str
+
+
+@dataclass(frozen=True)
+class Worded:
+    """A command that is part of a sentence, and a word that answers its question."""
+
+    pattern: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
 class Fault:
     """One thing that is wrong."""
 
@@ -35,7 +50,7 @@ class Fault:
     #: A word of what is said.
     said: str
     #: What a person does beside or in place of the printed fix; None: that is no part of a test.
-    mend: Act | str | None = AS_PRINTED
+    mend: Act | str | Typed | Worded | None = AS_PRINTED
     #: Other checks that find the same.
     also: tuple[str, ...] = ()
     only: str | None = None
@@ -173,8 +188,7 @@ FAULTS = {
         "env_rights", Check.FAIL, lambda made: made.env_file.chmod(0o666), "others may write",
     ),
     "two .env": Fault(
-        "env_files", Check.FAIL, other_env, "differs from", lambda made: made.type(
-            "ln -sf ../.env backend/.env"),
+        "env_files", Check.FAIL, other_env, "differs from", Worded(r"ln -sf .*"),
     ),
     "no home": Fault(
         "home", Check.WARN, lambda made: (made.folder / "home").rmdir(), "not there yet",
@@ -251,9 +265,7 @@ FAULTS = {
     "read only": Fault(
         "database_writable", Check.FAIL, lambda made: made.run_sql(
             f"alter database {made.sql.info.dbname} set default_transaction_read_only = on"),
-        "read only", lambda made: made.run_sql(
-            f"alter database {made.sql.info.dbname} set default_transaction_read_only = off"),
-        only="postgres",  # a REST server's connections are older than the setting
+        "read only", only="postgres",  # a REST server's connections are older than the setting
     ),
     "login without rows": Fault(
         "database_writable", Check.FAIL, both(
@@ -263,6 +275,10 @@ FAULTS = {
             lambda made: made.write_env(
                 DATABASE_URL=made.database.replace("postgres@", "reads_nothing@"))),
         "hides all rows", also=("number",), only="postgres",
+    ),
+    "published schema": Fault(
+        "publication", Check.WARN, sql(
+            "create publication supabase_realtime for tables in schema public"), "all tables",
     ),
     "published queue": Fault(
         "publication", Check.WARN, sql(
@@ -319,6 +335,20 @@ FAULTS = {
         "unique_ids", Check.FAIL, sql("drop index send_queue_whatsapp_message_id_key"),
         "send_queue may hold the same whatsapp_message_id twice",
     ),
+    "ids may repeat, and a try to mend that broke off": Fault(
+        "unique_ids", Check.FAIL, sql(
+            "update pg_index set indisvalid = false where indexrelid ="
+            " 'send_queue_whatsapp_message_id_key'::regclass"), "send_queue may hold",
+    ),
+    "an index for the dashboard that broke off": Fault(
+        "indexes", Check.WARN, sql(
+            "create index idx_message_status_logs_campaign_id on message_status_logs (campaign_id)"
+            "\nupdate pg_index set indisvalid = false where indexrelid ="
+            " 'idx_message_status_logs_campaign_id'::regclass"
+            "\nupdate pg_class set reltuples = 2000000 where oid ="
+            " 'message_status_logs'::regclass"),
+        "has no index by campaign_id",
+    ),
     "anon calls a function": Fault(
         "grants", Check.FAIL, sql("grant execute on function wacampaign_tokens(uuid[]) to anon"),
         "role anon may call wacampaign_tokens",
@@ -359,8 +389,8 @@ FAULTS = {
     ),
     # --- the traffic --------------------------------------------------------------------------
     "no worker": Fault(
-        "workers", Check.FAIL, lambda made: made.campaign(start=True), "20 rows", lambda made:
-        made.worker(__version__),
+        "workers", Check.FAIL, lambda made: made.campaign(start=True), "20 rows",
+        Typed("--until-idle"),
     ),
     "a worker of another version": Fault(
         "workers", Check.WARN, lambda made: made.worker("0.0.1"), "version 0.0.1",
@@ -396,7 +426,7 @@ FAULTS = {
         "backlog", Check.FAIL, sql(
             "insert into wacampaign_webhooks (id, received_at, encoding, body) values"
             f" (gen_random_uuid(), {HOUR}, 'text', '{{}}')"), "1 webhook stored",
-        sql("update wacampaign_webhooks set taken_at = now()"),
+        Typed("--until-idle"),
     ),
     "webhooks with faults": Fault(
         "backlog", Check.WARN, sql(
@@ -448,7 +478,8 @@ FAULTS = {
     ),
     "no number": Fault(
         "number", Check.WARN, sql("update whatsapp_numbers set is_active = false"), "no sending",
-        sql("update whatsapp_numbers set is_active = true"),
+        lambda made: made.type(
+            f"wacampaign number add {DEMO_PHONE_NUMBER_ID} --waba {DEMO_WABA_ID} --yes"),
     ),
     "token revoked": Fault(
         "token", Check.FAIL, lambda made: made.meta.revoke_token(DEMO_TOKEN), "refused",
@@ -481,8 +512,7 @@ FAULTS = {
     ),
     "rate above throughput": Fault(
         "throughput", Check.WARN, sql("update whatsapp_numbers set max_send_rate_per_sec = 500"),
-        "above the number's throughput", sql(
-            "update whatsapp_numbers set max_send_rate_per_sec = 80"),
+        "above the number's throughput", Worded(r"wacampaign number add .* --rate \d+", "--yes"),
     ),
     "account blocked": Fault(
         "health", Check.FAIL, lambda made: made.meta.set_health(

@@ -117,6 +117,12 @@ class Installation:
         for line in text.splitlines():
             self.sql.execute(line.encode())
 
+    def run_sql_anew(self, text: str) -> None:
+        """The same on a connection of its own, which finds the database as it is set up now."""
+        with psycopg.connect(self.database, autocommit=True) as editor:
+            for line in text.splitlines():
+                editor.execute(line.encode())
+
     def campaign(self, rows: int = 20, *, start: bool = False) -> str:
         """A campaign of the number."""
         return run_on(

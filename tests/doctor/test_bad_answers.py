@@ -153,3 +153,15 @@ def test_a_login_without_rights_is_told_as_that(installation: Installation) -> N
         installation.run_sql("drop role knows_nobody")
     assert [(one.id, one.verdict) for one in wrong] == [("database_reachable", Check.FAIL)]
     assert "permission denied" in wrong[0].text
+
+
+def test_an_older_schema_is_no_silent_database(installation: Installation) -> None:
+    installation.run_sql(
+        "create or replace function wacampaign_traffic(p_stale_days int) returns jsonb"
+        " language sql as $$ select '{}'::jsonb $$"
+    )
+    found = {one.id: one for one in installation.examine()}
+    assert found["schema"].verdict is Check.FAIL
+    assert found["database_reachable"].verdict is Check.OK
+    assert found["workers"].verdict is Check.SKIPPED
+    assert "of another version" in found["workers"].text

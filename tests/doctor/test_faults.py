@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.doctor.faults import AS_PRINTED, FAULTS, Fault
+from tests.doctor.faults import AS_PRINTED, FAULTS, Fault, Typed, Worded
 from tests.doctor.rig import Installation
 from wacampaign import __version__
 from wacampaign.core.doctor.model import Examined, Mending
@@ -18,7 +20,7 @@ def apply(installation: Installation, found: list[Examined]) -> None:
     """Does what the fix says, as it is printed."""
     for one in found:
         if one.mending is Mending.SQL:
-            installation.run_sql(one.fix)
+            installation.run_sql_anew(one.fix)
         elif one.fix.startswith("wacampaign db sql > "):
             installation.type(one.fix)
             text = (installation.folder / one.fix.partition(" > ")[2]).read_text("utf-8")
@@ -48,6 +50,12 @@ def test_a_planted_fault_is_found_and_its_fix_mends_it(
     assert {one.id for one in wrong} <= {fault.check, *fault.also}
     if fault.mend == AS_PRINTED:
         apply(installation, found)
+    elif isinstance(fault.mend, Typed):
+        installation.type(f"{found[0].fix} {fault.mend.more}")
+    elif isinstance(fault.mend, Worded):
+        command = re.search(fault.mend.pattern, found[0].fix)
+        assert command is not None, found[0].fix
+        installation.type(f"{command[0]} {fault.mend.more}")
     else:
         assert callable(fault.mend)
         fault.mend(installation)

@@ -131,10 +131,12 @@ def _server(server: Server) -> Iterator[Examined]:
     elif server.read_only:
         yield failing(
             "database_writable",
-            "the database is set to read only; a hosted one is when its disk is nearly full",
-            "free space (dashboard: Database), then: alter database postgres set"
-            " default_transaction_read_only = off",
-            _WORDS,
+            "the database is set to read only; a hosted one is when its disk is nearly full: free"
+            " space first (dashboard: Database)",
+            # In one transaction that may write: by itself it would be read only, too.
+            f"begin read write; alter database {quoted(server.database)} set"
+            " default_transaction_read_only = off; commit;",
+            Mending.SQL,
         )
     elif server.blind is not None:
         yield failing(

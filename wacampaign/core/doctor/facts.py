@@ -143,6 +143,8 @@ class Server:
     sizes: tuple[HeldTable, ...]
     #: The login for which row level security hides the tables' rows; None: it sees them.
     blind: str | None = None
+    #: Its own name for the database.
+    database: str = "postgres"
 
 
 @dataclass(frozen=True, slots=True)

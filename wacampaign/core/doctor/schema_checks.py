@@ -134,10 +134,9 @@ def _indexes(facts: Schema, log_rows: int) -> Iterator[Examined]:
         yield unseen("indexes", "their tables are missing: the check `schema` says why")
         return
     for name in alone:
-        broken = any(index.name == name and not index.valid for index in facts.indexes)
-        what = "was not built to its end" if broken else "is missing"
+        drop = _leftover(facts, name)
+        what = "was not built to its end" if drop else "is missing"
         made = facts.index_statements[name]
-        drop = [f"drop index concurrently public.{name}"] if broken else []
         yield failing(
             "indexes",
             f"index {name} {what}: each look for it reads the whole table",
@@ -154,12 +153,23 @@ def _indexes(facts: Schema, log_rows: int) -> Iterator[Examined]:
             "indexes",
             f"message_status_logs ({log_rows:,} rows) has no index by campaign_id: each look of the"
             " backend's dashboard reads all of it",
-            "create index concurrently idx_message_status_logs_campaign_id"
-            " on public.message_status_logs (campaign_id);",
+            statements(
+                [
+                    *_leftover(facts, "idx_message_status_logs_campaign_id"),
+                    "create index concurrently idx_message_status_logs_campaign_id"
+                    " on public.message_status_logs (campaign_id)",
+                ]
+            ),
             Mending.SQL,
         )
     elif not missing:
         yield passed("indexes", "what a claim looks through is there")
+
+
+def _leftover(facts: Schema, name: str) -> list[str]:
+    """What takes away an index of this name that was not built to its end, if there is one."""
+    left = any(index.name == name and not index.valid for index in facts.indexes)
+    return [f"drop index concurrently public.{name}"] if left else []
 
 
 def _unique(facts: Schema) -> Iterator[Examined]:
@@ -177,8 +187,13 @@ def _unique(facts: Schema) -> Iterator[Examined]:
             "unique_ids",
             f"{table} may hold the same {' and '.join(columns)} twice: nothing recognises a repeat."
             f" Where it stands twice already the statement fails, and `wacampaign audit` names it",
-            f"create unique index concurrently {table}_{columns[0]}_key"
-            f" on public.{table} ({', '.join(columns)}){condition};",
+            statements(
+                [
+                    *_leftover(facts, f"{table}_{columns[0]}_key"),
+                    f"create unique index concurrently {table}_{columns[0]}_key"
+                    f" on public.{table} ({', '.join(columns)}){condition}",
+                ]
+            ),
             Mending.SQL,
         )
     if not missing:

@@ -107,5 +107,10 @@ async def _answered(question: Awaitable[Answer], until: float) -> Answer | Faile
         return Failed(mask_secrets(problem.message), no_schema=True)
     except Problem as problem:
         return failed(problem)
+    except KeyError as field:
+        # An older schema's answer: what differs says the check of the schema.
+        return Failed(
+            f"the schema is of another version: it says nothing of {field}", no_schema=True
+        )
     except Exception as error:
         return Failed(unexpected(error))

@@ -136,6 +136,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
     select jsonb_build_object(
         'at', extract(epoch from clock_timestamp()),
         'version', current_setting('server_version'),
+        'database', current_database(),
         'jit', public.wacampaign_compiles(),
         'blind', (select current_user from pg_catalog.pg_class c
                   where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
@@ -149,8 +150,16 @@ set search_path = public, extensions, pg_temp set jit = off as $$
         'connections', (select sum(numbackends) from pg_catalog.pg_stat_database),
         'connections_most', current_setting('max_connections')::int
             - current_setting('superuser_reserved_connections')::int,
-        'published_all', exists (select 1 from pg_catalog.pg_publication
-                                 where pubname = 'supabase_realtime' and puballtables),
+        -- By its schema, too: no table can be taken out of that.
+        'published_all', exists (
+            select 1 from pg_catalog.pg_publication u
+            where u.pubname = 'supabase_realtime' and (u.puballtables or exists (
+                select 1 from pg_catalog.pg_publication_tables p
+                where p.pubname = u.pubname and p.schemaname = 'public' and not exists (
+                    select 1 from pg_catalog.pg_publication_rel r
+                    join pg_catalog.pg_class c on c.oid = r.prrelid
+                    where r.prpubid = u.oid and c.relname = p.tablename
+                      and c.relnamespace = 'public'::regnamespace)))),
         'published', (
             select coalesce(jsonb_agg(p.tablename order by p.tablename), '[]'::jsonb)
             from pg_catalog.pg_publication_tables p
