@@ -283,6 +283,17 @@ def test_figures_come_before_the_bar_where_there_is_no_room_for_both() -> None:
     assert " ACCEPTED  38.8 %  4,188 / 10,807\n" in text
 
 
+def test_what_failed_without_a_code_stands_among_the_errors() -> None:
+    counts = CAMPAIGN["counts"] | {"failed": 750}
+    for width in (80, 140):
+        text = shown(view(stats(CAMPAIGN | {"counts": counts})), width, 40)
+        (line,) = re.findall(r"\n(  .*none of Meta's: who opted out, say)", text)
+        (other,) = re.findall(r"\n( +131026 .*)Message undeliverable", text)
+        assert line.index("failed ") == other.index("failed ")
+        assert line.split()[:2] == ["-", "645"]
+    assert "none of Meta's" not in shown(view(stats()), 80, 40)
+
+
 def test_one_that_was_cancelled_says_what_was_not_sent() -> None:
     given = stats(CAMPAIGN | ENDED | {"status": "failed"})
     assert re.search(r" ENDED     .*, 6,510 rows not sent\n", shown(view(given), 80, 24))

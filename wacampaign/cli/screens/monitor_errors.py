@@ -25,7 +25,10 @@ def error_blocks(view: View, campaign: Campaign, width: int) -> list[Block]:
     counts = {error.code for error in campaign.errors}
     # Errors that were retried leave no failed row: their trend alone tells of them.
     passed = [ErrorCount(t.code, t.title, 0) for t in campaign.trends if t.code not in counts]
-    if shown := [*campaign.errors, *passed]:
+    shown = [*campaign.errors, *passed]
+    # Codes of rows that wait for another try are among them: this many at least.
+    uncoded = campaign.counts.failed - sum(error.count for error in campaign.errors)
+    if shown or uncoded > 0:
         title = labelled("ERRORS", style="bold")
         title.append(f"{'rows':>10}   a min  ", style="dim")
         if width >= WIDE:
@@ -34,6 +37,8 @@ def error_blocks(view: View, campaign: Campaign, width: int) -> list[Block]:
         if width >= WIDE:
             title.append(f"{'':<{_TITLE - 8}}what the worker does", style="dim")
         lines = [_error(view, one, trends.get(one.code), width) for one in shown]
+        if uncoded > 0:
+            lines.append(_uncoded(uncoded, width))
         blocks += [
             ruled(11, width, view.marks),
             Block(6, [title, *lines], least=2, many="codes"),
@@ -60,6 +65,13 @@ def _error(view: View, error: ErrorCount, trend: ErrorTrend | None, width: int) 
     line.append(column(error.title, _TITLE, view.unicode))
     line.append(f"  {entry.worker_action}", style="dim")
     return line
+
+
+def _uncoded(n: int, width: int) -> Text:
+    line = Text(f"   {'-':>7}  {n:>9,}  {'':>6}  ")
+    if width >= WIDE:
+        line.append(" " * (TREND_MINUTES + 2))
+    return line.append("failed   none of Meta's: who opted out, say")
 
 
 def _trend(view: View, trend: ErrorTrend | None) -> str:
