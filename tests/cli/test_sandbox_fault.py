@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,12 @@ def test_no_sandbox_is_told_with_how_to_start_one(
         assert done.exit_code == 69
         assert f"no sandbox answers at {closed}" in done.stderr
         assert "wacampaign sandbox    (in a terminal" in done.stderr
+    # Something else may have taken its port, and never say a word.
+    monkeypatch.setattr("wacampaign.sandbox.client._READY_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        done = fault("list", "--url", mute)
+    assert (done.exit_code, f"no sandbox answers at {mute}" in done.stderr) == (69, True)
     # Settings that name no API mean Meta's: it is not asked.
     port = free_port()
     monkeypatch.setattr("wacampaign.cli.commands.sandbox_fault.SANDBOX_PORT", port)

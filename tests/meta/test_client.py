@@ -82,6 +82,25 @@ def test_unreachable_after_some_attempts(last: bytes) -> None:
     assert requests == ATTEMPTS
 
 
+def test_an_api_that_is_silent_is_told_in_words() -> None:
+    async def silent(
+        server: FaultServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await server.read(reader)
+        await asyncio.Event().wait()
+
+    async def work() -> Problem:
+        async with (
+            serving(silent) as server,
+            CloudApi(server.base_url, "v25.0", TOKEN, timeout_s=0.05) as client,
+        ):
+            with pytest.raises(Unreachable) as raised:
+                await client.number(NUMBER)
+            return raised.value
+
+    assert asyncio.run(work()).message.endswith("for the number: it gave no answer in time")
+
+
 def test_transient_is_tried_again_whatever_its_status() -> None:
     problem, requests = raised_by(answer(error(1, is_transient=True), "400 Bad Request"))
     assert isinstance(problem, Unreachable)

@@ -82,7 +82,11 @@ def ask(question: str) -> str:
     The question goes to stderr.
     """
     print(one_line(question), end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline()
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # what comes next begins a line
+        raise
     if not answer:
         print(file=sys.stderr)  # nobody pressed Enter
     return answer.strip()

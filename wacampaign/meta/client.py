@@ -241,6 +241,8 @@ class CloudApi:
             except httpx.TransportError as error:
                 if last or isinstance(error, httpx.UnsupportedProtocol):
                     reason = str(error).strip() or type(error).__name__
+                    if isinstance(error, httpx.TimeoutException):
+                        reason = "it gave no answer in time"
                     raise Unreachable(
                         f"{self._root.host} cannot be reached for {what}: {reason}",
                         "check WHATSAPP_API_URL and the network",

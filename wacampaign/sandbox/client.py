@@ -15,6 +15,8 @@ from wacampaign.sandbox.situations import SituationName
 
 #: Seconds. Counting a million messages by group takes some; everything else is immediate.
 _TIMEOUT_S = 60.0
+#: Seconds that a person waits for a sandbox that may be something else.
+_READY_S = 10.0
 #: Messages per page of `accepted`.
 _PAGE = 5000
 
@@ -44,7 +46,7 @@ class SandboxControl:
 
     def is_ready(self) -> bool:
         """Whether it is a sandbox that answers; raises what httpx raises where nothing does."""
-        answer = self._http.get("ready")
+        answer = self._http.get("ready", timeout=_READY_S)
         try:
             return bool(answer.json().get("ready"))
         except (ValueError, AttributeError):
