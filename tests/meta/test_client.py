@@ -88,6 +88,7 @@ def test_an_api_that_is_silent_is_told_in_words() -> None:
     ) -> None:
         await server.read(reader)
         await asyncio.Event().wait()
+        writer.close()
 
     async def work() -> Problem:
         async with (
