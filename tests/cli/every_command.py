@@ -190,7 +190,7 @@ LINES: dict[str, list[tuple[str, int]]] = {
     "templates list": [("--all", 0), ("--json", 0)],
     "templates copy": [("hello {hostile}", 2), ("{hostile} copy", 69), ("hello copy --json", 69)],
     "demo": [("--campaign-size {hostile}", 2)],
-    "sandbox": [("--port {hostile}", 2)],
+    "sandbox": [("--port {hostile}", 2), ("--webhook-url {hostile}", 2)],
     "sandbox fault set": [
         ("135000 --template {hostile}", 69),
         ("{hostile}", 2),

@@ -127,6 +127,7 @@ def test_no_part_of_a_problem_shows_a_number_or_a_token(flags: tuple[str, ...]) 
         (["pause"], "wacampaign pause --help"),
         (["queue-stats", "--nope"], "wacampaign queue-stats --help"),
         (["monitor", "--interval", "0"], "wacampaign monitor --help"),
+        (["list", "--status", "gone"], "wacampaign list --help"),
     ],
 )
 def test_usage_errors(words: list[str], suggestion: str) -> None:
@@ -134,6 +135,7 @@ def test_usage_errors(words: list[str], suggestion: str) -> None:
     assert done.exit_code == 2
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == f"→ {suggestion}"
+    assert "Value error" not in done.stderr
     done = CliRunner().invoke(app, [*words, "--json"], prog_name="wacampaign")
     assert done.exit_code == 2
     assert json.loads(done.stderr)["error"]["code"] == "usage"

@@ -124,7 +124,9 @@ def _usage(error: TyperException, prog_name: str) -> Problem:
         meant = f"{prog_name} {_MEANT[unknown[1]]}"
         return Usage(f"No such command '{unknown[1]}'", meant)
     command = context.command_path if context is not None else prog_name
-    return Usage(error.format_message().rstrip("."), f"{command} --help")
+    # Of the library that reads values, for which each wrong one is an exception of Python's.
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    return Usage(message, f"{command} --help")
 
 
 def _unexpected(error: Exception) -> Problem:

@@ -11,6 +11,7 @@ from wacampaign.cli.loading import LazyGroup, Listed
 from wacampaign.cli.options import AsJson, EnvFile
 from wacampaign.cli.output import arrow, print_json, say, tell
 from wacampaign.cli.session import read_settings
+from wacampaign.problems import Usage
 from wacampaign.sandbox.demo import (
     DEMO_APP_SECRET,
     DEMO_PHONE_NUMBER_ID,
@@ -78,6 +79,11 @@ def sandbox(
     """
     if context.invoked_subcommand is not None:
         return
+    if webhook_url is not None and not webhook_url.startswith(("http://", "https://")):
+        raise Usage(
+            f"--webhook-url {webhook_url} is no address: it begins with http:// or https://",
+            "--webhook-url http://127.0.0.1:8789/api/webhooks",
+        )
     app_secret = next(iter(read_settings(env_file, None).app_secrets), DEMO_APP_SECRET)
     options = SandboxOptions(
         host=host,
