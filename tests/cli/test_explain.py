@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import sys
+from pathlib import Path
 
 from tests.cli.conftest import Wacampaign
+from tests.terminal import Terminal
 
 
 def test_a_known_code(wacampaign: Wacampaign) -> None:
@@ -15,6 +20,23 @@ def test_a_known_code(wacampaign: Wacampaign) -> None:
     answer = json.loads(wacampaign("explain", "132000", "--json").stdout)
     assert (answer["schema_version"], answer["code"], answer["known"]) == (1, 132000, True)
     assert answer["next_step"]
+
+
+def test_no_line_is_wider_than_the_terminal(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    terminal = Terminal(
+        f"{shlex.quote(sys.executable)} -m wacampaign explain 135000 131049",
+        tmp_path,
+        {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "dumb", "PYTHONPATH": root},
+        columns=60,
+    )
+    try:
+        lines = terminal.until_its_end().splitlines()
+    finally:
+        terminal.close()
+    assert max(map(len, lines)) <= 60
+    assert "  the worker    fails the message; after 3 such answers it" in lines
+    assert "                holds this template on this number (until a" in lines
 
 
 def test_an_unknown_code_and_none(wacampaign: Wacampaign) -> None:

@@ -8,6 +8,7 @@ import typer
 from wacampaign.cli.options import AsJson
 from wacampaign.cli.output import print_json, tell
 from wacampaign.cli.plan import show_next
+from wacampaign.cli.screens.tables import tell_indented
 from wacampaign.core.errors import ErrorEntry, Printed, by_subcode, investigate, known, lookup
 from wacampaign.core.errors import printed_codes as read_codes
 from wacampaign.problems import Usage
@@ -74,7 +75,7 @@ def _show(printed: Printed) -> None:
     undocumented = printed.subcode is not None and by_subcode(printed.code, printed.subcode) is None
     if printed.code is None and undocumented:
         tell(f"{printed} is not in the error table: {_SUBCODE}")
-        tell(f"  {'you':<13} {_WHOLE}")
+        _tell("you", _WHOLE)
         return
     tell(f"{printed} {entry.title if is_known else 'is not in the error table'}")
     again = "may help once the cause is gone" if entry.retryable else "does not help"
@@ -86,9 +87,14 @@ def _show(printed: Printed) -> None:
         ("retry-failed", again),
         ("you", entry.next_step),
     ):
-        tell(f"  {name:<13} {text}")
+        _tell(name, text)
     if undocumented:
-        tell(f"  {'subcode':<13} {printed.subcode}: {_SUBCODE}")
+        _tell("subcode", f"{printed.subcode}: {_SUBCODE}")
+
+
+def _tell(name: str, text: str) -> None:
+    begin = f"  {name:<13} "
+    tell_indented(begin, text, " " * len(begin))
 
 
 def _as_json(printed: Printed) -> dict[str, object]:

@@ -61,12 +61,13 @@ def _columns_that_fit(widths: Sequence[int], room: int) -> int:
     return max(fit, 1)
 
 
-def tell_indented(indent: str, text: str) -> None:
-    """One line for people, on a terminal as many as it needs, the others further in."""
+def tell_indented(indent: str, text: str, rest: str | None = None) -> None:
+    """One line for people, on a terminal as many as it needs, the others behind `rest`, by itself
+    further in."""
     if not sys.stdout.isatty():
         tell(indent + text)
         return
-    tell_wrapped(one_line(text), shutil.get_terminal_size().columns, indent, f"{indent}  ")
+    tell_wrapped(one_line(text), shutil.get_terminal_size().columns, indent, rest or f"{indent}  ")
 
 
 def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None:
