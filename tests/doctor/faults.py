@@ -119,7 +119,16 @@ def orphans(made: Installation) -> None:
     )
 
 
-def silent(made: Installation) -> None:
+def silent(*minutes: int) -> Act:
+    """Messages were accepted so many minutes ago, and the last status is a day old."""
+
+    def plant(made: Installation) -> None:
+        _silent(made, minutes)
+
+    return plant
+
+
+def _silent(made: Installation, minutes: tuple[int, ...]) -> None:
     campaign = made.campaign()
     made.sql.execute("delete from send_queue where campaign_id = %s", (campaign,))
     made.sql.execute("update campaigns set status = 'completed' where id = %s", (campaign,))
@@ -127,9 +136,14 @@ def silent(made: Installation) -> None:
     made.sql.execute("update campaigns set total_sent = 20 where id = %s", (campaign,))
     made.sql.execute(
         "insert into wacampaign_runs (campaign_id, last_settled_at) values (%s, now() -"
-        " interval '20 minutes') on conflict (campaign_id) do update set last_settled_at ="
+        " make_interval(mins => %s)) on conflict (campaign_id) do update set last_settled_at ="
         " excluded.last_settled_at",
-        (campaign,),
+        (campaign, min(minutes)),
+    )
+    made.sql.execute(
+        "insert into wacampaign_pace (campaign_id, at, sent) select %s,"
+        " now() - make_interval(mins => m), 5 from unnest(%s::int[]) as m",
+        (campaign, list(minutes)),
     )
     made.sql.execute(
         "insert into wacampaign_hearing (number_id, first_status_at, last_status_at)"
@@ -469,8 +483,17 @@ FAULTS = {
         "shows 5 sent",
     ),
     "no status comes": Fault(
-        "statuses", Check.FAIL, silent, "no status came since", sql(
+        "statuses", Check.FAIL, silent(20), "accepted 20 min", sql(
             "update wacampaign_hearing set last_status_at = now()"),
+    ),
+    "no status comes while it sends": Fault(
+        "statuses", Check.FAIL, silent(60, 20, 0), "accepted 1 h 0",
+        sql("update wacampaign_hearing set last_status_at = now()"),
+    ),
+    "no status ever came": Fault(
+        "statuses", Check.FAIL, both(silent(60, 0), sql(
+            "update wacampaign_hearing set last_status_at = null, first_status_at = null")),
+        "(none ever came)", sql("update wacampaign_hearing set last_status_at = now()"),
     ),
     # --- Meta ---------------------------------------------------------------------------------
     "Meta away": Fault(

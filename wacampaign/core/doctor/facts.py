@@ -217,6 +217,9 @@ class Hearing:
     id: str
     accepted: float | None
     status: float | None
+    #: Since the first message accepted ten minutes or more after that status, or since the first of
+    #: all where none ever came. While it sends, the last one is always but a moment old.
+    unheard: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,9 +242,7 @@ def status_check(name: str, hearing: Hearing | Failed | None) -> Examined:
         return unseen("statuses", hearing.text)
     if hearing is None or (hearing.accepted is None and hearing.status is None):
         return passed("statuses", f"{name}: nothing was sent lately")
-    accepted = hearing.accepted or 0.0
-    silent = hearing.status is None or hearing.status > accepted + _BACKLOG_SECONDS
-    if silent and accepted > _BACKLOG_SECONDS:
+    if hearing.unheard is not None and hearing.unheard > _BACKLOG_SECONDS:
         last = (
             "none ever came"
             if hearing.status is None
@@ -252,7 +250,7 @@ def status_check(name: str, hearing: Hearing | Failed | None) -> Examined:
         )
         return failing(
             "statuses",
-            f"{name}: messages were accepted {duration(accepted)} ago, and no status came"
+            f"{name}: messages were accepted {duration(hearing.unheard)} ago, and no status came"
             f" since ({last}): its webhooks do not arrive",
             "wacampaign webhook subscribe --dry-run",
         )

@@ -75,8 +75,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
 $$;
 
 -- All of it in one call.
---   numbers: active ones, with seconds since a message of theirs was accepted last, and since the last
---     status of one; campaigns: running ones with rows to send; templates: those of campaigns that are
+--   numbers: active ones, with seconds since a message of theirs was accepted last, since the last
+--     status of one, and since the first message that was accepted ten minutes or more after it; campaigns: running ones with rows to send; templates: those of campaigns that are
 --     not over, whose last sync is more than p_stale_days ago; totals: campaigns of the last 30 days that
 --     show other figures than their rows have; others: what other programs tried against what is known,
 --     since yesterday; statuses: logged ones that nobody has taken (counted up to 100,000); alerts: those
@@ -102,7 +102,20 @@ begin
                     join public.campaigns k on k.id = r.campaign_id
                     where k.whatsapp_number_id = n.id and k.total_sent > 0
                       and r.last_settled_at > v_now - interval '7 days')),
-                'status', extract(epoch from v_now - h.last_status_at))), '[]'::jsonb)
+                'status', extract(epoch from v_now - h.last_status_at),
+                'unheard', extract(epoch from v_now - (
+                    select min(a.at)
+                    from public.wacampaign_runs r
+                    join public.campaigns k on k.id = r.campaign_id
+                    cross join lateral (
+                        select p.at from public.wacampaign_pace p
+                        where p.campaign_id = k.id and p.sent > 0
+                          and p.at > greatest(v_now - interval '7 days',
+                                              h.last_status_at + interval '10 minutes')
+                        order by p.at
+                        limit 1) as a
+                    where k.whatsapp_number_id = n.id
+                      and r.last_settled_at > v_now - interval '7 days')))), '[]'::jsonb)
             from public.whatsapp_numbers n
             left join public.wacampaign_hearing h on h.number_id = n.id
             where n.is_active),
