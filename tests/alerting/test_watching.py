@@ -168,7 +168,8 @@ def test_a_worker_that_was_killed_is_told_by_the_other(
     # Another one begins in its place.
     rig.wait_started(rig.start_worker(WACAMPAIGN_ALERT_URLS=listener.url))
     sql.execute("update wacampaign_alerts set ends_after = 0")
-    listener.wait_for("worker_gone", what="end")
+    ended = listener.wait_for("worker_gone", what="end")
+    assert not ended["text"].endswith(":"), "no command follows it"
     assert len(listener.of_kind("worker_gone")) == 2
 
 

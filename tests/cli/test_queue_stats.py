@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -131,6 +132,32 @@ def test_a_hold_names_the_campaign_and_the_command_of_its_reason(
     assert f"it is PAUSED; wacampaign preflight {short} says why" in stdout
     assert f"    → wacampaign preflight {short}\n" in stdout
     assert "CAMPAIGN" not in stdout + wacampaign("preflight", "market_1").stdout
+
+
+def lines_of(workers: Sequence[dict[str, Any]] = (), **given: Any) -> list[str]:
+    number = {"display_name": None, "phone_number_id": None}
+    campaign = RUNNING | {"number": number} | given
+    answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [campaign], "workers": list(workers)}
+    return ["".join(text for text, _ in line) for line in stats_lines(read_stats(answer))]
+
+
+def test_a_ramp_that_waits_for_statuses_says_so() -> None:
+    ramp = {"lanes": 1, "accepted": 1, "waits_since": "2026-11-23T14:32:00+00:00"}
+    sender = {
+        "id": "w1", "host": "app1", "pid": 4121, "alive": True, "version": "0.1.0",
+        "in_flight": 0, "started_at": "2026-11-23T14:20:00+00:00", "beat_age_seconds": 1.0,
+    }  # fmt: skip
+    lines = lines_of([sender], counts=RUNNING["counts"] | {"ready": 599, "sent": 1}, ramp=ramp)
+    (lately,) = (line for line in lines if line.startswith("  lately"))
+    assert lately.endswith("limited by the ramp: its first messages wait for their statuses")
+
+
+def test_doubts_that_are_left_alone_are_not_called_on_their_way() -> None:
+    counts = RUNNING["counts"] | {"sent": 595}
+    (pace,) = (line for line in lines_of(counts=counts | {"in_doubt": 5}) if "  rate " in line)
+    assert pace.endswith("all done but 5 in doubt, which keep it for a while")
+    (pace,) = (line for line in lines_of(counts=counts | {"processing": 5}) if "  rate " in line)
+    assert "in doubt" not in pace
 
 
 def test_failed_rows_without_a_code_are_told_as_such() -> None:

@@ -97,6 +97,7 @@ def test_an_api_that_is_away_is_a_finding_with_a_command() -> None:
     (finding,) = findings_of(seen(worker(1, **away), worker(2, **rate), worker(3, **rate)))
     assert finding.kind is FindingKind.WORKER_CUT_OFF
     assert "app1 pid 4121" in finding.text
+    assert finding.command == "on app1: wacampaign doctor", "here Meta may be reached"
 
 
 def test_a_share_of_failures_is_a_finding() -> None:

@@ -272,7 +272,8 @@ def _charted(view: View, campaign: Campaign, text: str, width: int) -> Text:
     room = width - line.cell_len - 1
     if room >= _BAR_MIN:
         line.append(chart(bars, room, view.marks), style="green")
-    if line.cell_len + 18 <= width and any(bars):
+    # While it still speeds up the bars of before say less than the pace beside them.
+    if line.cell_len + 18 <= width and any(bars) and max(bars) * 1.1 >= campaign.pace.minute:
         line.append(f"  highest {max(bars):.1f}/s", style="dim")
     return line
 

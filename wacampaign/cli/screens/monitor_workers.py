@@ -53,7 +53,7 @@ def _worker(view: View, worker: WorkerState, columns: int, *, wide: bool) -> Tex
     if not worker.alive:
         text = f"LOST, last beat {duration(worker.beat_age_seconds)} ago"
         if worker.in_flight:
-            text += f"; held {worker.in_flight:,} rows"
+            text += f"; had {worker.in_flight:,} in flight"
         return Text(f"   {name}  {text}", style="red")
     facts = worker.facts
     rate = "-" if facts.done_per_second is None else f"{facts.done_per_second:.1f}/s"

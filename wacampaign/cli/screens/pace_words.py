@@ -14,8 +14,10 @@ from wacampaign.core.words import duration, local_clock, rough_duration, rough_s
 #: Seconds to the end from which its range is told.
 _RANGE_FROM: Final = 20
 
-#: What binds a campaign that moves.
-_BOUND_WHILE_IT_GOES: Final = frozenset({LimitKind.RATE, LimitKind.ANSWERS, LimitKind.DATABASE})
+#: What binds a campaign that moves, or stands at its beginning.
+_BOUND_WHILE_IT_GOES: Final = frozenset(
+    {LimitKind.RAMP, LimitKind.RATE, LimitKind.ANSWERS, LimitKind.DATABASE}
+)
 
 
 def rates(campaign: Campaign) -> str:
@@ -25,6 +27,14 @@ def rates(campaign: Campaign) -> str:
     if ran <= MINUTE_SECONDS:
         return words
     return f"{words}, {pace.quarter:.1f} over {rough_duration(min(ran, BARS * BAR_SECONDS))}"
+
+
+def last_rows(campaign: Campaign) -> str:
+    """What a running campaign with nothing left to send still waits for."""
+    counts = campaign.counts
+    if not counts.undone and counts.in_doubt:
+        return f"all done but {in_doubt.note(counts.in_doubt)}, which keep it for a while"
+    return "the last rows are on their way"
 
 
 def end_of(campaign: Campaign, at: str) -> str:
@@ -38,9 +48,7 @@ def end_of(campaign: Campaign, at: str) -> str:
     if eta is None:
         return "unknown: no row is being done"
     if eta == 0:
-        if not counts.undone and counts.in_doubt:
-            return f"all done but {in_doubt.note(counts.in_doubt)}, which keep it for a while"
-        return "the last rows are on their way"
+        return last_rows(campaign)
     text = f"done at {local_clock(at, plus_seconds=eta)}, in {duration(eta)}"
     if eta >= _RANGE_FROM and (span := eta_range(campaign)) is not None:
         text += f" ({rough_span(*span)})"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from wacampaign.cli.output import arrow
-from wacampaign.cli.screens.pace_words import lately_of
+from wacampaign.cli.screens.pace_words import last_rows, lately_of
 from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.delivery import (
     MEANINGS,
@@ -142,7 +142,7 @@ def _pace(campaign: Campaign, at: str) -> str:
     elif eta is None:
         end = "end unknown"
     elif eta == 0:
-        end = "the last rows are on their way"
+        end = last_rows(campaign)
     else:
         end = f"done in {duration(eta)}, at {local_clock(at, plus_seconds=eta)}"
     return f"rate {campaign.rate_per_second:g}/s{cap}, {end}"

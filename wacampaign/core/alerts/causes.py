@@ -219,9 +219,9 @@ def _gone(stats: Stats, turn: WatchTurn) -> Iterator[Cause]:
         who = f"{process.kind} {process.host} pid {process.pid}"
         text = f"{who} is gone: no sign of life for {duration(process.silent_seconds)}"
         if is_worker:
-            text += f"; {goes_on}. Its log says why; to start it again, on {process.host}:"
+            text += f"; {goes_on}. Its log on {process.host} says why; there it is started again"
         else:
-            text += f". Meta repeats what it does not get. To start it again, on {process.host}:"
+            text += f". Meta repeats what it does not get. On {process.host} it is started again"
         yield Cause(
             f"{process.kind}_gone:{process.id}",
             _A.WORKER_GONE if is_worker else _A.RECEIVER_GONE,

@@ -77,7 +77,9 @@ def _reach(campaign: Campaign) -> Iterator[Finding]:
     elif campaign.cut_off:
         text = f"{', '.join(campaign.cut_off)} cannot reach Meta's API; the others go on"
         subject = " ".join(campaign.cut_off)
-        yield Finding(_K.WORKER_CUT_OFF, text, "wacampaign doctor", subject)
+        # From here Meta may well be reached.
+        hosts = ", ".join(dict.fromkeys(one.rsplit(" pid ", 1)[0] for one in campaign.cut_off))
+        yield Finding(_K.WORKER_CUT_OFF, text, f"on {hosts}: {step}", subject)
 
 
 def _budget(campaign: Campaign) -> Iterator[Finding]:
