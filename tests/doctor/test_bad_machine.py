@@ -51,6 +51,23 @@ def test_a_home_whose_name_is_too_long(installation: Installation) -> None:
     installation.write_env(WACAMPAIGN_HOME="/" + "a" * 300)
     (found,) = installation.wrong()
     assert (found.id, found.verdict, found.mending) == ("home", Check.FAIL, Mending.WORDS)
+    done = CliRunner().invoke(app, ["doctor", "--fix", "--yes"])
+    assert done.exit_code == 3, done.output
+    assert "nothing was changed" in done.output
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_rights_are_mended_behind_a_link_and_once(installation: Installation, times: int) -> None:
+    kept = installation.folder / "kept.env"
+    installation.env_file.rename(kept)
+    installation.env_file.symlink_to(kept.name)
+    kept.chmod(0o644)
+    for time in range(times):
+        done = CliRunner().invoke(app, ["doctor", "--fix", "--yes", "--json"])
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["changed"] is (time == 0)
+    assert installation.env_file.is_symlink()
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_home_on_a_full_disk_is_not_given_to_another_owner(

@@ -23,6 +23,7 @@ from wacampaign.core.doctor.model import (
     unseen_all,
     wanting,
 )
+from wacampaign.core.masking import mask_secrets
 from wacampaign.core.words import counted, duration, rows, short_id
 
 #: Days after which a template is looked at anew: Meta changes categories and pauses by itself.
@@ -71,10 +72,15 @@ def _others_version(processes: list[Process], version: str) -> str | None:
     return f"{where}: version {', '.join(other)}, and this program is {version}"
 
 
+def _restart(service: str) -> str:
+    """It may run on another machine, and under either."""
+    return f"on that machine: pm2 restart {service}, or sudo systemctl restart {service}"
+
+
 def _workers(facts: Traffic, version: str) -> Iterator[Examined]:
     alive = _alive(facts, "worker")
     if (other := _others_version(alive, version)) is not None:
-        yield wanting("workers", other, "pm2 restart ecosystem.config.cjs")
+        yield wanting("workers", other, _restart("wacampaign-worker"), Mending.WORDS)
     elif alive:
         yield passed("workers", f"{counted(len(alive), 'worker')} alive, version {version}")
     waiting = sum(one.ready for one in facts.campaigns)
@@ -95,7 +101,7 @@ def _receivers(facts: Traffic, version: str) -> Iterator[Examined]:
     alive = _alive(facts, "receiver")
     lost = [one for one in facts.processes if one.kind == "receiver" and not one.stopped]
     if (other := _others_version(alive, version)) is not None:
-        yield wanting("receivers", other, "pm2 restart ecosystem.config.cjs")
+        yield wanting("receivers", other, _restart("wacampaign-webhook"), Mending.WORDS)
     elif alive:
         yield passed("receivers", f"{counted(len(alive), 'receiver')} alive, version {version}")
     elif lost:
@@ -141,7 +147,8 @@ def _kept_back(facts: Traffic) -> Examined:
     said = []
     for one in facts.others:
         what = "deleted by" if one.kind == "rows_deleted" else "kept as they are, and not as set by"
-        said.append(f"{rows(one.rows)} {what} {one.who} ({counted(one.times, 'time')})")
+        who = mask_secrets(one.who)
+        said.append(f"{rows(one.rows)} {what} {who} ({counted(one.times, 'time')})")
     return wanting("kept_back", f"since yesterday: {some(said)}", "wacampaign audit")
 
 

@@ -42,7 +42,8 @@ def repairs(settings: Settings, checks: Sequence[Examined]) -> list[Repair]:
     dump = dump_of()
     if "pm2_secrets" in wrong and dump.is_file() and dump.stat().st_mode & _OTHERS:
         found.append(_private("pm2_secrets", dump))
-    if "home" in wrong and not settings.home.exists():
+    # Told as not there yet; one that fails needs another owner or place.
+    if any((one.id, one.verdict) == ("home", Check.WARN) for one in checks):
         change = Change(1, "folder", "not there", f"made, mode {_FOLDER_MODE:o}")
         found.append(Repair("home", settings.home, change, lambda: _make(settings.home)))
     return found
