@@ -188,6 +188,19 @@ def test_one_that_was_stopped_unheard_draws_all_again(shell: Callable[[], Shell]
     terminal.shows("WHAT STANDS WHERE")
 
 
+def test_a_resized_terminal_is_drawn_anew_whatever_columns_are_exported(
+    shell: Callable[[], Shell],
+) -> None:
+    terminal = shell()
+    terminal.monitor("COLUMNS=100 LINES=20 {}")
+    # Narrower than a clock has room: the rule is as wide as the terminal.
+    for columns in (50, 70):
+        termios.tcsetwinsize(terminal.terminal, (24, columns))
+        terminal.shows("\x1b[2J")
+        terminal.shows("─" * columns)
+        assert not terminal.seen.startswith("─")
+
+
 def test_a_terminal_that_is_closed_ends_it(shell: Callable[[], Shell]) -> None:
     terminal = shell()
     monitor = terminal.monitor()

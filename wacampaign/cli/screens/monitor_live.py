@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -142,9 +143,18 @@ async def _look(feed: Feed, changed: asyncio.Event) -> None:
     changed.set()
 
 
+def _measure(console: Console) -> None:
+    """Takes the terminal's own size: an exported COLUMNS stays as it was when that changes."""
+    with contextlib.suppress(OSError, ValueError):
+        columns, lines = os.get_terminal_size(sys.stdout.fileno())
+        if columns and lines:
+            console.size = ConsoleDimensions(columns, lines)
+
+
 def _frame(feed: Feed, navigation: Navigation, console: Console) -> list[Text]:
     assert feed.stats is not None
     unicode = speaks_unicode(sys.stdout)
+    _measure(console)
     width, height = console.size
     footer = navigation.footer(unicode=unicode, width=width)
     view = View(
