@@ -9,7 +9,7 @@ from wacampaign.core.campaign.delivery import read_delivery
 from wacampaign.core.campaign.doubts import DOUBTS_SHOWN, Doubt
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.reading import read
-from wacampaign.operations.campaigns import actor, resolve_campaigns
+from wacampaign.operations.campaigns import actor, refuse_blind, resolve_campaigns
 from wacampaign.operations.known_outcomes import settle_what_is_known
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.rows_in_doubt import RowsInDoubt
@@ -36,6 +36,8 @@ async def audit_campaigns(
     ids = await resolve_campaigns(store, names)
     if ids is None:
         ids = [campaign.id for campaign in await Campaigns(store).recent(NEWEST)]
+    if not ids:
+        await refuse_blind(store)
     audits = await _recounted(store, ids, show_numbers)
     unsure = [audit.id for audit in audits if audit.in_doubt or audit.unowned]
     if await settle_what_is_known(store, home, unsure, tell):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wacampaign.core.campaign.listed import ListedCampaign
+from wacampaign.operations.campaigns import refuse_blind
 from wacampaign.operations.numbers import find_number
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
@@ -36,5 +37,7 @@ async def look(
         since=None if since is None else since.isoformat(),
         limit=None if limit is None else limit + 1,
     )
+    if not found:
+        await refuse_blind(store)
     chosen = any(one is not None for one in (status, number, since))
     return CampaignList(found[:limit], limit is not None and len(found) > limit, chosen)

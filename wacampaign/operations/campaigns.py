@@ -9,7 +9,7 @@ from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.near_names import near
 from wacampaign.core.campaign.state import Campaign
 from wacampaign.core.cells import cell
-from wacampaign.problems import NoSuchCampaign, Usage
+from wacampaign.problems import AccessRefused, NoSuchCampaign, Problem, Usage
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
 
@@ -20,8 +20,8 @@ ID_BEGINNING_MIN: Final = 6
 async def resolve_campaign(store: Store, text: str) -> CampaignName:
     """The campaign that a person means: full id, beginning of an id, or exact name.
 
-    Raises `NoSuchCampaign` naming near ones, or `Usage` naming the candidates when there are
-    several.
+    Raises `NoSuchCampaign` naming near ones, `AccessRefused` when all are hidden, or `Usage` naming
+    the candidates when there are several.
     """
     wanted = cell(text)
     beginning = wanted.lower()
@@ -43,7 +43,20 @@ async def resolve_campaign(store: Store, text: str) -> CampaignName:
         )
     short = len(wanted) < ID_BEGINNING_MIN and all(c in "0123456789abcdef-" for c in beginning)
     hint = f"; the beginning of an id needs {ID_BEGINNING_MIN} characters" if short else ""
+    await refuse_blind(store)
     raise NoSuchCampaign(f"there is no campaign {text!r}{hint}{await _near(store, wanted)}")
+
+
+async def refuse_blind(store: Store) -> None:
+    """Raises `AccessRefused` when nothing was found because row level security hides all rows."""
+    try:
+        blind = await Campaigns(store).hidden_from()
+    except Problem:
+        return  # an older schema: what was found is what there is to tell
+    if blind is not None:
+        raise AccessRefused(
+            f"row level security hides all rows from the login {blind}", "wacampaign doctor"
+        )
 
 
 async def _near(store: Store, wanted: str) -> str:

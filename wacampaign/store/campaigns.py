@@ -89,6 +89,11 @@ class Campaigns(Capability):
         answer = await self._store.call_list("names", beginning=beginning, limit=limit)
         return [read(CampaignName, one) for one in answer]
 
+    async def hidden_from(self) -> str | None:
+        """The login from which row level security hides all campaigns; None: it sees them."""
+        blind: str | None = (await self._store.call("server")).get("blind")
+        return blind
+
     async def listed(
         self,
         *,
