@@ -301,8 +301,9 @@ async def alerts(store: Store) -> None:
     assert seen is not None
     cause = Cause("k", AlertKind.PROBLEM, "error", "title", "text", "command", settles=0)
     taken = await Alerts(store).take(turn, [cause])
-    assert taken.bell is None
-    for alert in taken.alerts:
+    refused, _ = await Alerts(store).ring(turn)
+    assert refused is None
+    for alert in taken:
         await Alerts(store).told(alert, ["a"], done=True, problem="b is away")
 
 

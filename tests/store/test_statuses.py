@@ -279,7 +279,7 @@ def test_what_a_person_had_sent_again_is_told_as_sent_twice(
         assert events[0][0].startswith("sent twice, by hand")
         (audited,) = await audit_campaigns(store, tmp_path, [campaign], told_lines.append)
         assert [line for line in audited.findings() if "twice, by hand" in line] == [
-            "attention: 1 in doubt were sent once more, as a person decided; what was accepted both"
+            "attention: 1 in doubt was sent once more, as a person decided; what was accepted both"
             " times was sent twice, by hand"
         ]
 
