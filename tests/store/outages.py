@@ -24,6 +24,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = free_port()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -38,8 +39,14 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self.port, reuse_address=True
+            self._accepted, "127.0.0.1", self.port, reuse_address=True
         )
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # In a task of its own: asyncio (before 3.12) logs an error of its own for a cancelled one.
+        task = self._loop.create_task(self._accept(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
