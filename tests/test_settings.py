@@ -107,6 +107,30 @@ def test_env_file_by_name(tmp_path: Path) -> None:
         load_settings(named, environ={})
 
 
+def test_a_file_that_is_too_large_for_settings_is_refused_before_it_is_parsed(
+    tmp_path: Path,
+) -> None:
+    line = b"META_ACCESS_TOKEN=EAAfictional\n"
+    whole = line + b"#" * ((1 << 20) - len(line))
+    Path(".env").write_bytes(whole)
+    assert load_settings(environ={}).access_token == "EAAfictional"
+    Path(".env").write_bytes(whole + b"#")
+    with pytest.raises(Misconfigured, match=r"^\.env is larger than 1 MiB"):
+        load_settings(environ={})
+    with pytest.raises(Misconfigured, match=r"^/dev/zero is larger"):
+        load_settings(Path("/dev/zero"), environ={})
+
+
+def test_a_file_of_another_systems_lines_and_a_pipe_are_read(tmp_path: Path) -> None:
+    Path(".env").write_bytes(b'A=1\r\nMETA_ACCESS_TOKEN="EAAfictional"\r\n')
+    assert load_settings(environ={}).access_token == "EAAfictional"
+    read, write = os.pipe()
+    os.write(write, b"META_ACCESS_TOKEN=EAAother\n")
+    os.close(write)
+    assert load_settings(Path(f"/dev/fd/{read}"), environ={}).access_token == "EAAother"
+    os.close(read)
+
+
 @pytest.mark.parametrize(
     ("environ", "store"),
     [

@@ -107,6 +107,24 @@ def test_another_env_that_may_not_be_read_is_not_the_same(
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"#" * ((1 << 20) + 1), "it is larger than 1 MiB, which no file of settings is"),
+        (b"META_APP_SECRET=\xff\n", "it is not UTF-8 text"),
+    ],
+    ids=["large", "bytes"],
+)
+def test_another_env_that_no_program_of_ours_reads_is_told(
+    installation: Installation, content: bytes, why: str
+) -> None:
+    (installation.folder / "backend").mkdir()
+    other = installation.folder / "backend" / ".env"
+    other.write_bytes(content)
+    (found,) = [one for one in installation.examine() if one.id == "env_files"]
+    assert (found.verdict, found.text) == (Check.SKIPPED, f"{other} cannot be read: {why}")
+
+
 def test_an_env_that_leads_to_itself_is_passed_by(installation: Installation) -> None:
     (installation.folder / "backend").mkdir()
     (installation.folder / "backend" / ".env").symlink_to(".env")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -49,6 +50,9 @@ DEFAULT_API_URL: Final = "https://graph.facebook.com"
 DEFAULT_API_VERSION: Final = "v25.0"
 #: Seconds. Most statuses come within two; a bad link shows when Meta fetches it, within some more.
 STATUS_WAIT_SECONDS: Final = 20.0
+#: Bytes of a file of settings, a thousand times what all of them take: the one of 24 MB that somebody
+#: named by mistake took half a minute before anything was said.
+_MOST_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +250,16 @@ def _read_env_file(env_file: Path | None) -> tuple[Path | None, Mapping[str, str
         # A container's mount makes a folder of a file that is not there: never as if it was none.
         raise Misconfigured(f"{named} is a folder")
     try:
+        with path.open("rb") as file:  # a pipe, too
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise Misconfigured(
+                f"{path} is larger than 1 MiB, which no file of settings is",
+                "name the file that has the settings, or take out what is not one",
+            )
+        text = io.StringIO(content.decode("utf-8-sig"), newline=None)
         # Not interpolated: the backend that shares the file takes ${…} in a password as it stands.
-        return path, dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        return path, dotenv_values(stream=text, interpolate=False)
     except OSError as error:
         raise Misconfigured(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -266,12 +278,9 @@ def names_in(mapping: Mapping[str, str | None]) -> dict[str, str]:
 def texts_of(env_file: Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Settings by their first names as they stand in a file, or in `environ` where it is given.
 
-    A file that is not there, or cannot be read, has none.
+    Raises `Misconfigured` for a file that cannot be read.
     """
-    try:
-        values: Mapping[str, str | None] = environ or _read_env_file(env_file)[1]
-    except Misconfigured:
-        return {}
+    values: Mapping[str, str | None] = environ or _read_env_file(env_file)[1]
     found = ((known.names[0], _find(known.names, {"": values})) for known in _KNOWN.values())
     return {name: one[1] for name, one in found if one is not None}
 

@@ -1,5 +1,6 @@
 """This machine's part: settings, the files they stand in, the folder of the journals."""
 
+import contextlib
 import errno
 import os
 import shlex
@@ -12,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from wacampaign.core.doctor.facts import EnvFile, Machine
+from wacampaign.problems import Misconfigured
 from wacampaign.settings import Settings, names_in, texts_of
 from wacampaign.settings.values import jwt_claims, key_kind
 
@@ -26,7 +28,9 @@ _OWN: Final = frozenset({"WACAMPAIGN_HOME", "WACAMPAIGN_TEST_PHONE"})
 def look_at_machine(settings: Settings, pm2_files: Iterable[str], now: float) -> Machine:
     """`pm2_files`: what processes of ours under PM2 read; `now`: Unix seconds."""
     env_file = settings.env_file.absolute() if settings.env_file is not None else None
-    in_file = texts_of(env_file) if env_file is not None else {}
+    in_file: dict[str, str] = {}
+    with contextlib.suppress(Misconfigured):  # it was read before; it may be gone by now
+        in_file = texts_of(env_file) if env_file is not None else {}
     in_environment = texts_of(None, os.environ)
     in_shell = names_in(os.environ)
     fault, fix, exists, free = _look_into(settings.home)
@@ -97,6 +101,9 @@ def _others(
                 there = texts_of(path)
         except OSError as error:
             yield EnvFile(str(path), (), error.strerror or str(error))
+            continue
+        except Misconfigured as problem:
+            yield EnvFile(str(path), (), problem.message.replace(str(path), "it", 1))
             continue
         differing = [
             name
