@@ -138,19 +138,3 @@ def test_nothing_is_near(wacampaign: Wacampaign) -> None:
         "there is no campaign 'zzzz'",
         "wacampaign list",
     )
-
-
-@pytest.mark.usefixtures("seeded")
-def test_campaigns_that_are_hidden_are_not_told_as_none(
-    wacampaign: Wacampaign, sql: psycopg.Connection[Any], database: str
-) -> None:
-    sql.execute(
-        "do $$ begin create role sees_nothing login in role service_role;"
-        " exception when duplicate_object then null; end $$"
-    )
-    hidden = {"DATABASE_URL": database.replace("postgres@", "sees_nothing@")}
-    for command in ("list", "audit", "pause market_1 --yes", "events market_1"):
-        done = wacampaign(*command.split(), env=hidden)
-        assert (done.exit_code, done.stdout) == (4, ""), done.stderr
-        assert "row level security hides all rows from the login sees_nothing" in done.stderr
-        assert done.stderr.endswith("→ wacampaign doctor\n")

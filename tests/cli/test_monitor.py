@@ -433,8 +433,12 @@ class FakeStore:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.asked: list[Any] = []
+        #: The login from which all rows are hidden.
+        self.blind: str | None = None
 
-    async def call(self, _: str, *, campaign_ids: Any) -> Any:
+    async def call(self, function: str, *, campaign_ids: Any = None) -> Any:
+        if function == "server":
+            return {"blind": self.blind}
         self.asked.append(campaign_ids)
         one = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(one, Exception):

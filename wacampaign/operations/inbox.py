@@ -9,7 +9,7 @@ from typing import Any, Final
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.replies import Reply
 from wacampaign.operations.arrivals import take_arrivals
-from wacampaign.operations.campaigns import resolve_campaign
+from wacampaign.operations.campaigns import refuse_blind, resolve_campaign
 from wacampaign.problems import Problem, Unreachable
 from wacampaign.settings import Settings
 from wacampaign.store.inbound import PAGE, TAKE_STEP, Inbound
@@ -56,6 +56,8 @@ async def look(
         found += page
         if not page:
             break
+    if not found:
+        await refuse_blind(store)
     replies = tuple(Reply.of(one, show_numbers=show_numbers) for one in found[:limit])
     return Inbox(named, replies, len(found) > limit)
 
@@ -78,6 +80,8 @@ async def follow(
     inbound = Inbound(store)
     campaign_id = None if campaign is None else (await resolve_campaign(store, campaign)).id
     begin = newest = await inbound.newest()
+    if not newest:
+        await refuse_blind(store)
     #: Shown already: two who take messages at once may be done in the other order.
     shown: dict[str, int] = {}
     if since is not None:

@@ -4,18 +4,27 @@ from collections.abc import Sequence
 
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.words import counted
+from wacampaign.operations.campaigns import refuse_blind
 from wacampaign.problems import Misconfigured, Refused
 from wacampaign.settings import Settings
 from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Store
 
 
+async def known_numbers(store: Store) -> list[KnownNumber]:
+    """All sending numbers; raises `AccessRefused` when they are hidden from this login."""
+    numbers = await Numbers(store).all()
+    if not numbers:
+        await refuse_blind(store)
+    return numbers
+
+
 async def find_number(store: Store, text: str) -> KnownNumber:
     """The number that `text` means: its phone number id, or its own digits in any writing.
 
-    Raises `Refused` when there is none.
+    Raises `Refused` when there is none, `AccessRefused` when all are hidden.
     """
-    numbers = await Numbers(store).all()
+    numbers = await known_numbers(store)
     wanted = "".join(c for c in text if c.isdecimal())
     for number in numbers:
         if wanted and wanted == number.phone_number_id:

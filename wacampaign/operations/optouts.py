@@ -15,7 +15,7 @@ from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import are, counted
 from wacampaign.intake.optout_list import USER_ID, Entry, Unreadable, open_optouts
 from wacampaign.intake.optout_list import OptOutList as OptOutList
-from wacampaign.operations.campaigns import actor
+from wacampaign.operations.campaigns import actor, refuse_blind
 from wacampaign.operations.new_file import new_csv
 from wacampaign.operations.partly_done import PartlyDone
 from wacampaign.problems import Usage
@@ -53,6 +53,8 @@ async def look(store: Store, limit: int, *, show_numbers: bool = False) -> OptOu
         found += page
         if not page:
             break
+    if not found:
+        await refuse_blind(store)
     counts = await OptOuts(store).counts()
     return OptOutPage(
         tuple(OptOut.of(one, show_numbers=show_numbers) for one in found),
@@ -89,6 +91,8 @@ async def look_at(
     """
     people = list(dict.fromkeys(map(_person, written)))
     known = await _known(store, people)
+    if not known:
+        await refuse_blind(store)
     out = {person: one for person, one in known.items() if one.ended_at is None}
     changing = [one for one in people if (one in out) is (wish == "start")]
     by = f"by {actor()}" + (f": {reason}" if reason else "")
@@ -261,6 +265,8 @@ async def export(store: Store, file: Path, *, show_numbers: bool) -> int:
                 lines.writerow([harmless(cell or "") for cell in cells])
             written += len(page)
             after = page[-1]["person"]
+        if not written:
+            await refuse_blind(store)
     return written
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from wacampaign.core.plan import Change, Plan, Progress
 from wacampaign.core.pruning import PARTS, PruneAges, PruneDue, PrunePart, days_of, told_bytes
 from wacampaign.core.words import counted
+from wacampaign.operations.campaigns import refuse_blind
 from wacampaign.operations.old_files import OldFile, old_files
 from wacampaign.problems import Problem
 from wacampaign.store.pruning import Pruning
@@ -61,7 +62,10 @@ class PruneSurvey:
 async def look(store: Store, home: Path, ages: PruneAges) -> PruneSurvey:
     """What would go. Changes nothing."""
     due = await Pruning(store).due(ages)
-    return PruneSurvey(ages, due, await old_files(store, home, ages.files))
+    survey = PruneSurvey(ages, due, await old_files(store, home, ages.files))
+    if survey.is_empty:
+        await refuse_blind(store)
+    return survey
 
 
 def prune_plan(survey: PruneSurvey) -> Plan:

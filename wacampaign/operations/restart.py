@@ -11,7 +11,7 @@ from wacampaign.core.campaign.stuck_facts import CampaignAtRest
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import are, counted, rows, were
-from wacampaign.operations.campaigns import actor, resolve_campaigns
+from wacampaign.operations.campaigns import actor, refuse_blind, resolve_campaigns
 from wacampaign.operations.known_outcomes import has_journals, settle_what_is_known
 from wacampaign.problems import Problem
 from wacampaign.settings import Settings
@@ -78,6 +78,8 @@ async def look(
     database = StuckCampaigns(store)
     ids = await resolve_campaigns(store, names)
     facts = await database.look(ids)
+    if not facts.campaigns:
+        await refuse_blind(store)
     settled = False
     if settle:
         unsure = [

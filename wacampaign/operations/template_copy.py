@@ -17,12 +17,11 @@ from wacampaign.meta.creation import TemplateApi
 from wacampaign.operations import template_sync
 from wacampaign.operations.campaigns import actor
 from wacampaign.operations.media_uploads import Content
-from wacampaign.operations.numbers import find_number, token_of
+from wacampaign.operations.numbers import find_number, known_numbers, token_of
 from wacampaign.operations.template_samples import fetch_samples
 from wacampaign.problems import Busy, Problem, Refused, Unreachable, Usage
 from wacampaign.settings import Settings
 from wacampaign.store.campaigns import Campaigns
-from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Store
 from wacampaign.store.templates import Templates
 
@@ -253,7 +252,7 @@ def look_again(planned: PlannedCopy) -> str:
 
 
 async def _senders(store: Store, order: CopyOrder) -> tuple[KnownNumber, tuple[KnownNumber, ...]]:
-    numbers = [n for n in await Numbers(store).all() if n.is_active and n.phone_number_id]
+    numbers = [n for n in await known_numbers(store) if n.is_active and n.phone_number_id]
     if order.number is not None:
         number = await find_number(store, order.number)
     else:

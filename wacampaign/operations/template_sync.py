@@ -9,7 +9,7 @@ from wacampaign.core.template_changes import TemplateUse
 from wacampaign.core.templates import KnownTemplate, Template
 from wacampaign.core.words import counted
 from wacampaign.meta.client import CloudApi
-from wacampaign.operations.numbers import find_number, token_of
+from wacampaign.operations.numbers import find_number, known_numbers, token_of
 from wacampaign.problems import Problem, Refused
 from wacampaign.settings import Settings
 from wacampaign.store.numbers import Numbers
@@ -123,7 +123,7 @@ async def look(store: Store, settings: Settings, number: str | None) -> list[Num
     """
     if number is not None:
         return [await _look(store, settings, await find_number(store, number))]
-    numbers = [known for known in await Numbers(store).all() if known.is_active]
+    numbers = [known for known in await known_numbers(store) if known.is_active]
     if not numbers:
         raise Refused(
             "there is no active sending number",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from wacampaign.core.campaign.state import Campaign, Stats
-from wacampaign.operations.campaigns import resolve_campaigns
+from wacampaign.operations.campaigns import refuse_blind, resolve_campaigns
 from wacampaign.problems import Busy, NoSuchCampaign, Problem, Unreachable
 from wacampaign.store.campaigns import Campaigns
 
@@ -32,7 +32,10 @@ async def look(store: Store, names: Sequence[str] | None, *, show_numbers: bool 
     Raises `NoSuchCampaign`, `Usage` for a name that several have.
     """
     ids = await resolve_campaigns(store, names)
-    return await Campaigns(store).stats(ids, show_numbers=show_numbers)
+    stats = await Campaigns(store).stats(ids, show_numbers=show_numbers)
+    if not stats.campaigns:
+        await refuse_blind(store)
+    return stats
 
 
 class Feed:
@@ -47,6 +50,7 @@ class Feed:
         show_numbers: bool = False,
     ) -> None:
         """`campaign_ids`: None for all that are not over."""
+        self._store = store
         self._campaigns = Campaigns(store)
         self._ids = campaign_ids
         self._show_numbers = show_numbers
@@ -91,13 +95,15 @@ class Feed:
         """One look, which is one call of the database.
 
         An outage is kept in `problem` once there is something to show. Raises `NoSuchCampaign` for
-        one that was named and deleted since, `Problem` for what does not heal, and for an outage at
-        the first look.
+        one that was named and deleted since, `AccessRefused` when all are hidden, `Problem` for
+        what does not heal, and for an outage at the first look.
         """
         asked = time.monotonic()
         ids = self._asked()
         try:
             stats = await self._campaigns.stats(ids, show_numbers=self._show_numbers)
+            if not stats.campaigns:
+                await refuse_blind(self._store)
         except (Unreachable, Busy) as away:
             if self.stats is None:
                 raise

@@ -9,10 +9,9 @@ from wacampaign.core.plan import Change, Plan
 from wacampaign.core.webhook.subscription import AppSubscription, AppWebhook
 from wacampaign.core.words import counted
 from wacampaign.meta.subscriptions import SubscriptionApi, app_token
-from wacampaign.operations.numbers import tokens_of
+from wacampaign.operations.numbers import known_numbers, tokens_of
 from wacampaign.problems import AccessRefused, Misconfigured, Problem, Refused, Unreachable
 from wacampaign.settings import Settings
-from wacampaign.store.numbers import Numbers
 from wacampaign.store.store import Store
 
 #: What `--url` takes for: no override.
@@ -87,7 +86,7 @@ async def look(
             "META_WEBHOOK_VERIFY_TOKEN is not set: Meta verifies the address with it",
             "set it in .env, to the same word for the receiver",
         )
-    numbers = [number for number in await Numbers(store).all() if number.is_active]
+    numbers = [number for number in await known_numbers(store) if number.is_active]
     accounts: dict[str, list[KnownNumber]] = {waba_id: []} if waba_id else {}
     for number in numbers:
         if number.waba_id is not None and waba_id in (None, number.waba_id):

@@ -25,9 +25,9 @@ from wacampaign.operations.number_entry import (
     known_with_token,
     read_from_meta,
 )
+from wacampaign.operations.numbers import known_numbers
 from wacampaign.problems import AccessRefused, Misconfigured, Usage
 from wacampaign.settings import Settings
-from wacampaign.store.numbers import Numbers
 
 #: Messages a second: Meta's highest throughput.
 _RATE_MAX: Final = 1000
@@ -216,7 +216,7 @@ def list_(
     Example: wacampaign number list
     """
     settings = read_settings(env_file, store)
-    numbers = with_store(settings, lambda opened: Numbers(opened).all())
+    numbers = with_store(settings, known_numbers)
     if as_json:
         print_json({"numbers": [_as_json(number, show_numbers) for number in numbers]})
         return

@@ -17,7 +17,7 @@ from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.template.review import UNDECIDED
 from wacampaign.core.templates import KnownTemplate
 from wacampaign.operations import template_copy, template_sync
-from wacampaign.operations.campaigns import actor
+from wacampaign.operations.campaigns import actor, refuse_blind
 from wacampaign.operations.numbers import find_number
 from wacampaign.operations.repair_choice import UnfitMedium
 from wacampaign.operations.template_copy import CopyOrder
@@ -95,7 +95,10 @@ def list_(
 
     async def work(opened: Store) -> list[KnownTemplate]:
         sender = None if number is None else await find_number(opened, number)
-        return await Templates(opened).of(sender.id if sender else None)
+        found = await Templates(opened).of(sender.id if sender else None)
+        if not found:
+            await refuse_blind(opened)
+        return found
 
     known = with_store(read_settings(env_file, store), work)
     templates = [template for template in known if template.is_active or everything]
