@@ -59,6 +59,30 @@ def test_hours_are_planned_set_shown_and_taken_away(wacampaign: Wacampaign, sql:
     assert (json.loads(done.stdout)["changed"], window(sql)) == (True, None)
 
 
+def test_other_hours_keep_whose_clock_counts(
+    wacampaign: Wacampaign, seeded: Seeded, sql: SQL
+) -> None:
+    """A server's clock is mostly UTC: who moves the end by an hour meant no other zone."""
+    asked = ("daily-window", "market_1", "09:00-20:00", "--zone", "Asia/Kolkata", "--yes")
+    assert wacampaign(*asked).exit_code == 0
+    assert wacampaign("daily-window", "market_1", "10:00-18:00", "--yes").exit_code == 0
+    assert window(sql) == ("10:00:00", "18:00:00", "Asia/Kolkata")
+    done = wacampaign("daily-window", "market_1", "10:00-18:00", "--yes")
+    assert "already: nothing was changed" in done.stdout
+    set_status(sql, seeded.campaign_id, "paused")
+    for time in ((), ("--at", "2099-05-01 09:00")):
+        hours = ("--daily-window", f"1{len(time)}:00-18:00", "--yes")
+        done = wacampaign("start", "market_1", "--skip-preflight", *time, *hours)
+        assert done.exit_code == 0, done.stderr
+        assert window(sql) == (f"1{len(time)}:00:00", "18:00:00", "Asia/Kolkata")
+        set_status(sql, seeded.campaign_id, "paused")
+    # Another zone is typed, and told.
+    asked = ("daily-window", "market_1", "12:00-18:00", "--zone", "Africa/Nairobi", "--yes")
+    done = wacampaign(*asked)
+    assert "phones of no known zone: by Africa/Nairobi, no more by Asia/Kolkata" in done.stdout
+    assert window(sql) == ("12:00:00", "18:00:00", "Africa/Nairobi")
+
+
 def test_a_start_sets_the_hours_first(wacampaign: Wacampaign, seeded: Seeded, sql: SQL) -> None:
     set_status(sql, seeded.campaign_id, "paused")
     of_india(sql)

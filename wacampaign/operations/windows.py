@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.state import Campaign
@@ -18,6 +18,9 @@ from wacampaign.store.windows import Windows
 
 _LOCALTIME: Final = Path("/etc/localtime")
 
+#: Hours, and the zone that was typed with them, if any.
+TypedHours: TypeAlias = tuple[Hours, str | None]
+
 
 @dataclass(frozen=True, slots=True)
 class WindowChange:
@@ -26,6 +29,8 @@ class WindowChange:
     campaign: CampaignName
     #: As it was when it was looked at.
     before: Campaign
+    #: The hours, and whose clock counts where a phone's is not known; None: none.
+    wanted: tuple[Hours, str] | None
     #: What they mean for its rows; None: it sends at any time then.
     window: Window | None
     #: What the plan says of them.
@@ -43,10 +48,16 @@ class WindowChange:
             in_hours(window) if window else "at any time"
             for window in (self.before.window, self.window)
         )
+        before, now = self.before.window, self.window
+        zone = (
+            (f"phones of no known zone: by {now.zone}, no more by {before.zone}",)
+            if before and now and before.zone != now.zone
+            else ()
+        )
         return Plan(
             title=f"set when {self.campaign} sends",
             steps=(Change(1, "campaign", was, becomes),),
-            notes=("0 rows are lost or sent again", *self.notes),
+            notes=("0 rows are lost or sent again", *zone, *self.notes),
             next_command=f"wacampaign queue-stats {self.campaign.short_id}",
         )
 
@@ -55,14 +66,16 @@ def _hours(window: Window | None) -> tuple[str, ...] | None:
     return (window.opens, window.closes, window.zone) if window is not None else None
 
 
-def hours_and_zone(text: str, zone: str | None, option: str) -> tuple[Hours, str]:
-    """Hours as people write them, and whose clock counts where a phone's is not known: this
-    machine's if `zone` is None. Raises `Usage`; `option`: what stands before the hours."""
+def hours_and_zone(text: str, zone: str | None, option: str) -> TypedHours:
+    """Hours as people write them, and the zone that was typed with them.
+
+    Raises `Usage`; `option`: what stands before the hours.
+    """
     try:
         hours = read_hours(text)
     except ValueError as why:
         raise Usage(f"{text!r} {why}", f"such as: {option} 09:00-20:00") from None
-    return hours, named_zone(zone) if zone is not None else local_zone()
+    return hours, named_zone(zone) if zone is not None else None
 
 
 def named_zone(zone: str) -> str:
@@ -73,8 +86,9 @@ def named_zone(zone: str) -> str:
         raise Usage(f"--zone: {why}", "such as: --zone Asia/Kolkata") from None
 
 
-async def look(store: Store, name: str, wanted: tuple[Hours, str] | None) -> WindowChange:
-    """What these hours (None: none) would mean. Raises `Refused` for a campaign that is over."""
+async def look(store: Store, name: str, typed: TypedHours | None) -> WindowChange:
+    """What these hours (None: none) would mean. Without a zone the one that the campaign has
+    stays, else it is this machine's. Raises `Refused` for a campaign that is over."""
     campaign = await resolve_campaign(store, name)
     before = await campaign_state(store, campaign)
     if before.is_over:
@@ -84,9 +98,13 @@ async def look(store: Store, name: str, wanted: tuple[Hours, str] | None) -> Win
         )
     window: Window | None = None
     notes: tuple[str, ...] = ()
-    if wanted is not None:
+    wanted: tuple[Hours, str] | None = None
+    if typed is not None:
+        hours, zone = typed
+        had = before.window.zone if before.window is not None else None
+        wanted = hours, zone or had or local_zone()
         window, notes = await survey(store, campaign.id, wanted, before.number.share)
-    return WindowChange(campaign, before, window, notes)
+    return WindowChange(campaign, before, wanted, window, notes)
 
 
 async def survey(
@@ -99,10 +117,10 @@ async def survey(
     return window, tuple(plan_notes(window, at, rate))
 
 
-async def carry_out(store: Store, campaign_id: str, wanted: tuple[Hours, str] | None) -> bool:
+async def carry_out(store: Store, change: WindowChange) -> bool:
     """Sets the hours, or takes them away; False: they were so already."""
-    hours, zone = wanted or (None, None)
-    return await Windows(store).set(campaign_id, hours, zone, actor())
+    hours, zone = change.wanted or (None, None)
+    return await Windows(store).set(change.campaign.id, hours, zone, actor())
 
 
 async def shown(store: Store, name: str) -> Campaign:

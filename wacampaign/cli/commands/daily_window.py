@@ -46,7 +46,8 @@ def daily_window(
 
     A row goes only while it is between the two times where its recipient is; the phone tells. Where
     it may be in several time zones, it is to be the hour in all of them. Phones of which no zone is
-    known go by --zone, or by this machine's. A change holds for what is not in a worker's hands.
+    known go by --zone; without it by the zone that was set before, else by this machine's. A change
+    holds for what is not in a worker's hands.
 
     Example: wacampaign daily-window Bajaj_market_2
 
@@ -77,7 +78,7 @@ def daily_window(
         if not change.is_made:
             if not agreed(change.plan, yes=yes, dry_run=dry_run):
                 return
-            told.changed = with_store(settings, windows.carry_out, named.id, wanted)
+            told.changed = with_store(settings, windows.carry_out, change)
         becomes = (
             f"sends {in_hours(change.window)}" if change.window else "sends at any time of day"
         )

@@ -26,7 +26,6 @@ from wacampaign.cli.output import tell
 from wacampaign.cli.plan import ToldChange, agreed, change_told, show_next
 from wacampaign.cli.screens.campaign_json import named_json
 from wacampaign.cli.session import read_settings, with_store
-from wacampaign.core.daily_window import Hours
 from wacampaign.core.moment_in_zone import TypedMoment
 from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
 from wacampaign.operations import life_cycle, schedule, windows
@@ -36,8 +35,6 @@ from wacampaign.settings import Settings
 
 #: Makes the preflight of a campaign (its id, and how it is called); raises `NotReady`.
 _Check: TypeAlias = Callable[[str, str], None]
-#: Sending hours, and whose clock counts where a phone's is not known.
-_Hours: TypeAlias = tuple[Hours, str]
 
 
 def start(
@@ -66,7 +63,9 @@ def start(
 
     Its preflight is made first, and refuses with exit code 3 what cannot go well. Workers take
     its rows from now on. With --at it stays paused, and a worker starts it then; `start`, `pause`,
-    `cancel` or another --at change that. What it waits for is shown by `queue-stats`.
+    `cancel` or another --at change that. What it waits for is shown by `queue-stats`. Where no
+    worker runs at that time, the next one starts it, however late: at night, too, unless it has a
+    daily window.
 
     With --daily-window a row goes only while it is between those times where its recipient is, by
     the phone's time zone; the rest waits for the next day by itself. `daily-window` changes that.
@@ -129,7 +128,8 @@ def pause(
     """Pause a running campaign, or one that `start --at` would start.
 
     No row is taken any more. What workers hold at that moment may still go out. A time that it was
-    to start at is forgotten. With --until a worker lets it go on then; `resume` does so sooner.
+    to start at is forgotten. With --until a worker lets it go on then, or the next one that runs
+    after it; `resume` does so sooner.
 
     Example: wacampaign pause Bajaj_market_2
 
@@ -198,7 +198,7 @@ def _schedule(
     check: _Check | None,
     yes: bool,
     dry_run: bool,
-    hours: _Hours | None,
+    hours: windows.TypedHours | None,
 ) -> None:
     """The preflight of now (`check`) shows what would fail then."""
     campaign = with_store(settings, schedule.look, text)
@@ -208,7 +208,7 @@ def _schedule(
     plan = schedule.schedule_plan(campaign, start, change.notes if change else ())
     if not agreed(plan, yes=yes, dry_run=dry_run):
         return
-    changed = hours is not None and with_store(settings, windows.carry_out, campaign.id, hours)
+    changed = change is not None and with_store(settings, windows.carry_out, change)
     changed = with_store(settings, schedule.carry_out, campaign, start) or changed
     told.done(changed=changed, campaign=named_json(campaign), starts_at=start.at.isoformat())
     if changed:
@@ -250,7 +250,7 @@ def _change(
     yes: bool,
     dry_run: bool,
     check: _Check | None = None,
-    hours: _Hours | None = None,
+    hours: windows.TypedHours | None = None,
 ) -> None:
     # Asked between two visits to the database: inside the event loop Ctrl-C would not be heard.
     change = with_store(settings, life_cycle.look, action, text)
@@ -274,7 +274,7 @@ def _change(
         return
     if window is not None:
         # Before it runs: no row is to go outside of them.
-        with_store(settings, windows.carry_out, campaign.id, hours)
+        with_store(settings, windows.carry_out, window)
     unchecked = action is START and check is None
     done = with_store(settings, life_cycle.carry_out, change, unchecked=unchecked)
     if done is None:
