@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 import wacampaign
+from tests.campaigns import RUNNING, campaign_at
 from tests.cli.conftest import Seeded, Wacampaign
+from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.words import short_id
 
@@ -53,6 +55,22 @@ def test_what_is_suggested_can_be_typed(
     step = over.stderr.splitlines()[-1].partition("wacampaign ")[2]
     assert step == f"queue-stats {short_id(of_digits)}"
     assert wacampaign(*step.split()).exit_code == 0
+
+
+@pytest.mark.parametrize("campaign_id", [DIGITS, DIGITS.replace("8-", "a-")])
+def test_what_a_holds_reason_says_to_type_is_suggested(campaign_id: str) -> None:
+    step = f"wacampaign preflight {short_id(campaign_id)}"
+    held = {
+        "scope": "changed", "template": "hello", "code": None, "until": None,
+        "reason": f"the template hello (en) changed: it is PAUSED; {step} says what to do",
+    }  # fmt: skip
+    campaign = campaign_at(
+        id=campaign_id,
+        counts={**RUNNING["counts"], "ready": 3},
+        number={"display_name": None, "phone_number_id": "1000000001"},
+        holds=[held],
+    )
+    assert step in [one.command for one in findings_of(campaign) if step in one.text]
 
 
 def test_ids_are_shortened_in_one_place() -> None:

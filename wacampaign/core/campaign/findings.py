@@ -134,7 +134,7 @@ def _each_once(holds: Sequence[Hold]) -> list[Hold]:
 
 def _own_step(reason: str) -> str | None:
     """The command that a hold's reason names: that of the template's state, for example."""
-    named = re.search(r"wacampaign [a-z][a-z-]* [0-9a-f]{8}\b", reason)
+    named = re.search(r"wacampaign [a-z][a-z-]* [0-9a-f]{7,8}\b", reason)
     return named and named[0]
 
 
