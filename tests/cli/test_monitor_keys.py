@@ -146,9 +146,32 @@ def test_who_leaves_waits_for_no_database_unless_something_is_being_changed(
         assert not keys.left
         assert keys.press("q") is None
         assert keys.left is not question_was_answered
+        # On a slow line several come in one piece.
+        keys.press("x")
+        assert keys.left is not question_was_answered
         keys.press("ctrl-c")
+        keys.press("x")
         assert keys.left
         asking.cancel()
+
+    asyncio.run(play())
+
+
+def test_keys_that_come_in_one_piece_ask_once_and_interrupt_no_change() -> None:
+    async def play() -> None:
+        store = SilentStore(answer(CAMPAIGN))
+        watched = feed(store, [CAMPAIGN["id"]])
+        await watched.tick()
+        keys = Navigation(watched, store)  # type: ignore[arg-type]
+        asking = keys.press("p")
+        assert asking is not None
+        assert keys.press("p") is None, "a held-down key asks once"
+        await asking
+        change = keys.press("y")
+        assert change is not None
+        assert keys.press("q") is None
+        assert not keys.left, "what is being changed is waited for"
+        change.close()
 
     asyncio.run(play())
 

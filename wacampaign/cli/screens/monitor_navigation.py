@@ -150,7 +150,7 @@ class Navigation:
             return None
         if self._busy is not None:
             # A look changes nothing: who leaves need not wait for a database that is away.
-            self.left = key in _LEAVE and not self._changes
+            self.left |= key in _LEAVE and not self._changes
             return None
         if self._question is not None:
             return self._answered(key)
@@ -193,12 +193,15 @@ class Navigation:
 
     def _look(self, action: Action) -> Coroutine[Any, Any, None] | None:
         campaign = self._campaign
-        return None if campaign is None else self._ask_about(action, campaign)
+        if campaign is None:
+            return None
+        # From now on, not from when it begins: the next key may come in the same piece.
+        self._busy = f"asking the database about {campaign}  q quit"
+        return self._ask_about(action, campaign)
 
     async def _ask_about(self, action: Action, campaign: Campaign) -> None:
         """Asks whether to do it, or says why not."""
         command = f"wacampaign {action.verb} {campaign.short_id}"
-        self._busy = f"asking the database about {campaign}  q quit"
         try:
             change = await life_cycle.look(self._store, action, campaign.id)
         except Problem as problem:
@@ -219,13 +222,13 @@ class Navigation:
     def _answered(self, key: str) -> Coroutine[Any, Any, None] | None:
         change, self._question = self._question, None
         if key in _YES and change is not None:
+            self._busy = f"{change.action.verb} {change.campaign}: no answer yet"
+            self._changes = True
             return self._carry_out(change)
         self._tell("nothing was changed", "dim")
         return None
 
     async def _carry_out(self, change: StatusChange) -> None:
-        verb = change.action.verb
-        self._busy, self._changes = f"{verb} {change.campaign}: no answer yet", True
         try:
             done = await life_cycle.carry_out(self._store, change)
         except Problem as problem:
