@@ -204,6 +204,65 @@ def test_probes_need_a_yes_and_go_to_the_test_phone_only(
     assert after.fetchone() == rows_before
 
 
+def test_what_an_earlier_test_message_proved_is_kept(
+    wacampaign: Wacampaign,
+    sandbox: SandboxProcess,
+    sql: SQL,
+    tmp_path: Path,
+) -> None:
+    done = wacampaign(*COMMAND, "--test-to", TEST_PHONE, "--yes", "--json")
+    told = json.loads(done.stdout)
+    assert [probe["at"] for probe in told["probes"]] == ["", ""]
+    sent = sandbox.control.totals()["message_requests"]
+
+    report = tmp_path / "incident.md"
+    done = wacampaign(*COMMAND, "--report", str(report), "--json")
+    assert done.exit_code == 3, done.output
+    answer = json.loads(done.stdout)
+    assert all(probe["at"] for probe in answer["probes"])
+    assert [{**probe, "at": ""} for probe in answer["probes"]] == told["probes"]
+    assert verdicts(answer) == verdicts(told)
+    section = report.read_text().split("Messages to the test phone")[1]
+    assert section.count("the failed payload itself") == 1
+    assert section.count(f"(sent {answer['probes'][0]['at'][:10]} ") == 2
+    done = wacampaign(*COMMAND, "--no-probe")
+    assert "refused: the failed payload itself" in done.stdout
+    assert sandbox.control.totals()["message_requests"] == sent
+
+    # Of another code, and from before the rows were changed: it says nothing.
+    other = json.loads(wacampaign(*COMMAND, "--no-probe", "--code", "131053", "--json").stdout)
+    assert not other.get("probes")
+    sql.execute(
+        "insert into wacampaign_events (campaign_id, kind, actor, row_count)"
+        " values (%s, 'repaired', 'test', 30)",
+        (MARKET_2,),
+    )
+    answer = json.loads(wacampaign(*COMMAND, "--no-probe", "--json").stdout)
+    assert answer["probes"] == []
+
+
+def test_a_payload_that_was_accepted_and_fails_again_proves_nothing(
+    wacampaign: Wacampaign, sql: SQL
+) -> None:
+    """As an earlier version wrote it down."""
+    write = (
+        "insert into wacampaign_events (at, campaign_id, kind, actor, row_count, reason, detail)"
+        " values (%s, %s, 'probe_sent', 'test', 1, 'the failed payload itself: accepted',"
+        """ '{"title": "the failed payload itself", "number": "1", "template": "t"}')"""
+    )
+    sql.execute(write, ("2025-11-10 09:00+00", MARKET_2))
+    answer = json.loads(wacampaign(*COMMAND, "--no-probe", "--json").stdout)
+    assert answer["probes"] == []
+    sql.execute(write, ("2025-11-12 09:00+00", MARKET_2))
+    answer = json.loads(wacampaign(*COMMAND, "--no-probe", "--json").stdout)
+    (probe,) = answer["probes"]
+    assert (probe["answer"], probe["accepted"], probe["at"][:10]) == (
+        "accepted",
+        True,
+        "2025-11-12",
+    )
+
+
 def test_a_probe_that_a_gateway_answers_is_no_evidence(
     wacampaign: Wacampaign, sandbox: SandboxProcess
 ) -> None:

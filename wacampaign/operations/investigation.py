@@ -13,7 +13,12 @@ from wacampaign.core.investigation.model import Investigation
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.plan import Change, Plan
 from wacampaign.operations.campaigns import actor, resolve_campaign
-from wacampaign.operations.investigation_messages import PlannedProbe, plan_probes, send_probes
+from wacampaign.operations.investigation_messages import (
+    PlannedProbe,
+    known_probes,
+    plan_probes,
+    send_probes,
+)
 from wacampaign.operations.investigation_outside import MetaAndMedia
 from wacampaign.problems import NoSuchCampaign, Usage
 from wacampaign.settings import Settings
@@ -85,6 +90,10 @@ async def look_into(
     outside = None if offline else MetaAndMedia(store, settings)
     evidence = await collect(reader, named.id, code, compare=beside, outside=outside)
     history = await reader.history(named.id, *_window(evidence, stats.at))
+    if evidence.campaign.code_failed:
+        events = await Campaigns(store).events(named.id)
+        known = known_probes(events, code, evidence.groups.last_failed)
+        evidence = replace(evidence, probes=known)
     return Inquiry(stats.campaigns[0], evidence, history, stats.at)
 
 
@@ -96,6 +105,7 @@ async def try_messages(
         probes,
         phone,
         campaign_id=inquiry.campaign.id,
+        code=inquiry.evidence.code,
         sent_tests=SentTests(store),
         outside=MetaAndMedia(store, settings),
         settings=settings,

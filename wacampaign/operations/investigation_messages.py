@@ -1,10 +1,12 @@
 """The probes: at most four messages to the test phone, each by a campaign's own path."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
+from wacampaign.core.campaign.event import CampaignEvent
 from wacampaign.core.investigation.evidence import MEDIA_ID, Evidence, Row, host_of
 from wacampaign.core.investigation.media_hypotheses import (
     APPROVED_MEDIA,
@@ -12,7 +14,7 @@ from wacampaign.core.investigation.media_hypotheses import (
     OTHER_TEMPLATE,
     SAME_PAYLOAD,
 )
-from wacampaign.core.investigation.model import Probe
+from wacampaign.core.investigation.model import GENERIC_USER_ERROR, Probe
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.numbers import KnownNumber
 from wacampaign.core.outcomes import Outcome
@@ -31,6 +33,8 @@ _FILLING: Final[Mapping[str, str]] = {
     **dict.fromkeys(("header", "body", "suffix"), "test"),
     **{role: SLOT_KINDS[role].example for role in ("coupon", "code", "latitude", "longitude")},
 }
+#: What changes rows that failed: a test message from before says nothing of them.
+_CHANGES_ROWS: Final = frozenset({"repaired", "repaired_again", "repair_undone", "retried"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +100,48 @@ def _filled(template: Template) -> Mapping[str, Any] | None:
     return {f"var{n}": _FILLING[slot.role] for n, slot in enumerate(slots, start=1)}
 
 
+def known_probes(
+    events: Sequence[CampaignEvent], code: int, last_failed: str | None
+) -> tuple[Probe, ...]:
+    """The last answers that earlier investigations of `code` got, as far as they still hold.
+
+    `events`: of the campaign, newest first. `last_failed`: when a row last failed so (ISO 8601).
+    """
+    found: dict[str, Probe] = {}
+    for event in events:
+        if event.kind in _CHANGES_ROWS:
+            break
+        detail = event.detail if isinstance(event.detail, Mapping) else {}
+        if event.kind != "probe_sent" or detail.get("code", GENERIC_USER_ERROR) != code:
+            continue
+        title, reason = str(detail.get("title") or ""), event.reason or ""
+        probe = Probe(
+            title,
+            str(detail.get("number") or ""),
+            str(detail.get("template") or ""),
+            detail.get("media"),
+            bool(event.rows),
+            # An earlier version wrote the answer into the reason alone.
+            mask_secrets(str(detail.get("answer") or reason.removeprefix(f"{title}: "))),
+            str(detail.get("unanswered") or ""),
+            event.at,
+        )
+        if title == SAME_PAYLOAD and probe.accepted and _is_after(last_failed, event.at):
+            continue  # the same failed again since
+        found.setdefault(title, probe)
+    return tuple(reversed(found.values()))
+
+
+def _is_after(moment: str | None, other: str) -> bool:
+    return moment is not None and datetime.fromisoformat(moment) > datetime.fromisoformat(other)
+
+
 async def send_probes(
     planned: Sequence[PlannedProbe],
     phone: str,
     *,
     campaign_id: str,
+    code: int,
     sent_tests: SentTests,
     outside: MetaAndMedia,
     settings: Settings,
@@ -121,7 +162,7 @@ async def send_probes(
             actor,
             accepted=probe.accepted,
             reason=f"{probe.title}: {probe.answer}",
-            detail={"number": probe.number, "template": probe.template, "title": probe.title},
+            detail={**asdict(probe), "code": code},
         )
         if probe.title == SAME_PAYLOAD and probe.accepted:
             break

@@ -114,7 +114,7 @@ def _probes(probes: Sequence[Probe], shown: Shown) -> Block:
             shown.piece(probe.template, code=True),
             shown.piece(probe.media, code=True) if probe.media else Piece(NOTHING),
             Piece(probe.result, mark=None if probe.unanswered else marks[probe.accepted]),
-            shown.piece(probe.answer),
+            shown.piece(probe.answer + (f" (sent {when(probe.at)})" if probe.at else "")),
         )
         for probe in probes
     )

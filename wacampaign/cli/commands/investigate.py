@@ -1,7 +1,7 @@
 """`investigate-135000`: why a campaign's messages were refused, and the command that helps."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -16,14 +16,12 @@ from wacampaign.cli.screens.investigation import (
 )
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.bad_phone import BadPhone
+from wacampaign.core.investigation.model import GENERIC_USER_ERROR
 from wacampaign.core.phones import normalize_phone
 from wacampaign.operations.investigation import Inquiry, look_into, try_messages
 from wacampaign.problems import ConfirmationRequired, Declined, Usage
 from wacampaign.report import report_form, write_report
 from wacampaign.settings import Settings
-
-#: The code that the command is named after.
-GENERIC_USER_ERROR: Final = 135000
 
 
 def investigate(

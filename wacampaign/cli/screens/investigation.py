@@ -18,7 +18,7 @@ from wacampaign.core.investigation.model import (
     Likelihood,
     Probe,
 )
-from wacampaign.core.words import rows
+from wacampaign.core.words import local_time, rows
 from wacampaign.operations.investigation import Inquiry
 from wacampaign.report.wording import CLAIMS, VERDICTS
 
@@ -174,6 +174,8 @@ def _conclusion(investigation: Investigation) -> Iterator[str]:
 def _probe(probe: Probe) -> str:
     media = f", media {probe.media}" if probe.media else ""
     what = f"{probe.result}: {probe.title} ({probe.template}, number {probe.number}{media})"
+    if probe.at:
+        what += f", sent {local_time(probe.at)}"
     return what if probe.accepted and probe.answer == "accepted" else f"{what}: {probe.answer}"
 
 

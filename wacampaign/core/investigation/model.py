@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from wacampaign.core.campaign.state import Campaign
+
+#: The code that `investigate-135000` is named after.
+GENERIC_USER_ERROR: Final = 135000
 
 
 class Likelihood(StrEnum):
@@ -129,6 +132,8 @@ class Probe:
     answer: str
     #: "not sent" or "in doubt" when Meta's answer to it is not known: it proves nothing.
     unanswered: str = ""
+    #: When an earlier investigation sent it (ISO 8601, UTC); empty: this one did.
+    at: str = ""
 
     @property
     def result(self) -> str:
