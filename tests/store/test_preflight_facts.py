@@ -485,7 +485,7 @@ def test_of_several_workers_one_starts_or_pauses(
         done = await asyncio.gather(
             *(Campaigns(store).start_scheduled(campaign, f"worker {n}", failure) for n in range(4))
         )
-        assert sorted(done) == [False, False, False, True]
+        assert sorted(map(bool, done)) == [False, False, False, True]
         status, reason = sql.execute(
             "select status, pause_reason from campaigns where id = %s", (campaign,)
         ).fetchone() or ("", "")

@@ -76,6 +76,34 @@ def test_nothing_leaves_after_closing_and_it_goes_on_by_itself(
     assert rig.stop(*started) == [0] * workers
 
 
+def test_a_lock_across_the_end_of_the_hours_moves_no_row_past_it(
+    rig: Rig, sql: SQL, database: str
+) -> None:
+    keep_zones(rig)
+    campaign = rig.campaign(rig.number(NUMBER, rate=50), 3_000, start=False)
+    worker = rig.start_worker()
+    rig.wait_started(worker)
+    _, closes = set_hours(sql, campaign, -60, 12)
+    sql.execute("select wacampaign_set_status(%s, 'start', 'me')", (campaign,))
+    rig.wait_accepted(100)
+    # A claim takes rows while they may still go, and waits for the counts: another program's
+    # transaction on the queue holds them.
+    wait_until(lambda: now(sql) > closes - 4, 30, "the end is near")
+    with psycopg.connect(database) as other:
+        other.execute(
+            "select from wacampaign_counts where campaign_id = %s for update", (campaign,)
+        )
+        wait_until(lambda: now(sql) > closes + 1, 30, "the hours are over")
+    wait_until(lambda: rig.stats(campaign)["counts"]["processing"] == 0, 20, "none is held")
+    wait_until(lambda: "rows wait until" in rig.log_of(worker), 20, "the worker waits")
+    assert max(one["time"] for one in rig.sandbox.control.accepted()) < closes
+    counts = rig.stats(campaign)["counts"]
+    assert counts["sent"] == rig.accepted()
+    assert counts["retry_later"] == 3_000 - rig.accepted()
+    assert rig.audit(campaign)["ok"]
+    assert rig.stop(worker) == [0]
+
+
 def test_a_pause_until_a_time_ends_by_itself(rig: Rig, sql: SQL) -> None:
     campaign = rig.campaign(rig.number(NUMBER, rate=100), 1_000)
     worker = rig.start_worker()

@@ -156,3 +156,37 @@ def test_a_campaign_whose_preflight_raises_keeps_no_other_from_starting(
     monkeypatch.setattr("wacampaign.operations.preflight.run_preflight", preflight)
     run_on(database, scenario)
     assert logged == [("schedule_failed", "broken"), ("scheduled_start", "good")]
+
+
+def test_a_late_start_and_one_that_is_held_are_warnings(database: str, sql: SQL) -> None:
+    logged: list[tuple[str, str, dict[str, Any]]] = []
+
+    def log(event: str, *, level: str = "info", **fields: Any) -> None:
+        logged.append((event, level, fields))
+
+    async def scenario(store: Store) -> None:
+        for n, ago in enumerate(("1 second", "3 hours", "2 seconds")):
+            number = await add_number(store, phone_number_id=f"{NUMBER}{n}")
+            campaign = await add_campaign(store, number, 1, start=False, first_phone=10 * n)
+            await Campaigns(store).schedule(campaign, "2099-01-01T00:00:00Z", "me")
+            if n == 2:
+                sql.execute(
+                    "select wacampaign_hold('number', %s, %s, 'hello', 131031, 'x', null, null)",
+                    (campaign, number),
+                )
+            sql.execute(
+                "update wacampaign_schedule set start_at = now() - %s::interval"
+                " where campaign_id = %s",
+                (ago, campaign),
+            )
+            settings = Settings(api_url="http://127.0.0.1:9")
+            await ScheduledStarts(store, settings, log, "worker").look()
+
+    run_on(database, scenario)
+    assert [(event, level) for event, level, _ in logged] == [
+        ("scheduled_start", "info"),
+        ("scheduled_start", "warning"),
+        ("scheduled_start", "warning"),
+    ]
+    assert [fields["late_seconds"] > 10_000 for _, _, fields in logged] == [False, True, False]
+    assert [fields["held"] is None for _, _, fields in logged] == [True, True, False]

@@ -201,9 +201,9 @@ class Campaigns(Capability):
 
     async def start_scheduled(
         self, campaign_id: str, actor: str, failure: str | None = None
-    ) -> bool:
-        """Starts a due campaign, or leaves it paused with why; False: somebody was quicker."""
+    ) -> dict[str, Any] | None:
+        """Starts a due campaign, or leaves it paused with why; None: somebody was quicker."""
         answer = await self._store.call(
             "start_scheduled", campaign_id=campaign_id, actor=actor, failure=failure
         )
-        return bool(answer["changed"])
+        return answer if answer["changed"] else None

@@ -14,6 +14,8 @@ from wacampaign.store.store import Store
 #: Seconds between two looks: a minute's schedule is kept well enough, for four small reads a
 #: minute and worker, beside the send path.
 LOOK_SECONDS: Final = 15.0
+#: Seconds after its time from which a start is late: a worker that was there has looked by then.
+LATE_SECONDS: Final = 60.0
 
 
 class ScheduledStarts:
@@ -71,11 +73,19 @@ class ScheduledStarts:
             self._store, self._settings, campaign_id, allowed=tuple(Unmeant)
         )
         failure = preflight.first_failure
-        if not await self._campaigns.start_scheduled(campaign_id, self._actor, failure):
+        answer = await self._campaigns.start_scheduled(campaign_id, self._actor, failure)
+        if answer is None:
             return  # another worker, the backend or a person was quicker
         if failure is None:
+            late, held = answer["late_seconds"], answer["status"] == "paused"
             self._log(
-                "scheduled_start", campaign=campaign_id, name=name, preflight=preflight.summary
+                "scheduled_start",
+                level="warning" if held or late >= LATE_SECONDS else "info",
+                campaign=campaign_id,
+                name=name,
+                preflight=preflight.summary,
+                late_seconds=late,
+                held="since its time was set, until it is resumed" if held else None,
             )
         else:
             self._log(

@@ -26,8 +26,7 @@ declare
     c_each_takes_ms constant double precision := 0.05;
     -- A ramp that waits for statuses is looked at so often: nothing else may wake who asks over REST.
     c_ramp_look constant interval := '0.25 seconds';
-    -- So long before its hours end a lane gives no more: a row leaves within a second of its slot, and
-    -- slots that somebody's lock has made late move.
+    -- So long before its hours end a lane gives no more: a row leaves within a second of its slot.
     c_before_closing constant interval := '2 seconds';
     v_numbers uuid[];
     v_keys text[];
@@ -298,6 +297,8 @@ begin
             if clock_timestamp() > any (v_starts) then
                 perform public.wacampaign_move_late_slots(
                     p_claim_id, v_used, v_starts, v_lead, v_numbers, v_keys);
+                perform public.wacampaign_give_back_closed(
+                    p_claim_id, p_lease_seconds, c_before_closing);
             end if;
         end if;
     end if;

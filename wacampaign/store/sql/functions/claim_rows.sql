@@ -204,3 +204,20 @@ begin
     end loop;
 end
 $$;
+
+-- Gives back those rows of a claim whose slots, as they have moved, lie after the end of their hours.
+--   p_before: so long before the end no slot may lie
+create or replace function public.wacampaign_give_back_closed(
+    p_claim_id uuid, p_lease_seconds int, p_before interval)
+returns void language sql
+set search_path = public, extensions, pg_temp as $$
+    update public.send_queue q
+    set status = 'ready', revision = coalesce(q.revision, 0) + 1, claim_id = null,
+        worker_id = null, claimed_at = null, lease_until = null, updated_at = clock_timestamp()
+    from public.wacampaign_windows w
+    join public.wacampaign_window_zones z on z.campaign_id = w.campaign_id
+    where q.claim_id = p_claim_id and q.status = 'processing'
+      and q.campaign_id = w.campaign_id
+      and q.next_retry_at = public.wacampaign_hours_mark(z.zone_id)
+      and q.lease_until - make_interval(secs => p_lease_seconds) > z.changes_at - p_before
+$$;

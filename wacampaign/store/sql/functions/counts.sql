@@ -164,6 +164,15 @@ begin
     values (new.id, clock_timestamp())
     on conflict (campaign_id) do update set began_at = excluded.began_at, shown_at = null;
     perform public.wacampaign_plan_templates(array[new.id], 'database');
+    if new.pause_reason <> public.wacampaign_being_written() then
+        begin
+            -- Another program's resume leaves why it was paused; its next pause would show that.
+            update public.campaigns set pause_reason = null
+            where id = new.id and status = 'running';
+        exception when others then
+            null;
+        end;
+    end if;
     perform pg_notify('wacampaign', new.id::text);
     return null;
 end

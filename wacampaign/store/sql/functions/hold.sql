@@ -200,7 +200,10 @@ set search_path = public, extensions, pg_temp as $$
 $$;
 
 -- Lifts what holds the rows that this campaign has left. Returns how many holds that were.
-create or replace function public.wacampaign_lift_holds(p_campaign_id uuid)
+--   p_until: only those that stood by then
+drop function if exists public.wacampaign_lift_holds(uuid);
+create or replace function public.wacampaign_lift_holds(
+    p_campaign_id uuid, p_until timestamptz default 'infinity')
 returns int language plpgsql
 set search_path = public, extensions, pg_temp as $$
 declare
@@ -208,7 +211,7 @@ declare
 begin
     update public.wacampaign_holds h
     set lifted_at = clock_timestamp()
-    where h.lifted_at is null
+    where h.lifted_at is null and h.created_at <= p_until
       and exists (
           select 1 from public.wacampaign_counts c
           where c.campaign_id = p_campaign_id and c.n > 0 and c.status = 'ready'

@@ -1,9 +1,12 @@
 -- One conditional statement each. `changed` false: it was so already.
 --   p_action: start | pause | resume | cancel
 --   p_reason: what the campaign and its event say; null: who did it
+--   p_lifts_until: resuming lifts the holds that stood by then: later ones nobody has looked at
 -- PT400: another action. PT409: the campaign is over, does not run (pause), or lacks contacts.
+drop function if exists public.wacampaign_set_status(uuid, text, text, text);
 create or replace function public.wacampaign_set_status(
-    p_campaign_id uuid, p_action text, p_actor text, p_reason text default null)
+    p_campaign_id uuid, p_action text, p_actor text, p_reason text default null,
+    p_lifts_until timestamptz default 'infinity')
 returns jsonb language plpgsql
 set search_path = public, extensions, pg_temp set jit = off as $$
 declare
@@ -20,7 +23,7 @@ begin
     end if;
     if v_was = 'running' and v_now = 'running' then
         -- It runs, but some of its lanes may be held: resuming lifts that, and starts a new ramp.
-        v_lifted := public.wacampaign_lift_holds(p_campaign_id);
+        v_lifted := public.wacampaign_lift_holds(p_campaign_id, p_lifts_until);
         if v_lifted > 0 then
             delete from public.wacampaign_lanes where campaign_id = p_campaign_id;
             perform public.wacampaign_event(
@@ -72,7 +75,7 @@ begin
     if v_now = 'running' then
         -- A person says that the cause is gone: what held this campaign's lanes is lifted, and the
         -- ramp finds out with one message whether that is true.
-        v_lifted := public.wacampaign_lift_holds(p_campaign_id);
+        v_lifted := public.wacampaign_lift_holds(p_campaign_id, p_lifts_until);
     else
         perform public.wacampaign_show_totals(array[p_campaign_id]);
     end if;

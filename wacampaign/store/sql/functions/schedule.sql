@@ -151,7 +151,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
 $$;
 
 -- A due campaign starts or goes on, or (with p_failure) stays paused and says why. Its time is then gone, so of
--- several workers one does it, and a campaign that a person paused meanwhile stays paused.
+-- several workers one does it, and a campaign that a person paused meanwhile stays paused. What came to
+-- hold it after the time was set stands: no person has looked at that. `late_seconds`: after its time.
 create or replace function public.wacampaign_start_scheduled(
     p_campaign_id uuid, p_actor text, p_failure text default null)
 returns jsonb language plpgsql
@@ -161,20 +162,38 @@ declare
     v_was text;
     v_reason text;
     v_resumes bool;
+    v_set_at timestamptz;
+    v_due timestamptz;
+    v_late interval;
+    v_answer jsonb;
 begin
     select name, status into v_name, v_was from public.campaigns
     where id = p_campaign_id for update;
-    -- Looked up after the lock: another worker may just have started it.
-    if not found
-       or (public.wacampaign_starts_at(p_campaign_id) <= clock_timestamp()) is not true then
+    if not found then
         return jsonb_build_object('changed', false);
     end if;
-    v_resumes := exists (select 1 from public.wacampaign_schedule
-                         where campaign_id = p_campaign_id and resumes);
+    -- Looked up after the lock: another worker may just have started it.
+    v_due := public.wacampaign_starts_at(p_campaign_id);
+    v_late := clock_timestamp() - v_due;
+    if (v_late >= interval '0') is not true then
+        return jsonb_build_object('changed', false);
+    end if;
+    select resumes, set_at into v_resumes, v_set_at from public.wacampaign_schedule
+    where campaign_id = p_campaign_id;
     if p_failure is null then
-        return public.wacampaign_set_status(
+        v_answer := public.wacampaign_set_status(
             p_campaign_id, case when v_resumes then 'resume' else 'start' end, p_actor,
-            'its time had come');
+            'its time had come' || case when v_late >= interval '1 minute' then
+                format(' at %s UTC, %s min before',
+                       to_char(v_due at time zone 'utc', 'YYYY-MM-DD HH24:MI'),
+                       floor(extract(epoch from v_late) / 60)) else '' end,
+            -- The backend keeps no note of when it set its own time.
+            coalesce(v_set_at, '-infinity'));
+        if public.wacampaign_pause_held(p_campaign_id) then
+            v_answer := v_answer || jsonb_build_object('status', 'paused');
+        end if;
+        return v_answer || jsonb_build_object(
+            'late_seconds', round(extract(epoch from v_late)::numeric, 1));
     end if;
     v_reason := case when v_resumes then 'not resumed' else 'not started' end
         || ' at its time: ' || p_failure;
