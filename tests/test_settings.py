@@ -107,9 +107,7 @@ def test_env_file_by_name(tmp_path: Path) -> None:
         load_settings(named, environ={})
 
 
-def test_a_file_that_is_too_large_for_settings_is_refused_before_it_is_parsed(
-    tmp_path: Path,
-) -> None:
+def test_a_file_that_is_too_large_for_settings_is_refused_before_it_is_parsed() -> None:
     line = b"META_ACCESS_TOKEN=EAAfictional\n"
     whole = line + b"#" * ((1 << 20) - len(line))
     Path(".env").write_bytes(whole)
@@ -121,7 +119,7 @@ def test_a_file_that_is_too_large_for_settings_is_refused_before_it_is_parsed(
         load_settings(Path("/dev/zero"), environ={})
 
 
-def test_a_file_of_another_systems_lines_and_a_pipe_are_read(tmp_path: Path) -> None:
+def test_a_file_of_another_systems_lines_and_a_pipe_are_read() -> None:
     Path(".env").write_bytes(b'A=1\r\nMETA_ACCESS_TOKEN="EAAfictional"\r\n')
     assert load_settings(environ={}).access_token == "EAAfictional"
     read, write = os.pipe()

@@ -50,8 +50,8 @@ DEFAULT_API_URL: Final = "https://graph.facebook.com"
 DEFAULT_API_VERSION: Final = "v25.0"
 #: Seconds. Most statuses come within two; a bad link shows when Meta fetches it, within some more.
 STATUS_WAIT_SECONDS: Final = 20.0
-#: Bytes of a file of settings, a thousand times what all of them take: the one of 24 MB that somebody
-#: named by mistake took half a minute before anything was said.
+#: Bytes of a file of settings, a thousand times what all of them take: the one of 24 MB that
+#: somebody named by mistake took half a minute before anything was said.
 _MOST_BYTES: Final = 1 << 20
 
 
