@@ -153,6 +153,29 @@ def test_an_end_that_only_the_bell_was_told_is_told_to_whoever_heard_of_the_caus
     run(open_test_store, scenario)
 
 
+def test_what_only_the_bell_was_told_no_address_has_taken(
+    open_test_store: OpenStore, sql: Sql
+) -> None:
+    other = replace(STALLED, key="stalled:d")
+
+    async def scenario(store: Store) -> None:
+        (alert,) = await look(store, sql, STALLED)
+        await Alerts(store).told(alert, [], done=True, problem="answered 404")
+        pass_time(sql, "10 seconds")
+        no_address_since(sql, "2 minutes")
+        await tell(store, sql, STALLED, other, addressed=False)
+        row = sql.execute("select wacampaign_traffic(7) -> 'alerts'").fetchone()
+        assert row is not None
+        assert (row[0]["given_up"], row[0]["taken"]) == (1, None), "so doctor tells of it"
+        pass_time(sql, "10 seconds")
+        await tell(store, sql, STALLED, other, addressed=True)
+        row = sql.execute("select wacampaign_traffic(7) -> 'alerts'").fetchone()
+        assert row is not None
+        assert row[0]["taken"] is not None
+
+    run(open_test_store, scenario)
+
+
 def test_what_ended_while_nobody_had_an_address_is_over_for_all(
     open_test_store: OpenStore, sql: Sql
 ) -> None:

@@ -173,7 +173,7 @@ begin
                 'seconds', extract(epoch from v_now - max(a.last_told_at)
                                    filter (where a.problem is not null)),
                 'taken', extract(epoch from v_now - max(a.last_told_at)
-                                 filter (where a.problem is null)))
+                                 filter (where a.problem is null and a.bell_only is null)))
             from public.wacampaign_alerts a
             where a.due is not null or a.last_told_at > v_now - interval '1 day'),
         'statuses', (
