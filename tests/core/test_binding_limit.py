@@ -100,6 +100,20 @@ def test_an_api_that_is_away_is_a_finding_with_a_command() -> None:
     assert finding.command == "on app1: wacampaign doctor", "here Meta may be reached"
 
 
+def test_what_has_nothing_to_send_waits_for_no_api_and_no_number() -> None:
+    """The doubts of a campaign are settled by what comes back, whoever can reach Meta."""
+    doubts = dict.fromkeys(COUNTS, 0) | {"in_doubt": 3, "sent": 97}
+    away = worker(1, binds={"n1": "api_away"}, api_away_seconds=42.0)
+    for workers in ([away], [away, worker(2, binds={"n1": "rate"})]):
+        off = NUMBER | {"is_active": False}
+        kinds = {f.kind for f in findings_of(seen(*workers, counts=doubts, number=off))}
+        assert kinds == {FindingKind.IN_DOUBT}
+        left = doubts | {"processing": 1}
+        kinds = {f.kind for f in findings_of(seen(*workers, counts=left, number=off))}
+        assert FindingKind.NUMBER_SWITCHED_OFF in kinds
+        assert kinds & {FindingKind.API_AWAY, FindingKind.WORKER_CUT_OFF}
+
+
 def test_a_share_of_failures_is_a_finding() -> None:
     counts = COUNTS | {"sent": 800, "failed": 200}
     errors = [{"code": 131026, "count": 200}]

@@ -53,7 +53,7 @@ def _status(campaign: Campaign) -> Iterator[Finding]:
     if running and not campaign.live_workers:
         text = "no live worker: nothing is being sent"
         yield Finding(_K.NO_LIVE_WORKER, text, "wacampaign run-worker")
-    if running and campaign.number.is_active is False:
+    if running and undone and campaign.number.is_active is False:
         text = "its number is switched off (is_active is false)"
         yield Finding(_K.NUMBER_SWITCHED_OFF, text, "set whatsapp_numbers.is_active to true")
 

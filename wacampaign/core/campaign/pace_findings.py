@@ -74,7 +74,7 @@ def _reach(campaign: Campaign) -> Iterator[Finding]:
     if campaign.limit is not None and campaign.limit.kind is LimitKind.API_AWAY:
         text = f"nothing is sent, and nothing is lost: waiting for {campaign.limit.text}"
         yield Finding(_K.API_AWAY, text, step)
-    elif campaign.cut_off:
+    elif campaign.cut_off and campaign.counts.undone:
         text = f"{', '.join(campaign.cut_off)} cannot reach Meta's API; the others go on"
         subject = " ".join(campaign.cut_off)
         # From here Meta may well be reached.
