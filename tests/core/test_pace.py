@@ -138,6 +138,46 @@ def test_two_campaigns_on_one_number_share_its_rate() -> None:
     assert campaign.eta_seconds == pytest.approx(10, rel=0.15)
 
 
+@pytest.mark.parametrize(
+    ("run_seconds", "slowest"), [(3600.0, 10), (300.0, 10), (170.0, 80), (80.0, 80)]
+)
+def test_the_range_of_the_end_is_of_this_run(run_seconds: float, slowest: int) -> None:
+    """Ten a second until it was paused, for as long as 170 s ago; 80 a second since."""
+    bars = [[ago, 80 * 15] for ago in range(11)] + [[ago, 10 * 15] for ago in range(11, 40)]
+    pace = read_pace(paced([[ago, 80, 80] for ago in range(60)], bars), run_seconds)
+    assert pace.extremes == (slowest, 80)
+
+
+def test_a_run_of_less_than_a_whole_minute_has_no_range() -> None:
+    bars = [[ago, 80 * 15] for ago in range(40)]
+    assert read_pace(paced([[0, 80, 80]], bars), 70.0).extremes is None
+
+
+@pytest.mark.parametrize(
+    ("bars", "highest"),
+    [
+        # The bar that has not ended, and the one in which it began: neither is a whole one.
+        ([[0, 600], [1, 150]], None),
+        ([[0, 600], [1, 1200], [2, 150]], 80),
+        # It stood in between: where it stopped and began again is a part of a bar.
+        ([[0, 600], [1, 300], [3, 300], [4, 900], [5, 150]], 60),
+        ([[0, 0], [1, 1200], [2, 150]], 80),
+        ([[0, 600]], None),
+        ([], None),
+    ],
+)
+def test_the_highest_is_of_a_whole_quarter_minute(
+    bars: list[list[int]], highest: float | None
+) -> None:
+    recent = [[1, 80, 80]]
+    assert read_pace(paced(recent, bars), 45.0).highest == highest
+
+
+def test_what_has_ended_was_never_as_slow_as_its_last_part_of_a_bar() -> None:
+    assert read_pace(paced([], [[1, 300], [2, 150]]), None).highest is None
+    assert read_pace(paced([], [[2, 300], [3, 1200], [4, 150]]), None).highest == 80
+
+
 seconds_of_a_minute = st.lists(
     st.tuples(st.integers(0, 59), st.integers(0, 500), st.integers(0, 500)), max_size=60
 ).map(lambda found: sorted({ago: [ago, n, min(n, sent)] for ago, n, sent in found}.values()))

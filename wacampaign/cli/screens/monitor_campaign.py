@@ -267,14 +267,14 @@ def _nothing_done(view: View, campaign: Campaign, width: int) -> Iterator[Text]:
 
 def _charted(view: View, campaign: Campaign, text: str, width: int) -> Text:
     line = labelled("RATE", text, "  ")
-    # The last bar has not ended: it would look like a fall.
-    bars = campaign.pace.bars[:-1]
     room = width - line.cell_len - 1
     if room >= _BAR_MIN:
-        line.append(chart(bars, room, view.marks), style="green")
+        # The last bar has not ended: it would look like a fall.
+        line.append(chart(campaign.pace.bars[:-1], room, view.marks), style="green")
     # While it still speeds up the bars of before say less than the pace beside them.
-    if line.cell_len + 18 <= width and any(bars) and max(bars) * 1.1 >= campaign.pace.minute:
-        line.append(f"  highest {max(bars):.1f}/s", style="dim")
+    highest = campaign.pace.highest
+    if line.cell_len + 18 <= width and highest and highest * 1.1 >= campaign.pace.minute:
+        line.append(f"  highest {highest:.1f}/s", style="dim")
     return line
 
 

@@ -45,6 +45,8 @@ class CampaignPace:
     seconds: float = 0.0
     #: Each quarter minute of the last fifteen minutes, oldest first; the last one has not ended.
     bars: tuple[float, ...] = ()
+    #: How many of them at the end are surely of this run alone, the last one included.
+    bars_of_run: int = 0
 
     @property
     def stands(self) -> bool:
@@ -59,16 +61,29 @@ class CampaignPace:
     def extremes(self) -> tuple[float, float] | None:
         """The slowest and the fastest whole minute of the last fifteen; None: there is none yet.
 
-        Of minutes in which it did not stand: those say nothing of the pace when it goes.
+        Of this run, and of minutes in which it did not stand: those say nothing of the pace when it
+        goes.
         """
         whole = self.bars[:-1]
+        first = max(1, len(self.bars) - self.bars_of_run)
         minutes = [
             sum(whole[i : i + _BARS_A_MINUTE]) / _BARS_A_MINUTE
             # The bar in which it began is no whole one.
-            for i in range(1, len(whole) - _BARS_A_MINUTE + 1)
+            for i in range(first, len(whole) - _BARS_A_MINUTE + 1)
             if all(whole[i - 1 : i + _BARS_A_MINUTE])
         ]
         return (min(minutes), max(minutes)) if minutes else None
+
+    @property
+    def highest(self) -> float | None:
+        """The fastest whole quarter minute of the last fifteen; None: there is none yet.
+
+        One beside a quarter in which nothing was done may be the part in which it began or ended.
+        """
+        bars = (*self.bars[:-1], 0.0 if self.stands else 1.0)  # the last one has not ended
+        return max(
+            (bars[i] for i in range(1, len(bars) - 1) if all(bars[i - 1 : i + 2])), default=None
+        )
 
     def expected(self, limit: float | None) -> float:
         """Rows a second that the rest will go at, where the number allows `limit` (None: unknown).
@@ -108,9 +123,10 @@ def read_pace(given: Mapping[str, Any], run_seconds: float | None) -> CampaignPa
     # The bar in which the run began has rows of an earlier run, perhaps: those are few.
     lately = sum(n for ago, n in by_bar.items() if ago * BAR_SECONDS <= since_start)
     quarter = lately / max(since_start, 1.0)
+    of_run = min(BARS, int(run_seconds / BAR_SECONDS))
     stretch = _stretch(given["recent"], run_seconds)
     if not stretch:
-        return CampaignPace(quarter=quarter, bars=bars)
+        return CampaignPace(quarter=quarter, bars=bars, bars_of_run=of_run)
     # From the beginning of its first second until now; a second of its own has passed in any case.
     seconds = min(max(1.0, stretch[-1][0] + 0.5), max(run_seconds, 1.0), float(MINUTE_SECONDS))
     minute = sum(n for _, n, _ in stretch) / seconds
@@ -123,6 +139,7 @@ def read_pace(given: Mapping[str, Any], run_seconds: float | None) -> CampaignPa
         settled=_settled(stretch, seconds),
         seconds=seconds,
         bars=bars,
+        bars_of_run=of_run,
     )
 
 
