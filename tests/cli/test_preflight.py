@@ -382,6 +382,23 @@ def test_start_at_a_time(wacampaign: Wacampaign, paused: Paused, sql: SQL) -> No
     assert "starts at" in wacampaign("preflight", "market_1").stdout
 
 
+@pytest.mark.usefixtures("paused")
+def test_a_time_that_has_passed_says_so(wacampaign: Wacampaign, sql: SQL) -> None:
+    done = wacampaign("start", "market_1", "--at", "2099-05-01T04:00Z", "--yes")
+    assert done.exit_code == 0, done.output
+    sql.execute(
+        "update wacampaign_schedule set start_at = now() - interval '3 hours 12 minutes 30 seconds'"
+    )
+    shown = wacampaign("queue-stats", "market_1").stdout
+    assert ", 3 h 12 min ago, and no live worker began it: they send named campaigns" in shown
+    assert "→ wacampaign run-worker" in shown
+    assert "no live worker began it" in wacampaign("monitor", "market_1", "--once").stdout
+    sql.execute("update wacampaign_workers set stopped_at = now()")
+    shown = wacampaign("queue-stats", "market_1").stdout
+    assert ", 3 h 12 min ago: it begins as soon as a worker runs, and none is alive" in shown
+    assert "→ wacampaign run-worker" in shown
+
+
 def test_a_time_is_changed_and_taken_away(wacampaign: Wacampaign, paused: Paused, sql: SQL) -> None:
     assert paused.campaign_id
     state = "select status, pause_reason, wacampaign_starts_at(id)::text from campaigns"

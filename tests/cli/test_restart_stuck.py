@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,13 +11,14 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.campaigns import as_found
+from tests.campaigns import as_found, run_on
 from tests.cli.conftest import Seeded, Wacampaign
 from wacampaign.cli.commands import restart_stuck
 from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES
 from wacampaign.core.engine.ports import ClaimedRow
 from wacampaign.core.outcomes import Outcome, Verdict
 from wacampaign.journal.writing import WorkerJournal
+from wacampaign.store.windows import Windows
 
 Connection = psycopg.Connection[Any]
 DOUBT = (
@@ -141,6 +144,45 @@ def test_a_campaign_that_waits_for_places_is_not_stuck(
     done = wacampaign("restart-stuck", seeded.campaign_id, "--yes")
     assert "waits and goes on by itself: budget of the portfolio: 1 of 1 used, next" in done.stdout
     assert "nothing is stuck: nothing was changed" in done.stdout
+
+
+@pytest.mark.usefixtures("live_worker")
+def test_what_waits_for_its_time_or_hours_is_not_stuck_and_says_until_when(
+    wacampaign: Wacampaign, seeded: Seeded, database: str, sql: Connection
+) -> None:
+    sql.execute("update campaigns set status = 'paused'")
+    sql.execute(
+        "select wacampaign_schedule(%s, '2099-05-01T03:30:00Z', 'me')", [seeded.campaign_id]
+    )
+    name = f"market_1 ({seeded.campaign_id[:8]})"
+    said = wacampaign("restart-stuck", "--dry-run", env={"TZ": "UTC"}).stdout
+    assert said.splitlines() == [
+        f"{name} waits and goes on by itself: at 2099-05-01 03:30 UTC,"
+        " or once a worker runs after that",
+        "nothing is stuck: nothing was changed",
+        "→ wacampaign queue-stats",
+    ]
+
+    # Its hours begin 12 hours from now, on a whole minute.
+    run_on(database, lambda store: Windows(store).keep_zones())
+    sql.execute("update campaigns set status = 'running'")
+    begins = sql.execute(
+        "select date_trunc('minute', now() at time zone 'utc' + interval '12 hours')"
+    ).fetchone()
+    assert begins is not None
+    opens = begins[0]
+    sql.execute(
+        "select wacampaign_set_window(%s, %s, %s, 'UTC', 'me')",
+        [seeded.campaign_id, f"{opens:%H:%M}", f"{opens + timedelta(minutes=1):%H:%M}"],
+    )
+    sql.execute("select wacampaign_claim(id, gen_random_uuid(), 100) from wacampaign_workers")
+    said = wacampaign("restart-stuck", "--json", "--dry-run", env={"TZ": "UTC"}).stdout
+    (waiting,) = json.loads(said)["waiting"]
+    assert waiting == {
+        "id": seeded.campaign_id,
+        "name": "market_1",
+        "why": f"its hours begin at {opens:%Y-%m-%d %H:%M} UTC",
+    }
 
 
 @pytest.mark.usefixtures("ended_early")

@@ -33,7 +33,7 @@ class Standstill:
     live_workers: int
     #: Whether journals or messages settled rows before anybody was asked.
     settled: bool
-    #: Campaigns that only wait for places of their portfolio's budget.
+    #: Campaigns that wait for their time, their hours or places of a budget.
     waiting: Sequence[CampaignAtRest] = ()
 
     @property
@@ -104,7 +104,7 @@ async def look(
         if case.resolve:
             samples += await _samples(database, case.campaign, "in_doubt", "in doubt")
     cases = {case.campaign.id for case in stuck}
-    waiting = [one for one in facts.campaigns if one.waits_for_places and one.id not in cases]
+    waiting = [one for one in facts.campaigns if one.waits_for and one.id not in cases]
     return Standstill(stuck, samples, facts.live_workers, settled, waiting)
 
 

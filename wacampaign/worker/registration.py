@@ -87,10 +87,13 @@ class Registration:
             return True
         return False
 
-    async def say_goodbye(self, seconds: float) -> None:
-        """Says that the worker ends, within so many seconds; unheard, it counts as dead later."""
+    async def say_goodbye(self, seconds: float, why: str) -> None:
+        """Says that the worker ends, within so many seconds; unheard, it counts as dead later.
+
+        `why`: what ended it if it was not stopped.
+        """
         try:
             await within(seconds, Workers(self._store).goodbye(self._worker_id))
         except (Problem, TimeoutError) as error:
             self._log("goodbye_failed", level="warning", error=error)
-        self._log("stopped", reason=self._stopping.reason or "nothing left to do")
+        self._log("stopped", reason=self._stopping.reason or why)

@@ -28,6 +28,7 @@ from wacampaign.store.work_queue import WorkQueue
 from wacampaign.store.workers import Workers
 from wacampaign.worker.hearing import hear, wait_heard
 from wacampaign.worker.heartbeat import Heartbeat
+from wacampaign.worker.left_waiting import NO_WORK, why_idle
 from wacampaign.worker.limits import NumberLimits
 from wacampaign.worker.measured import Measured
 from wacampaign.worker.registration import Registration
@@ -164,9 +165,11 @@ class Worker:
                     fate = "Nothing more was sent; what had gone out was settled"
                     raise home_problem(home, error, fate) from None
                 settled = processor.all_settled
+            why = NO_WORK
             if self.stopping.reason is None:
                 await watching.last_look()
-            await registration.say_goodbye(self._deadlines.goodbye)
+                why = await why_idle(store, self._id, self._campaign_ids, self._log)
+            await registration.say_goodbye(self._deadlines.goodbye, why)
             return 0 if worked or not supervisor.waits_for_ready else STOPPED_EARLY
         finally:
             await give_up(*beside)

@@ -77,7 +77,8 @@ class ScheduledStarts:
         if answer is None:
             return  # another worker, the backend or a person was quicker
         if failure is None:
-            late, held = answer["late_seconds"], answer["status"] == "paused"
+            # An earlier schema tells no lateness.
+            late, held = answer.get("late_seconds") or 0.0, answer["status"] == "paused"
             self._log(
                 "scheduled_start",
                 level="warning" if held or late >= LATE_SECONDS else "info",

@@ -68,13 +68,14 @@ def _restart(
     told.done(
         changed=standstill.settled,
         stuck=[stuck_json(case) for case in stuck],
-        waiting=[{"id": one.id, "name": one.name} for one in standstill.waiting],
+        waiting=[
+            {"id": one.id, "name": one.name, "why": one.waits_for} for one in standstill.waiting
+        ],
         accepted=accepted,
         resent=0,
     )
     for campaign in standstill.waiting:
-        why = campaign.budget.in_words if campaign.budget else ""
-        tell(f"{campaign} waits and goes on by itself: {why}")
+        tell(f"{campaign} waits and goes on by itself: {campaign.waits_for}")
     if not stuck:
         tell("nothing is stuck: nothing was changed")
         show_next("wacampaign queue-stats")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from wacampaign.core.campaign import in_doubt
@@ -13,12 +14,16 @@ from wacampaign.core.campaign.other_writers import deleted, kept_back
 from wacampaign.core.campaign.pace_findings import pace_findings
 from wacampaign.core.campaign.state import Campaign, Hold
 from wacampaign.core.errors import Handling, lookup, without_step
-from wacampaign.core.words import local_clock, rows
+from wacampaign.core.words import duration, local_clock, rows, seconds_between
 
 #: Errors of single recipients: in the list of errors, but nothing to act on.
 _RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
 #: Where statuses are lost on the way.
 _LOOK_FOR_STATUSES: Final = "wacampaign webhook subscribe    (and does wacampaign webhook run?)"
+
+#: Seconds after its time from which a campaign is late: workers look every quarter of a minute,
+#: and a preflight takes some more.
+LATE_SECONDS: Final = 60
 
 _K = FindingKind
 
@@ -67,7 +72,17 @@ def _start(campaign: Campaign) -> Iterator[Finding]:
             by = (campaign.pause_reason or "").partition(" by ")[2]
             when = f"paused until {local_clock(at)}{' by ' + by if by else ''}, goes on by itself"
         subject = "" if at else when
-        if campaign.live_workers:
+        late = seconds_between(at, datetime.now(UTC).isoformat()) if at else 0.0
+        if at and late > LATE_SECONDS:
+            since = f"its time came at {local_clock(at)}, {duration(late)} ago"
+            text = (
+                f"{since}, and no live worker began it: they send named campaigns only, or"
+                " end when idle"
+                if campaign.live_workers
+                else f"{since}: it begins as soon as a worker runs, and none is alive"
+            )
+            yield Finding(_K.STARTS_WITHOUT_WORKER, text, "wacampaign run-worker", subject)
+        elif campaign.live_workers:
             step = f"wacampaign preflight {campaign.short_id}"
             yield Finding(_K.STARTS_BY_ITSELF, when, step, subject)
         else:

@@ -10,6 +10,7 @@ from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.reading import read
+from wacampaign.core.words import local_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,10 @@ class CampaignAtRest(CampaignName):
     free_lanes: int
     #: None: no limit, or the campaign does not run.
     budget: Budget | None = None
+    #: When it begins or goes on by itself; None: it does not.
+    starts_at: str | None = None
+    #: When the first of its rows may go, as for none it is the hour; None: some may.
+    hours_from: str | None = None
 
     @property
     def accepted(self) -> int:
@@ -106,6 +111,18 @@ class CampaignAtRest(CampaignName):
     def waits_for_places(self) -> bool:
         """Whether rows wait because the portfolio may write to nobody new now."""
         return self.budget is not None and self.budget.is_used_up and self.left > 0
+
+    @property
+    def waits_for(self) -> str | None:
+        """What it waits for to go on by itself; None: nothing of the kind."""
+        waits = []
+        if self.starts_at is not None:
+            waits.append(f"at {local_time(self.starts_at)}, or once a worker runs after that")
+        if self.hours_from is not None and self.left:
+            waits.append(f"its hours begin at {local_time(self.hours_from)}")
+        if self.budget is not None and self.waits_for_places:
+            waits.append(self.budget.in_words)
+        return "; ".join(waits) or None
 
     @property
     def left(self) -> int:

@@ -6,6 +6,7 @@ returns jsonb language plpgsql volatile
 set search_path = public, extensions, pg_temp set jit = off set enable_seqscan = off
 set plan_cache_mode = force_custom_plan as $$
 begin
+    perform public.wacampaign_count_hours(p_campaign_ids);
     return jsonb_build_object(
         'at', clock_timestamp(),
         'live_workers', (select count(*) from public.wacampaign_workers w
@@ -25,6 +26,11 @@ begin
                                   then 0 else public.wacampaign_missing(k.id) end,
                 'budget', case when k.status = 'running' and s.waiting > 0
                           then public.wacampaign_budget_of(k.id) end,
+                'starts_at', public.wacampaign_starts_at(k.id),
+                'hours_from', case when k.status = 'running' and s.waiting > 0 then (
+                    select h.opens_at from public.wacampaign_hours_closed(k.id) as h
+                    -- Nothing of it may go now.
+                    where h.n >= s.waiting) end,
                 'number_active', w.is_active is not false,
                 'nobodys', d.facts,
                 'alone_since', case when s.processing > 0
