@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,24 @@ def test_usage_errors(words: list[str], suggestion: str) -> None:
     done = CliRunner().invoke(app, [*words, "--json"], prog_name="wacampaign")
     assert done.exit_code == 2
     assert json.loads(done.stderr)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize("name", ["Promo_20261126", "Promo 26112026", "20261126-20261127 b"])
+def test_a_day_in_a_typed_name_stays_in_the_next_command(name: str) -> None:
+    done = CliRunner().invoke(app, ["results", name])
+    assert done.exit_code == 2
+    suggested = done.stderr.splitlines()[-1]
+    assert shlex.split(suggested)[1:] == ["wacampaign", "results", name, "--csv", "FILE"]
+    done = CliRunner().invoke(app, ["events", name, "--since", "x", "--json"])
+    assert shlex.quote(name) in json.loads(done.stderr)["error"]["suggestion"]
+
+
+@pytest.mark.parametrize("word", ["4477009001", "20261126", "Tel4477009001", "x20261326"])
+def test_what_may_be_a_phone_is_masked_though_it_was_typed(word: str) -> None:
+    done = CliRunner().invoke(app, ["results", word])
+    assert done.exit_code == 2
+    assert word not in done.stderr
+    assert "***" in done.stderr
 
 
 def test_an_unexpected_error_is_one_line_without_secrets() -> None:

@@ -23,6 +23,11 @@ from wacampaign.problems import NotTold, Problem, Usage
 
 #: Set to anything to see where an unexpected error came from.
 DEBUG_SETTING: Final = "WACAMPAIGN_DEBUG"
+#: A day in a name, as 20261126 or 26112026: a phone number may have as many digits.
+_DAY: Final = re.compile(
+    r"(?<!\d)(?:20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])20\d\d)(?!\d)"
+)
 #: As shells report a process that ended by SIGINT.
 INTERRUPTED: Final = 130
 
@@ -68,7 +73,7 @@ class Program(LazyGroup):
                 problem.message += (
                     f". {'The change was made' if changed else 'Nothing was changed'}"
                 )
-            return report(problem, as_json=as_json)
+            return report(problem, as_json=as_json, typed=words)
         return code
 
     def _code(self, words: list[str], prog_name: str, *, as_json: bool) -> int:
@@ -84,9 +89,9 @@ class Program(LazyGroup):
         except (KeyboardInterrupt, typer.Abort):
             return INTERRUPTED
         except TyperException as error:
-            return report(_usage(error, prog_name), as_json=as_json)
+            return report(_usage(error, prog_name), as_json=as_json, typed=words)
         except Problem as problem:
-            return report(problem, as_json=as_json)
+            return report(problem, as_json=as_json, typed=words)
         except Exception as error:
             if os.environ.get(DEBUG_SETTING):
                 for line in mask_secrets(traceback.format_exc()).splitlines():
@@ -94,9 +99,14 @@ class Program(LazyGroup):
             return report(_unexpected(error), as_json=as_json)
 
 
-def report(problem: Problem, *, as_json: bool) -> int:
-    """Writes `problem` to stderr, as the contract's JSON object or as text; returns its code."""
-    message, suggestion = mask_secrets(problem.message), mask_secrets(problem.suggestion)
+def report(problem: Problem, *, as_json: bool, typed: Sequence[str] = ()) -> int:
+    """Writes `problem` to stderr, as the contract's JSON object or as text; returns its code.
+
+    Days in names that were `typed` stay, so that the suggestion can be typed as well.
+    """
+    days = [day for word in typed if any(map(str.isalpha, word)) for day in _DAY.findall(word)]
+    message = mask_secrets(problem.message, ids=days)
+    suggestion = mask_secrets(problem.suggestion, ids=days)
     if as_json:
         error = {
             "code": problem.code,
@@ -108,7 +118,7 @@ def report(problem: Problem, *, as_json: bool) -> int:
     else:
         say(f"error: {message}")
         for line in problem.details:
-            say(mask_secrets(line))
+            say(mask_secrets(line, ids=days))
         say(f"{arrow(sys.stderr)} {suggestion}")
     return problem.exit_code
 
