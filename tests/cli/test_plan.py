@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 
 import pytest
 
@@ -58,6 +60,29 @@ def test_the_plan_has_its_steps_five_samples_and_the_next_command(
         "and 2 more",
         "nothing else changes",
         "afterwards: wacampaign resume market_1",
+    ]
+
+
+def test_a_long_step_and_a_long_note_are_broken_at_words_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = Plan(
+        title="resume",
+        steps=(Change(1, "campaign", "paused (190 Access token has expired)", "running"),),
+        notes=("", "  line 3   too short: is its country code missing?", "0 are touched"),
+    )
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((32, 24)))
+    assert not agreed(plan, yes=False, dry_run=True)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "plan: resume",
+        "  1 campaign: paused (190 Access",
+        "    token has expired) → running",
+        "",
+        "    line 3   too short: is its",
+        "      country code missing?",
+        "  0 are touched",
+        "dry run: nothing was changed",
     ]
 
 

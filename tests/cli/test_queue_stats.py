@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -139,6 +140,28 @@ def lines_of(workers: Sequence[dict[str, Any]] = (), **given: Any) -> list[str]:
     campaign = RUNNING | {"number": number} | given
     answer = {"at": "2026-11-23T14:32:07Z", "campaigns": [campaign], "workers": list(workers)}
     return ["".join(text for text, _ in line) for line in stats_lines(read_stats(answer))]
+
+
+def test_a_long_reason_is_broken_at_words_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hold = {"scope": "template", "template": "offer", "code": None, "until": None}
+    hold["reason"] = "it is UTILITY, " * 9
+    number = {"display_name": None, "phone_number_id": None}
+    paused = RUNNING | {"status": "paused", "holds": [hold], "number": number}
+    stats = read_stats({"at": "", "campaigns": [paused], "workers": []})
+
+    def shown() -> list[str]:
+        return ["".join(text for text, _ in line) for line in stats_lines(stats)]
+
+    assert any(len(line) > 150 for line in shown())
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((60, 24)))
+    lines = shown()
+    assert max(map(len, lines)) <= 60
+    begun = next(i for i, line in enumerate(lines) if line.startswith("  ! "))
+    assert lines[begun].startswith("  ! template offer is held until you resume")
+    assert lines[begun + 1].startswith("    it is UTILITY")
 
 
 def test_a_ramp_that_waits_for_statuses_says_so() -> None:

@@ -271,11 +271,12 @@ def test_the_old_processors_rows_and_totals(
     assert ended_early.campaign_id[:8] in done.stdout
 
 
+@pytest.mark.usefixtures("ended_early")
 @pytest.mark.parametrize(
     ("shown", "told"), [(5, None), (3, "totals shown as 3 sent, 0 failed → 5, 0")]
 )
 def test_totals_that_will_be_right_are_no_change(
-    wacampaign: Wacampaign, ended_early: Seeded, sql: Connection, shown: int, told: str | None
+    wacampaign: Wacampaign, sql: Connection, shown: int, told: str | None
 ) -> None:
     """Of rows that wait though they were accepted, both numbers are looked at after the mend."""
     sql.execute(

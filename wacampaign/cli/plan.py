@@ -13,6 +13,7 @@ from typing import Any, Final, TextIO
 import typer
 
 from wacampaign.cli.output import arrow, ask, at_terminal, print_json, tell
+from wacampaign.cli.screens.tables import tell_indented
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import counted
 from wacampaign.problems import ConfirmationRequired, Declined
@@ -115,13 +116,13 @@ def show_plan(plan: Plan) -> None:
         told.plan = plan
     tell(f"plan: {plan.title}")
     for change in plan.steps:
-        tell(f"  {change_line(change)}")
+        tell_indented("  ", change_line(change))
     for sample in plan.samples[:SAMPLES_SHOWN]:
         tell(f"    {sample}")
     if (more := len(plan.samples) - SAMPLES_SHOWN) > 0:
         tell(f"    and {more:,} more")
     for note in plan.notes:
-        tell(f"  {note}")
+        tell_indented("  ", note)
     if plan.next_command:
         tell(f"  afterwards: {plan.next_command}")
 

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from wacampaign.cli.output import arrow
 from wacampaign.cli.screens.pace_words import last_rows, lately_of
+from wacampaign.cli.screens.tables import indented
 from wacampaign.core.campaign import in_doubt
 from wacampaign.core.campaign.delivery import (
     MEANINGS,
@@ -47,6 +48,12 @@ def _line(text: str, style: str = "") -> Line:
     return ((text, style),)
 
 
+def _sentence(indent: str, text: str, style: str = "") -> Iterator[Line]:
+    """Broken at words on a terminal, the other lines further in."""
+    for part in indented(indent, text):
+        yield _line(part, style)
+
+
 def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
     yield (
         (campaign.name, "bold"),
@@ -55,8 +62,8 @@ def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
         (f"  {counted(campaign.total_contacts, 'contact')}", ""),
     )
     for finding in findings_of(campaign):
-        yield _line(f"  ! {finding.text}", finding.severity)
-        yield _line(f"    {arrow(sys.stdout)} {finding.command}")
+        yield from _sentence("  ", f"! {finding.text}", finding.severity)
+        yield from _sentence("    ", f"{arrow(sys.stdout)} {finding.command}")
     counts = campaign.counts.by_name()
     width = max(len(f"{n:,}") for n in counts.values())
     notes = _count_notes(campaign)
@@ -65,13 +72,13 @@ def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
         if note := notes.get(name):
             line += _line(f"   {note}", "dim")
         yield line
-    yield _line(f"  {_pace(campaign, at)}")
+    yield from _sentence("  ", _pace(campaign, at))
     if (lately := lately_of(campaign)) is not None:
-        yield _line(f"  lately {lately}")
+        yield from _sentence("  ", f"lately {lately}")
     if (window := campaign.window) is not None:
-        yield _line(f"  {summary(window)}")
+        yield from _sentence("  ", summary(window))
     if (budget := campaign.budget) is not None:
-        yield _line(f"  {budget.in_words} ({budget.of_whom})")
+        yield from _sentence("  ", f"{budget.in_words} ({budget.of_whom})")
     if campaign.errors:
         yield _line("  errors by code")
         code_width = max(len(str(error.code)) for error in campaign.errors)
@@ -85,7 +92,8 @@ def _campaign_lines(campaign: Campaign, at: str) -> Iterator[Line]:
 def _delivery_lines(delivery: Delivery, width: int) -> Iterator[Line]:
     """What became of the accepted ones, which `width` columns hold."""
     if not delivery.known:
-        yield _line(f"  delivery {UNKNOWN}; wacampaign webhook receives them", "dim")
+        text = f"delivery {UNKNOWN}; wacampaign webhook receives them"
+        yield from _sentence("  ", text, "dim")
         return
     yield _line(f"  delivery of the {delivery.accepted:,} accepted")
     notes = dict(MEANINGS)
@@ -107,7 +115,7 @@ def _delivery_lines(delivery: Delivery, width: int) -> Iterator[Line]:
             code = str(error.code).rjust(code_width)
             yield _line(f"    {code}  {error.count:>{width},}  {error.title}")
     if delivery.contradicted:
-        yield _line(f"  {contradiction(delivery.contradicted)}", "dim")
+        yield from _sentence("  ", contradiction(delivery.contradicted), "dim")
     if delivery.waiting:
         yield _line(f"  {delivery.waiting:,} statuses are stored and not yet counted", "dim")
 

@@ -64,10 +64,20 @@ def _columns_that_fit(widths: Sequence[int], room: int) -> int:
 def tell_indented(indent: str, text: str, rest: str | None = None) -> None:
     """One line for people, on a terminal as many as it needs, the others behind `rest`, by itself
     further in."""
+    for line in indented(indent, text, rest):
+        tell(line)
+
+
+def indented(indent: str, text: str, rest: str | None = None) -> list[str]:
+    """The lines that `tell_indented` tells."""
     if not sys.stdout.isatty():
-        tell(indent + text)
-        return
-    tell_wrapped(one_line(text), shutil.get_terminal_size().columns, indent, rest or f"{indent}  ")
+        return [indent + text]
+    columns = shutil.get_terminal_size().columns
+    text = told_locally(one_line(text))
+    if width(indent + text) <= columns:  # also an empty one, which is no paragraph
+        return [indent + text]
+    own = " " * (len(text) - len(text.lstrip()))
+    return _broken(text, columns, indent, f"{indent}{own}  " if rest is None else rest)
 
 
 def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None:
@@ -76,12 +86,16 @@ def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None
     `first` stands before its first line, `rest` before the others. Long words stay whole, as people
     copy them.
     """
-    for line in textwrap.wrap(
+    for line in _broken(text, width, first, rest):
+        tell(line)
+
+
+def _broken(text: str, columns: int, first: str, rest: str) -> list[str]:
+    return textwrap.wrap(
         told_locally(text),
-        width,
+        columns,
         initial_indent=first,
         subsequent_indent=rest,
         break_long_words=False,
         break_on_hyphens=False,
-    ):
-        tell(line)
+    )
