@@ -85,6 +85,25 @@ def test_what_stood_when_a_person_set_the_time_is_lifted(
     run(open_test_store, scenario)
 
 
+def test_a_wait_that_meta_asked_for_is_not_cut_short_by_a_time(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        number = await add_number(store)
+        campaign = await add_campaign(store, number, 2)
+        sql.execute(
+            "select wacampaign_hold('number', %s, %s, 'hello', 130429, 'rate', 900, null)",
+            (campaign, number),
+        )
+        await Campaigns(store).pause_until(campaign, "2099-01-01T00:00:00Z", "me")
+        come(sql, campaign, 1)
+        answer = await Campaigns(store).start_scheduled(campaign, "worker")
+        assert answer is not None
+        assert (answer["status"], standing(sql)) == ("running", ["rate"])
+
+    run(open_test_store, scenario)
+
+
 def test_a_later_hold_of_a_part_keeps_the_other_part_from_nothing(
     open_test_store: OpenStore, sql: Connection
 ) -> None:

@@ -128,6 +128,43 @@ def test_the_next_claim_is_told_when_hours_begin(open_test_store: OpenStore) -> 
     run(open_test_store, scenario)
 
 
+def test_hours_that_ended_a_moment_ago_begin_next_time_not_then(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        me, campaign, _ = await two_countries(store)
+        await Windows(store).set(campaign, hours_at(IN_INDIA, 1, 2), "UTC", "me")
+        assert await countries(store, me) == (0, 0)
+        # As its last claim left it: open until a moment ago.
+        sql.execute(
+            "update wacampaign_window_zones set is_open = true,"
+            " changes_at = now() - interval '1 second'"
+        )
+        verdict = await WorkQueue(store).complete(campaign, "me")
+        assert verdict.waits_until is not None
+        begins = datetime.fromisoformat(verdict.waits_until) - datetime.now(UTC)
+        assert timedelta(minutes=55) < begins < timedelta(minutes=61)
+
+    run(open_test_store, scenario)
+
+
+def test_of_a_campaign_that_is_over_no_row_may_go(
+    open_test_store: OpenStore, sql: Connection
+) -> None:
+    async def scenario(store: Store) -> None:
+        me, campaign, _ = await two_countries(store)
+        await Windows(store).set(campaign, hours_at(timedelta(0), -1, 1), "UTC", "me")
+        await countries(store, me)
+        assert (await shown(store, campaign)).window is not None
+        sql.execute("update wacampaign_window_zones set n = 190")
+        await Campaigns(store).set_status(campaign, "cancel", "me")
+        window = (await shown(store, campaign)).window
+        assert window is not None
+        assert (window.zones, window.open_rows, window.closed_rows) == ((), 0, 0)
+
+    run(open_test_store, scenario)
+
+
 def test_hours_that_change_are_kept_by_the_next_claim(open_test_store: OpenStore) -> None:
     async def scenario(store: Store) -> None:
         me, campaign, _ = await two_countries(store)

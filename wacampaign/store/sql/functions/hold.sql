@@ -200,7 +200,7 @@ set search_path = public, extensions, pg_temp as $$
 $$;
 
 -- Lifts what holds the rows that this campaign has left. Returns how many holds that were.
---   p_until: only those that stood by then
+--   p_until: only those that stood by then, and wait for a person: the others end by themselves
 drop function if exists public.wacampaign_lift_holds(uuid);
 create or replace function public.wacampaign_lift_holds(
     p_campaign_id uuid, p_until timestamptz default 'infinity')
@@ -211,7 +211,8 @@ declare
 begin
     update public.wacampaign_holds h
     set lifted_at = clock_timestamp()
-    where h.lifted_at is null and h.created_at <= p_until
+    where h.lifted_at is null
+      and (p_until = 'infinity' or h.created_at <= p_until and h.held_until is null)
       and exists (
           select 1 from public.wacampaign_counts c
           where c.campaign_id = p_campaign_id and c.n > 0 and c.status = 'ready'

@@ -197,15 +197,22 @@ begin
 end
 $$;
 
--- The sets of zones that rows of a campaign wait in, and whether it is the hour there now.
+-- The sets of zones that rows of a campaign wait in, whether it is the hour there now, and until when.
+-- Of one that is over none waits, and nobody counts them any more.
 create or replace function public.wacampaign_hours_now(p_campaign_id uuid)
 returns table (zones text[], n bigint, is_open bool, changes_at timestamptz) language sql stable
 set search_path = public, extensions, pg_temp as $$
-    select z.zones, z.n, case when z.changes_at > t.now then z.is_open
-           else public.wacampaign_hours_open(z.zones, w.opens, w.closes, t.now) end, z.changes_at
+    select z.zones, z.n,
+           case when k.known then z.is_open
+           else public.wacampaign_hours_open(z.zones, w.opens, w.closes, t.now) end,
+           case when k.known then z.changes_at
+           else public.wacampaign_hours_change(z.zones, w.opens, w.closes, t.now) end
     from public.wacampaign_windows w
+    join public.campaigns c on c.id = w.campaign_id and c.status not in ('completed', 'failed')
     join public.wacampaign_window_zones z on z.campaign_id = w.campaign_id
     cross join (select clock_timestamp() as now offset 0) as t
+    -- Past it no claim has worked the next change out yet.
+    cross join lateral (select z.changes_at > t.now as known) as k
     where w.campaign_id = p_campaign_id and z.n > 0
 $$;
 
