@@ -14,6 +14,7 @@ from wacampaign.core.campaign.finding import FindingKind
 from wacampaign.core.campaign.findings import findings_of
 from wacampaign.core.daily_window import Window, ZoneRows
 from wacampaign.core.phone_zones import zone_sets
+from wacampaign.core.window_words import plan_notes, summary
 
 INDIA, KENYA = ("Asia/Kolkata",), ("Africa/Nairobi",)
 #: 14:30 in India, 12:00 in Kenya.
@@ -85,6 +86,23 @@ def test_waiting_for_hours_is_a_finding_of_its_own() -> None:
         r"40 rows wait for 09:00-20:00 in the recipients' zones, from 2099", finding.text
     )
     assert finding.command == "wacampaign daily-window c"
+
+
+def test_rows_whose_zones_no_clock_is_known_of_go_on_by_nobody() -> None:
+    answer = waits(retry_later=40)
+    answer["window"]["zones"][0] |= {"zones": [], "changes_at": None}
+    campaign = campaign_at(**answer)
+    (finding,) = [one for one in findings_of(campaign) if one.kind is FindingKind.WAITS_FOR_HOURS]
+    assert finding.text == (
+        "40 rows wait for 09:00-20:00 in the recipients' zones,"
+        " but the database knows none of these zones"
+    )
+    assert finding.command == "wacampaign daily-window c 09:00-20:00 --zone ZONE"
+    assert campaign.window is not None
+    assert summary(campaign.window).endswith("40 wait, but the database knows none of these zones")
+    assert list(plan_notes(campaign.window, NOON, 1.0))[1] == (
+        "  40 rows by no clock that the database knows: never"
+    )
 
 
 def test_rows_that_may_go_now_are_no_wait() -> None:

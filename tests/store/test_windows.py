@@ -333,9 +333,9 @@ def test_a_zone_that_another_server_does_not_know_stops_nobody(
         sql.execute("update wacampaign_windows set counted_at = null")
         seen = await shown(store, campaign)
         assert seen.window is not None
-        assert [(group.zones, group.rows, group.open) for group in seen.window.zones] == [
-            ((), 5, False)
-        ]
+        assert [
+            (group.zones, group.rows, group.open, group.changes_at) for group in seen.window.zones
+        ] == [((), 5, False, None)]
         assert seen.eta_seconds is None
 
     run(open_test_store, scenario)

@@ -12,6 +12,8 @@ _NAMED: Final = 8
 
 def where(zones: Sequence[str]) -> str:
     """`Asia/Kolkata`, `Asia/Almaty and 15 more zones`."""
+    if not zones:
+        return "no clock that the database knows"
     if len(zones) < 2:
         return "".join(zones)
     return f"{zones[0]} and {counted(len(zones) - 1, 'more zone')}"
@@ -26,7 +28,7 @@ def waiting(window: Window) -> str:
     """When the rows that wait for their hours go on."""
     first = window.next_opening
     if first is None or first.changes_at is None:
-        return ""
+        return "but the database knows none of these zones"
     at = local_clock(first.changes_at)
     if len([group for group in window.zones if not group.open]) == 1:
         return f"from {at} ({where(first.zones)})"

@@ -24,11 +24,13 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
     window = campaign.window
     if window is not None and campaign.waits_for_hours:
         verb = "waits" if window.closed_rows == 1 else "wait"
-        text = (
-            f"{rows(window.closed_rows)} {verb} for {in_hours(window)}, {waiting(window)};"
-            " it goes on by itself"
-        )
-        yield Finding(_K.WAITS_FOR_HOURS, text, f"wacampaign daily-window {campaign.short_id}")
+        text = f"{rows(window.closed_rows)} {verb} for {in_hours(window)}, {waiting(window)}"
+        step = f"wacampaign daily-window {campaign.short_id}"
+        if window.next_opening is not None:
+            text += "; it goes on by itself"
+        else:
+            step += f" {window.opens}-{window.closes} --zone ZONE"
+        yield Finding(_K.WAITS_FOR_HOURS, text, step)
     if not campaign.live_workers:
         return
     counts, number = campaign.counts, campaign.number

@@ -197,15 +197,15 @@ begin
 end
 $$;
 
--- The sets of zones that rows of a campaign wait in, whether it is the hour there now, and until when.
--- Of one that is over none waits, and nobody counts them any more.
+-- The sets of zones that rows of a campaign wait in, whether it is the hour there now, and until when
+-- (null: for ever, as no clock of them is known here). Of one that is over none waits, and nobody counts them any more.
 create or replace function public.wacampaign_hours_now(p_campaign_id uuid)
 returns table (zones text[], n bigint, is_open bool, changes_at timestamptz) language sql stable
 set search_path = public, extensions, pg_temp as $$
     select z.zones, z.n,
            case when k.known then z.is_open
            else public.wacampaign_hours_open(z.zones, w.opens, w.closes, t.now) end,
-           case when k.known then z.changes_at
+           case when z.zones = '{}' then null when k.known then z.changes_at
            else public.wacampaign_hours_change(z.zones, w.opens, w.closes, t.now) end
     from public.wacampaign_windows w
     join public.campaigns c on c.id = w.campaign_id and c.status not in ('completed', 'failed')
