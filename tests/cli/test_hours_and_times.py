@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +14,7 @@ import pytest
 
 from tests.cli.conftest import Seeded, Wacampaign
 from tests.cli.test_life_cycle import set_status, status_of
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -57,6 +61,22 @@ def test_hours_are_planned_set_shown_and_taken_away(wacampaign: Wacampaign, sql:
 
     done = wacampaign("daily-window", "market_1", "off", "--yes", "--json")
     assert (json.loads(done.stdout)["changed"], window(sql)) == (True, None)
+
+
+def test_hours_keep_to_a_terminals_width(
+    environment: dict[str, str], tmp_path: Path, sql: SQL
+) -> None:
+    of_india(sql)
+    command = f"{sys.executable} -m wacampaign daily-window market_1"
+    screen = Terminal(
+        f"{command} 09:00-20:00 --yes; {command}; {command} 09:00-20:00",
+        tmp_path,
+        {**os.environ, "TERM": "xterm", **environment, "COLUMNS": "80"},
+    )
+    printed = screen.until_its_end()
+    screen.close()
+    assert "plan: " in printed and "already: nothing was changed" in " ".join(printed.split())
+    assert [line for line in printed.splitlines() if len(line) > 80] == []
 
 
 def test_other_hours_keep_whose_clock_counts(

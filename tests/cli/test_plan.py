@@ -86,6 +86,30 @@ def test_a_long_step_and_a_long_note_are_broken_at_words_on_a_terminal(
     ]
 
 
+def test_a_terminal_breaks_long_lines_between_words_and_no_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("COLUMNS", "80")
+    command = f"wacampaign fix-media {'x' * 40} --from-template --number 200000000000001"
+    note = "    one row of a drawing, as wide as it is, stays as it stands and ends here │"
+    sentence = "rows of marketing for them fail when they are claimed, whatever put them there " * 2
+    plan = Plan(
+        title=f"move {'market ' * 14}",
+        steps=[Change(7, "row", "from 200000000000001 " * 4, "ready")],
+        samples=["+99*********0001  hello  " * 4],
+        notes=[sentence, note],
+        next_command=command,
+    )
+    assert not agreed(plan, yes=False, dry_run=True)
+    *lines, last, _ = screen.getvalue().splitlines()
+    assert last == f"  afterwards: {command}"
+    assert max(map(len, lines)) <= 80
+    assert f"  {note}" in lines
+    assert " ".join(sentence.split()) in " ".join(" ".join(lines).split())
+
+
 def test_dry_run_wins_over_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, "y\n")
     assert not agreed(PLAN, yes=True, dry_run=True)
