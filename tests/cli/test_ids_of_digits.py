@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,19 @@ def test_what_is_suggested_can_be_typed(
     step = over.stderr.splitlines()[-1].partition("wacampaign ")[2]
     assert step == f"queue-stats {short_id(of_digits)}"
     assert wacampaign(*step.split()).exit_code == 0
+
+
+def test_what_was_typed_is_shown_back(wacampaign: Wacampaign) -> None:
+    """A date as a name, or an id's beginning; what is longer may be a phone number."""
+    done = wacampaign("pause", "20261127", "--yes")
+    assert (done.exit_code, "there is no campaign '20261127'" in done.stderr) == (5, True)
+    done = wacampaign("daily-window", "12345678", "9-20")
+    assert done.exit_code == 2
+    assert "wacampaign daily-window 12345678 " in done.stderr
+    done = wacampaign("inbox", "447700900123")
+    assert (done.exit_code, "7700900123" in done.stderr) == (5, False)
+    done = wacampaign("queue-stats", "99988877", "--json")
+    assert "there is no campaign '99988877'" in json.loads(done.stderr)["error"]["message"]
 
 
 @pytest.mark.parametrize("campaign_id", [DIGITS, DIGITS.replace("8-", "a-")])

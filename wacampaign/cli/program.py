@@ -102,11 +102,13 @@ class Program(LazyGroup):
 def report(problem: Problem, *, as_json: bool, typed: Sequence[str] = ()) -> int:
     """Writes `problem` to stderr, as the contract's JSON object or as text; returns its code.
 
-    Days in names that were `typed` stay, so that the suggestion can be typed as well.
+    Days in names that were `typed` stay, so that the suggestion can be typed as well; and eight
+    digits alone, which are an id's beginning or a day.
     """
-    days = [day for word in typed if any(map(str.isalpha, word)) for day in _DAY.findall(word)]
-    message = mask_secrets(problem.message, ids=days)
-    suggestion = mask_secrets(problem.suggestion, ids=days)
+    own = [day for word in typed if any(map(str.isalpha, word)) for day in _DAY.findall(word)]
+    own += [word for word in typed if len(word) == _ID_DIGITS and word.isdecimal()]
+    message = mask_secrets(problem.message, ids=own)
+    suggestion = mask_secrets(problem.suggestion, ids=own)
     if as_json:
         error = {
             "code": problem.code,
@@ -118,11 +120,13 @@ def report(problem: Problem, *, as_json: bool, typed: Sequence[str] = ()) -> int
     else:
         say(f"error: {message}")
         for line in problem.details:
-            say(mask_secrets(line, ids=days))
+            say(mask_secrets(line, ids=own))
         say(f"{arrow(sys.stderr)} {suggestion}")
     return problem.exit_code
 
 
+#: Characters of an id's first part.
+_ID_DIGITS: Final = 8
 #: Names that people try, and what they mean by it: the likeness of letters misleads (`start`).
 _MEANT: Final = {"ls": "list", "stats": "queue-stats", "log": "events", "history": "events"}
 
