@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import wacampaign
 from tests.cli.conftest import Seeded, Wacampaign
 
 SQL = psycopg.Connection[Any]
@@ -206,3 +207,20 @@ def test_stats_is_not_taken_for_start(wacampaign: Wacampaign) -> None:
     assert done.exit_code == 2
     assert "start" not in done.stderr
     assert done.stderr.splitlines()[-1] == "→ wacampaign queue-stats"
+
+
+def test_one_of_anything_is_told_in_the_singular() -> None:
+    """Of the package's own sentences: the words behind a count follow it."""
+    plural = re.compile(
+        r"(?:rows|counted)\((?:[^()]|\([^()]*\))*\)\} (?:are|were|have|do|go|wait|stay|need)\b"
+        r"|(?<!all )(?<!of )\{[^{}]+:,\} (?:rows|contacts|messages|webhooks|phones) "
+        r"|\{len\([^{}]*\)\} (?:differences|migrations|messages|files|redirects)\b"
+    )
+    package = Path(wacampaign.__file__).parent
+    found = [
+        f"{path.name}:{number}: {line.strip()}"
+        for path in sorted(package.rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if plural.search(line) and "== 1 else" not in line
+    ]
+    assert found == []

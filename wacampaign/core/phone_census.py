@@ -16,6 +16,7 @@ from phonenumbers import SUPPORTED_REGIONS, PhoneMetadata, PhoneNumberType
 
 from wacampaign.core.numbering_plans import PLANS, NumberingPlan, plan_of_code
 from wacampaign.core.regions import country
+from wacampaign.core.words import are, counted, have
 
 #: Numbers looked at, spread evenly over the list.
 _SAMPLE: Final = 256
@@ -66,9 +67,10 @@ class NationalList:
     def reason(self) -> str:
         """What is wrong, as the end of a sentence."""
         return (
-            f"the country code is missing: {self.without_code:,} of {self.phones:,} phones have no "
-            f"“+” and are written as inside one country, mostly with {self.digits} digits, "
-            f"as in {self.country}"
+            f"the country code is missing: {self.without_code:,} of"
+            f" {counted(self.phones, 'phone')} {have(self.without_code)} no “+”"
+            f" and {are(self.without_code)} written as inside one country,"
+            f" mostly with {self.digits} digits, as in {self.country}"
         )
 
     @property

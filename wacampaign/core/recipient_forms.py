@@ -8,7 +8,7 @@ from typing import Final
 from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.cells import cell
 from wacampaign.core.phones import recipient
-from wacampaign.core.words import rows
+from wacampaign.core.words import rows, were
 
 #: What Meta answers to a recipient that is no number: 131009, and 100 from older versions.
 PHONE_CODES: Final = frozenset({100, 131009})
@@ -54,7 +54,7 @@ class RecipientForms:
             f"that Meta does not read (such as {', '.join(self.samples)})"
         ]
         if self.sent_wrong:
-            found.append(f"{rows(self.sent_wrong)} with such phones were sent")
+            found.append(f"{rows(self.sent_wrong)} with such phones {were(self.sent_wrong)} sent")
         if self.readable:
             found.append(
                 f"{rows(self.readable)} of them went out as they stood: a worker of this version "

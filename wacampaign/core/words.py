@@ -36,6 +36,11 @@ def have(n: int) -> str:
     return "has" if n == 1 else "have"
 
 
+def verb(n: int, word: str) -> str:
+    """What so many do: `waits`, `wait`."""
+    return f"{word}s" if n == 1 else word
+
+
 def rows(n: int) -> str:
     """`1 row`, `10,807 rows`."""
     return counted(n, "row")

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from wacampaign.core.words import short_id
+from wacampaign.core.words import rows, short_id, were
 from wacampaign.demo.account import Proof, open_account, prove
 from wacampaign.demo.night import HEALTHY, TEST_PHONE, DemoCampaign, Night, the_night
 from wacampaign.demo.receiving import NightReceiver
@@ -63,7 +63,7 @@ def _play_on(stage: Stage, night: Night) -> bool:
 
     _act(
         "10 November 2025, 15:46. The old system says:",
-        f"{fin.name}: completed, after 9 seconds. {fin.rows:,} rows were never sent.",
+        f"{fin.name}: completed, after 9 seconds. {rows(fin.rows)} {were(fin.rows)} never sent.",
         f"{market_2.name}: all {market_2.rows:,} failed, (#135000) Generic user error.",
     )
     _do(stage, "failures", short_id(night.market_2_before.id))

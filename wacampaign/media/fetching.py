@@ -17,6 +17,7 @@ from wacampaign import __version__
 from wacampaign.core.media.links import split_link
 from wacampaign.core.media.ports import Fetched, Hop
 from wacampaign.core.template.values import is_link
+from wacampaign.core.words import counted
 from wacampaign.media.addresses import Network, Resolve, is_public, resolve
 
 #: Redirects that are followed. Browsers take 20; whether Meta follows any is not documented.
@@ -202,7 +203,9 @@ class _Attempt:
             hops.append(Hop(answer.status_code, _shown(url)))
             self.got = replace(self.got, hops=tuple(hops))
             if url in seen or len(hops) > MAX_HOPS:
-                raise _Trouble("redirect_loop", f"after {len(hops)} redirects: {_shown(url)}")
+                raise _Trouble(
+                    "redirect_loop", f"after {counted(len(hops), 'redirect')}: {_shown(url)}"
+                )
             seen.add(url)
 
     def _note(self, answer: httpx.Response, parts: SplitResult) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from wacampaign.core.optout_words import OptOutWords
+from wacampaign.core.words import counted, verb
 from wacampaign.operations.webhook_bodies import take_bodies, takers_of
 from wacampaign.problems import Problem
 from wacampaign.settings import Settings
@@ -40,8 +41,9 @@ async def take_arrivals(
             bodies = await take_bodies(store, takers)
             more = bodies.left
             if bodies.error is not None:
+                n = bodies.given_back
                 failed = Problem(
-                    f"{bodies.given_back} webhooks wait, as they cannot be taken: {bodies.error}",
+                    f"{counted(n, 'webhook')} {verb(n, 'wait')}, not to be taken: {bodies.error}",
                     "wacampaign db check",
                 )
         except Problem as problem:

@@ -7,6 +7,7 @@ from typing import Final
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.numbers import RATE_DEFAULT, KnownNumber, Number
 from wacampaign.core.plan import Change, Plan
+from wacampaign.core.words import counted
 from wacampaign.meta.client import CloudApi
 from wacampaign.meta.refusal import NoSuchObject
 from wacampaign.operations.messaging_limits import owner_of
@@ -117,8 +118,8 @@ async def read_from_meta(
             raise
         if entry.phone_number_id not in others:
             raise Refused(
-                f"this WhatsApp Business account does not have the number; it has {len(others)} "
-                "others",
+                "this WhatsApp Business account does not have the number; it has"
+                f" {counted(len(others), 'other')}",
                 _BOTH_IDS,
             )
         number_id = entry.known.id if entry.known else None

@@ -10,6 +10,7 @@ from typing import Final
 from wacampaign.core.engine.in_flight import InFlight
 from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.services.service import STOPPED_EARLY
+from wacampaign.core.words import are, counted, were
 
 #: Rows in doubt that are named when the worker stops at once.
 NAMED_ROWS: Final = 20
@@ -42,10 +43,12 @@ class Stopping:
 
     def _exit_now(self) -> None:
         rows = self._in_flight.rows()
-        self._log("stopped_at_once", level="warning", in_doubt=len(rows))
+        n = len(rows)
+        self._log("stopped_at_once", level="warning", in_doubt=n)
         if rows:
             print(
-                f"stopped at once: {len(rows)} messages were on the wire and are in doubt.\n"
+                f"stopped at once: {counted(n, 'message')} {were(n)} on the wire and {are(n)}"
+                " in doubt.\n"
                 "The next worker on this machine reads the journal first; then: wacampaign audit",
                 file=sys.stderr,
             )

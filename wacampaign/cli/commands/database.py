@@ -13,6 +13,7 @@ from wacampaign.cli.plan import agreed, change_told, show_next
 from wacampaign.cli.screens.progress import progress_bar
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.plan import Change, Plan
+from wacampaign.core.words import are, counted, verb
 from wacampaign.problems import Misconfigured, Problem, Usage
 from wacampaign.settings import Settings
 from wacampaign.store import schema, schema_steps
@@ -53,7 +54,7 @@ def migrate(
             return
         files = schema.sql_files()
         plan = Plan(
-            title=f"apply {len(files)} migrations, up to version {version}",
+            title=f"apply {counted(len(files), 'migration')}, up to version {version}",
             steps=tuple(
                 Change(n, kind, "missing or different", "as in this version")
                 for kind, n in Counter(one.kind for one in found).items()
@@ -66,11 +67,12 @@ def migrate(
             return
         with progress_bar("applying") as bar:
             left = schema.migrate(url, bar and (lambda done, of, _: bar(done, of)))
-        tell(f"applied {len(files)} migrations: version {version}")
+        tell(f"applied {counted(len(files), 'migration')}: version {version}")
         told.done(differences=len(left))
         if left:
             problem = Problem(
-                f"{len(left)} differences are left, the first: {left[0].text}",
+                f"{counted(len(left), 'difference')} {are(len(left))} left, the first:"
+                f" {left[0].text}",
                 "wacampaign db check",
             )
             problem.changed = True
@@ -118,9 +120,10 @@ def sql(
         return
     file = write_schema(output_dir)
     tell(f"{'written' if file.written else 'unchanged'} {file.path}")
-    if file.earlier:
+    if n := len(file.earlier):
         tell(
-            f"{len(file.earlier)} files of earlier versions stay as they are:"
+            f"{counted(n, 'file')} of earlier versions {verb(n, 'stay')} as"
+            f" {'it is' if n == 1 else 'they are'}:"
             " supabase db push wants every file that it has applied"
         )
 
@@ -160,7 +163,7 @@ def check(as_json: AsJson = False, env_file: EnvFile = None, store: StoreFlag = 
             tell(one.text)
         if len(found) > SHOWN_MAX:
             tell(f"and {len(found) - SHOWN_MAX} more")
-        tell(f"{len(found)} differences ({name}; looked at: {looked})")
+        tell(f"{counted(len(found), 'difference')} ({name}; looked at: {looked})")
         show_next(fix)
     else:
         tell(f"as it should be: version {schema.expected_version()} ({name}; looked at: {looked})")

@@ -12,7 +12,7 @@ from wacampaign.cli.screens.campaign_json import named_json
 from wacampaign.core.campaign.next_step import after_repair
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
-from wacampaign.core.words import counted, rows, short_id
+from wacampaign.core.words import counted, have, rows, short_id
 from wacampaign.operations.repair import PlannedRepair, RepairGoing
 from wacampaign.operations.repair_choice import ChosenMedium, UnfitMedium, without_query
 from wacampaign.operations.repair_undo import PlannedUndo
@@ -180,7 +180,7 @@ def _rows_kept(planned: PlannedRepair) -> Iterable[str]:
     if n := survey.count("accepted"):
         yield f"{n:,} failed after they were accepted: never sent again"
     if n := survey.count("already"):
-        yield f"{rows(n)} have this medium already"
+        yield f"{rows(n)} {have(n)} this medium already"
     if n := survey.count("no_media"):
         yield (
             f"{rows(n)} left out: var1 is neither a URL nor a media id, so their variables"
@@ -189,7 +189,7 @@ def _rows_kept(planned: PlannedRepair) -> Iterable[str]:
     chosen = [choice.lane for choice in planned.media]
     for lane in planned.lanes:
         if _is_move(planned) and lane.template == planned.order.source:
-            yield f"{rows(lane.rows)} have this template already"
+            yield f"{rows(lane.rows)} {have(lane.rows)} this template already"
         elif lane not in chosen:
             why = (
                 "--only leaves them"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wacampaign.core.budget import Budget
 from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.in_doubt import note
-from wacampaign.core.words import local_clock, rows
+from wacampaign.core.words import counted, local_clock, rows, were
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def describe_verdict(verdict: CompletionVerdict) -> str:
         return f"not completed: the campaign is {verdict.status}"
     left = []
     if verdict.never_enqueued:
-        left.append(f"{verdict.never_enqueued:,} contacts were never enqueued")
+        n = verdict.never_enqueued
+        left.append(f"{counted(n, 'contact')} {were(n)} never enqueued")
     if counts.pending:
         left.append(f"{rows(counts.pending)} pending")
     if counts.ready:

@@ -14,7 +14,7 @@ from wacampaign.core.campaign.other_writers import deleted, kept_back
 from wacampaign.core.campaign.pace_findings import pace_findings
 from wacampaign.core.campaign.state import Campaign, Hold
 from wacampaign.core.errors import Handling, lookup, without_step
-from wacampaign.core.words import duration, local_clock, rows, seconds_between
+from wacampaign.core.words import counted, duration, local_clock, rows, seconds_between, were
 
 #: Errors of single recipients: in the list of errors, but nothing to act on.
 _RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
@@ -48,7 +48,7 @@ def _status(campaign: Campaign) -> Iterator[Finding]:
     if campaign.status == "completed" and undone:
         yield Finding(_K.ROWS_LEFT_BEHIND, f"completed, but {rows(undone)} never sent", restart)
     if n := campaign.never_enqueued:
-        text = f"{n:,} contacts were never put into the queue"
+        text = f"{counted(n, 'contact')} {were(n)} never put into the queue"
         yield Finding(_K.NEVER_ENQUEUED, text, f"wacampaign audit {campaign.short_id}")
         if running and not undone:
             text = "nothing else is left of it, and with contacts missing it never completes"

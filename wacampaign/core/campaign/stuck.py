@@ -12,7 +12,16 @@ from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES, note
 from wacampaign.core.campaign.state import BEING_WRITTEN
 from wacampaign.core.campaign.stuck_facts import CampaignAtRest, StuckFacts
 from wacampaign.core.plan import Change
-from wacampaign.core.words import are, local_time, rough_duration, rows, seconds_between
+from wacampaign.core.words import (
+    are,
+    counted,
+    have,
+    local_time,
+    rough_duration,
+    rows,
+    seconds_between,
+    verb,
+)
 
 #: What a person decides about rows in doubt.
 InDoubt = Literal["hold", "resend", "assume-sent"]
@@ -146,7 +155,8 @@ class _Case:
         self._free_holds(Kind.HOLD_CAUSE_GONE)
         budget = self._campaign.budget
         if budget is not None and self._campaign.waits_for_places:
-            self._keep(f"{rows(self._campaign.left)} wait for places: {budget.in_words}")
+            left = self._campaign.left
+            self._keep(f"{rows(left)} {verb(left, 'wait')} for places: {budget.in_words}")
         if self._facts.live_workers or self._campaign.never_enqueued:
             return
         if not self._campaign.left and not self._counts.processing:
@@ -188,7 +198,8 @@ class _Case:
             if age > WRITING_TAKES_SECONDS:
                 self._add(
                     Kind.LEFT_UNWRITTEN,
-                    f"{campaign.rows:,} of {campaign.total_contacts:,} contacts are in the"
+                    f"{campaign.rows:,} of {counted(campaign.total_contacts, 'contact')}"
+                    f" {are(campaign.rows)} in the"
                     f" queue, and `create` began {rough_duration(age)} ago",
                 )
                 self._keep("it is not started: cancel it, then create it again")
@@ -234,9 +245,11 @@ class _Case:
         over = self._campaign.status == "completed"
         self._add(
             Kind.COMPLETED_WITH_FEWER_ROWS if over else Kind.FEWER_ROWS,
-            f"{missing:,} of {self._campaign.total_contacts:,} contacts are not in the queue",
+            f"{missing:,} of {counted(self._campaign.total_contacts, 'contact')} {are(missing)} not"
+            " in the queue",
         )
-        self._keep(f"{missing:,} contacts stay without a row: create a campaign for them")
+        without = f"{counted(missing, 'contact')} {verb(missing, 'stay')} without a row"
+        self._keep(f"{without}: create a campaign for {'it' if missing == 1 else 'them'}")
 
     def _held_by_nobody(self) -> None:
         nobodys = self._nobodys
@@ -263,14 +276,16 @@ class _Case:
         if n := self._campaign.doubt_but_waiting:
             self._add(
                 Kind.DOUBT_WAITING,
-                f"{rows(n)} wait to be sent, but may have been sent: another program put them back",
+                f"{rows(n)} {verb(n, 'wait')} to be sent, but may have been sent: another"
+                f" program put {'it' if n == 1 else 'them'} back",
             )
             self._mend(n, "ready (in doubt before)", "in doubt")
         acted_on = self._stuck.restart or self._campaign.status == "running"
         if n := self._campaign.accepted_but_waiting:
             self._add(
                 Kind.ACCEPTED_WAITING,
-                f"{rows(n)} wait to be sent, but have the id of an accepted message",
+                f"{rows(n)} {verb(n, 'wait')} to be sent, but {have(n)} the id of an accepted"
+                " message",
             )
             self._mend(n, "ready (accepted before)", "sent")
         if (n := self._counts.pending) and acted_on:
@@ -279,7 +294,8 @@ class _Case:
             self._mend(n, "pending", "ready")
         if (n := self._campaign.far_away) and acted_on:
             first = local_time(self._campaign.far_away_from or "")
-            self._add(Kind.FAR_AWAY, f"{rows(n)} wait for another try until {first} or later")
+            waits = f"{rows(n)} {verb(n, 'wait')} for another try until {first} or later"
+            self._add(Kind.FAR_AWAY, waits)
             self._mend(n, f"ready (not before {first})", "ready")
 
     def _doubt(self) -> None:

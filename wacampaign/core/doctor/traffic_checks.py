@@ -24,7 +24,7 @@ from wacampaign.core.doctor.model import (
     wanting,
 )
 from wacampaign.core.masking import mask_secrets
-from wacampaign.core.words import counted, duration, rows, short_id
+from wacampaign.core.words import are, counted, duration, rows, short_id, were
 
 #: Days after which a template is looked at anew: Meta changes categories and pauses by itself.
 STALE_DAYS: Final = 7
@@ -121,8 +121,8 @@ def _senders(foreign: ForeignRows) -> Iterator[Examined]:
     if foreign.doubt_waiting:
         yield failing(
             "other_senders",
-            f"{rows(foreign.doubt_waiting)} are ready to be sent though they are in doubt: another"
-            " program (the backend's cron) made them so while the guard was off",
+            f"{rows(foreign.doubt_waiting)} in doubt {are(foreign.doubt_waiting)} ready to be sent:"
+            " another program (the backend's cron) did that while the guard was off",
             "wacampaign restart-stuck",
         )
     if foreign.taken:
@@ -131,7 +131,8 @@ def _senders(foreign: ForeignRows) -> Iterator[Examined]:
         make = failing if lately else wanting
         yield make(
             "other_senders",
-            f"{rows(foreign.taken)} were taken to be sent by a program without a claim{when}: the"
+            f"{rows(foreign.taken)} {were(foreign.taken)} taken to be sent by a program without"
+            f" a claim{when}: the"
             " backend's own processor runs beside ours, and may send what we send",
             "switch it off as docs/how-to/go-live-beside-the-backend.md says, then: wacampaign"
             " restart-stuck",

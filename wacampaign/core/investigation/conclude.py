@@ -33,6 +33,7 @@ from wacampaign.core.masking import mask_phone, mask_secrets
 from wacampaign.core.media.report import Severity
 from wacampaign.core.numbering_plans import calling_code
 from wacampaign.core.templates import Template
+from wacampaign.core.words import counted, rows, were
 
 #: Groups of one kind that are kept; rows shown whole.
 _GROUPS_KEPT: Final = 10
@@ -169,7 +170,7 @@ def _timeline(evidence: Evidence, history: History) -> Iterator[Moment]:
     campaign = evidence.campaign
     for other in evidence.others:
         if other.sent and other.numbers & campaign.numbers and other.at <= campaign.at:
-            text = f"{other.name} sent {other.sent:,} messages from the same number"
+            text = f"{other.name} sent {counted(other.sent, 'message')} from the same number"
             yield Moment(other.end or other.at, "message", text)
             break
     if evidence.healthy is not None:
@@ -292,9 +293,12 @@ def _not_checked(evidence: Evidence, paced_by_rows: bool) -> Iterator[str]:
             f"{evidence.campaign.sent:,} sent rows"
         )
     if len(evidence.rows) < failed:
-        yield f"payloads: {len(evidence.rows):,} of {failed:,} failed rows were compared"
+        yield (
+            f"payloads: {len(evidence.rows):,} of {failed:,} failed rows"
+            f" {were(len(evidence.rows))} compared"
+        )
     if evidence.mismatch.unknown:
-        yield f"payloads: the template of {evidence.mismatch.unknown:,} rows is not known here"
+        yield f"payloads: the template of {rows(evidence.mismatch.unknown)} is not known here"
     if paced_by_rows:
         yield "times of failures are the rows' last change: the old system does not always keep it"
     if evidence.healthy is None:

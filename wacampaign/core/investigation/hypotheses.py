@@ -23,6 +23,7 @@ from wacampaign.core.numbers import Health
 from wacampaign.core.recipient_forms import PHONE_CODES
 from wacampaign.core.template.difference import VALUE_CODES
 from wacampaign.core.templates import KnownTemplate
+from wacampaign.core.words import counted, have, were
 
 #: Answers of Meta's that name the cause themselves; those of media are in `media_hypotheses`.
 _NAMED_BY_CODE: Final = {
@@ -251,9 +252,9 @@ def _by_share(evidence: Evidence, bad: int, sent_bad: int, texts: Sequence[str])
     if not compared:
         why = "the components of the failing template are not in the database: "
         return Likelihood.NOT_CHECKED, (f"{why}wacampaign templates sync",)
-    share = f"{bad:,} of {compared:,} failed rows that were compared have such a fault"
+    share = f"{bad:,} of {compared:,} failed rows that were compared {have(bad)} such a fault"
     if sent_bad:
-        text = f"{sent_bad:,} rows with such a fault were sent"
+        text = f"{counted(sent_bad, 'row')} with such a fault {were(sent_bad)} sent"
         return Likelihood.UNLIKELY, (share, text, *texts)
     if bad == compared:
         return Likelihood.CONFIRMED, (share, *texts)
@@ -292,14 +293,14 @@ def _number(evidence: Evidence) -> Judgement:
         return Likelihood.RULED_OUT, (works_here,)
     accepted = evidence.campaign.sent_from(number)
     if accepted:
-        text = f"number {shown} got {accepted:,} rows of this campaign accepted"
+        text = f"number {shown} got {counted(accepted, 'row')} of this campaign accepted"
         return Likelihood.RULED_OUT, (text,)
     if other is not None and same is not None:
         text = f"probe: refused from number {other.number}, too ({other.answer})"
         return Likelihood.UNLIKELY, (text,)
     for campaign in evidence.others:
         if sent := campaign.sent_from(number):
-            text = f"the same number got {sent:,} rows of {campaign.name} accepted"
+            text = f"the same number got {counted(sent, 'row')} of {campaign.name} accepted"
             return Likelihood.UNLIKELY, (text,)
     seen = [f"number {shown}: 0 accepted, {failed:,} failed with {evidence.code}"]
     working = _working_numbers(evidence, number)

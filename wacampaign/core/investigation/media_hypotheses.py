@@ -14,6 +14,7 @@ from wacampaign.core.investigation.evidence import (
 from wacampaign.core.investigation.model import Judgement, Likelihood, Probe
 from wacampaign.core.media.report import MediaFinding, Severity, Where
 from wacampaign.core.templates import Template
+from wacampaign.core.words import counted, were
 
 #: Titles of the probes, by which their answers are found again.
 SAME_PAYLOAD: Final = "the failed payload itself"
@@ -73,7 +74,7 @@ def _host(evidence: Evidence) -> Judgement:
         return Likelihood.NOT_CHECKED, ("no failed row names a host of header media",)
     host = hosts[0]
     read = evidence.groups.failed_read
-    seen = [f"the failed rows' media is on {', '.join(hosts[:3])} ({read:,} rows read)"]
+    seen = [f"the failed rows' media is on {', '.join(hosts[:3])} ({counted(read, 'row')} read)"]
     samples = sorted({host for t in templates for host in map(host_of, t.samples) if host})
     healthy = real_hosts(hosts_with(evidence.healthy_groups, "sent"))
     if samples:
@@ -83,7 +84,10 @@ def _host(evidence: Evidence) -> Judgement:
     lanes = {(lane.number, lane.template) for lane in evidence.lanes}
     in_lanes = (g for g in evidence.groups.hosts if (g.number, g.template) in lanes)
     if accepted := sum(group.sent for group in in_lanes if group.host == host):
-        seen.append(f"{accepted:,} rows of the same number and template with it were accepted")
+        seen.append(
+            f"{counted(accepted, 'row')} of the same number and template with it"
+            f" {were(accepted)} accepted"
+        )
         return Likelihood.RULED_OUT, tuple(seen)
     if host in samples or (not samples and host in healthy):
         return Likelihood.RULED_OUT, (*seen, "so the host is the one that works elsewhere")
@@ -116,12 +120,12 @@ def _host(evidence: Evidence) -> Judgement:
 def _accepted_elsewhere(evidence: Evidence, samples: Sequence[str]) -> str | None:
     """Rows with the approved sample's host, or a media id, that were accepted, here or beside."""
     if here := _accepted(evidence.groups, {*samples, MEDIA_ID}):
-        return f"in this campaign {here:,} rows with other media were accepted"
+        return f"in this campaign {counted(here, 'row')} with other media {were(here)} accepted"
     healthy, groups = evidence.healthy, evidence.healthy_groups
     if healthy is None or groups is None or not (there := _accepted(groups, set(samples))):
         return None
     name = f"{healthy.name} ({evidence.healthy_by})"
-    return f"{name}: {there:,} rows with the sample's host accepted"
+    return f"{name}: {counted(there, 'row')} with the sample's host accepted"
 
 
 def _accepted(groups: Groups, hosts: Collection[str]) -> int:

@@ -7,7 +7,7 @@ from wacampaign.core.campaign.repeats import Repeats
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.preflight.facts import People, Readiness
 from wacampaign.core.preflight.model import Line, fail, merged, ok, warn
-from wacampaign.core.words import counted, local_time, rows
+from wacampaign.core.words import are, counted, local_time, rows
 
 
 def campaign_lines(facts: Readiness, people: People, repeats: Sequence[Repeats]) -> Iterator[Line]:
@@ -17,12 +17,14 @@ def campaign_lines(facts: Readiness, people: People, repeats: Sequence[Repeats])
     if facts.missing:
         yield fail(
             "contacts",
-            f"{facts.missing:,} of {facts.total:,} contacts are not in the queue",
+            f"{facts.missing:,} of {counted(facts.total, 'contact')} {are(facts.missing)} not"
+            " in the queue",
             "wait until they are enqueued; if nobody does that: "
             f"wacampaign cancel {short}, then create it again",
         )
     elif not facts.unsent:
-        left = f": all {facts.rows:,} rows are sent, failed or under way" if facts.rows else ""
+        all_rows = "its row is" if facts.rows == 1 else f"all {facts.rows:,} rows are"
+        left = f": {all_rows} sent, failed or under way" if facts.rows else ""
         fix = f"wacampaign failures {short}" if facts.rows else f"wacampaign cancel {short}"
         yield fail("contacts", f"there is no row to send{left}", fix)
     else:
@@ -59,7 +61,7 @@ def _opt_outs(facts: Readiness) -> Iterator[Line]:
     ):
         if not n:
             continue
-        text = f"{n:,} of {rows(facts.unsent)} are for people who {why}: they will be left out"
+        text = f"{n:,} of {rows(facts.unsent)} {are(n)} for people who {why}: they will be left out"
         if n >= facts.unsent and fix:
             yield fail("opt_outs", f"{text}, and nobody is left", fix)
         else:
@@ -72,8 +74,8 @@ def _recipients(people: People, short: str) -> Line:
     samples = ", ".join(f"{mask_phone(phone)} {n} times" for phone, n in people.samples)
     return warn(
         "recipients",
-        f"{people.repeated:,} of {people.people:,} recipients are listed more than once: "
-        f"{people.surplus:,} messages too many ({samples})",
+        f"{people.repeated:,} of {counted(people.people, 'recipient')} {are(people.repeated)}"
+        f" listed more than once: {counted(people.surplus, 'message')} too many ({samples})",
         f"if that is not meant: wacampaign cancel {short}, and create it without repeats",
     )
 

@@ -10,7 +10,7 @@ from wacampaign.core.phone_census import PhoneCensus
 from wacampaign.core.phones import phone_reader, recipient
 from wacampaign.core.preflight.facts import People, Readiness
 from wacampaign.core.preflight.model import Line, fail, ok, warn
-from wacampaign.core.words import rows
+from wacampaign.core.words import rows, were
 
 #: Reasons that are shown; a list has one or two.
 _REASONS_SHOWN: Final = 4
@@ -43,7 +43,8 @@ def phone_lines(facts: Readiness, people: People) -> Iterator[Line]:
         what = "written in another form, and read as numbers before they are sent"
         yield ok("phones", f"{rows(_rows(otherwise))} {what}{_such(otherwise)}")
     if people.not_looked_at:
-        text = f"{rows(people.not_looked_at)} were not looked at: phones of too many kinds"
+        n = people.not_looked_at
+        text = f"{rows(n)} {were(n)} not looked at: phones of too many kinds"
         yield warn("phones", text, anew)
     yield from _national(people, facts.short_id)
     if people.perhaps:

@@ -19,7 +19,7 @@ from wacampaign.core.template.shape import shape_of
 from wacampaign.core.template.unmeant import QUICK_PATTERN, Unmeant, pattern_of, unmeant
 from wacampaign.core.template.url_ending import hosts_pattern
 from wacampaign.core.templates import KnownTemplate
-from wacampaign.core.words import local_time, rows
+from wacampaign.core.words import local_time, rows, were
 
 #: Kinds of faults that are shown; a list has one or two.
 _FAULTS_SHOWN: Final = 8
@@ -126,7 +126,8 @@ def row_lines(
         more = f"; {rest} more kinds of faults are not shown" if rest > 0 else ""
         yield fail(
             "variables",
-            f"{bad:,} of {seen:,} rows cannot be sent as they are{more}",
+            f"{bad:,} of {rows(seen)} cannot be sent as"
+            f" {'it is' if bad == 1 else 'they are'}{more}",
             fix,
         )
     elif seen:
@@ -144,8 +145,8 @@ def row_lines(
     if unseen:
         yield warn(
             "variables",
-            f"{unseen:,} rows were not compared: their template is not known, or they are of too "
-            "many kinds",
+            f"{rows(unseen)} {were(unseen)} not compared: their template is not known, or they"
+            " are of too many kinds",
             "wacampaign templates sync, then run it again",
         )
 
