@@ -76,6 +76,11 @@ def test_other_programs_addresses_are_understood(url: str, expected: DatabaseAdd
 @pytest.mark.parametrize(
     ("url", "says"),
     [
+        ("postgresql://u:p@[2001:db8::1/d", "no IPv6 address"),
+        ("postgresql://u:p@[2001:db8::1]5432/d", "no IPv6 address"),
+        ("postgresql://u:p@[db.example]:5432/d", "no IPv6 address"),
+        ("postgresql://u:p@[2001:db8::x]/d", "no IPv6 address"),
+        ("postgresql://[::1", "no IPv6 address"),
         ("postgresql://u:p@ss@h/d", "percent-encoded"),
         ("postgresql://u:pa/ss@h/d", "percent-encoded"),
         ("postgresql://u:5432/ss@h/d", "percent-encoded"),

@@ -36,6 +36,8 @@ _SCHEMA: Final = ("schema", "currentschema")
 
 _SCHEME: Final = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9_]+)?://", re.IGNORECASE)
 _HOST: Final = r"(?:\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._\-]*|(?:%2[fF])[^\s/?#@:,]*)(?::\d{0,5})?"
+#: A host in brackets as it should be, with what may come behind it.
+_IN_BRACKETS: Final = re.compile(r"\[[0-9a-fA-F:.%]+\](?=[:,/?]|$)")
 _PLACE: Final = re.compile(
     rf"(?P<hosts>{_HOST}(?:,{_HOST})*)(?:/(?P<database>[^\s/?#@]*))?(?:\?(?P<query>[^\s#]*))?"
 )
@@ -116,7 +118,7 @@ def read_database_address(text: str) -> DatabaseAddress:
     rest = text[scheme.end() :]
     if "[YOUR-PASSWORD]" in rest:
         raise ValueError("still has the placeholder [YOUR-PASSWORD] in it")
-    if "@" not in rest and "/" not in rest and "?" not in rest and ":" in rest:
+    if not rest.startswith("[") and ":" in rest and not any(mark in rest for mark in "@/?"):
         # A password that was cut off (at a # in .env) would be taken for the port.
         raise ValueError(
             "ends before its host: a # after a space begins a comment in .env; "
@@ -142,6 +144,10 @@ def _split(rest: str) -> tuple[str | None, str | None, re.Match[str]]:
         user, _, password = told.partition(":")
         if _BARE.search(told) or _BAD_ESCAPE.search(told):
             raise ValueError(_ENCODE)
+    if "@" not in rest and rest.startswith("[") and not _IN_BRACKETS.match(rest):
+        raise ValueError(
+            "has a host in brackets that is no IPv6 address: such as [2001:db8::1]:5432"
+        )
     place = _PLACE.fullmatch(rest)
     # An @ behind the host would be allowed in a parameter, but may as well end a password.
     if place is None or "@" in rest or not _pairs(place["query"]):
