@@ -126,6 +126,7 @@ def test_what_other_programs_did_is_told_with_who_and_when(
     assert done.exit_code == 3
     assert f"  {short_id} 8 rows lost: deleted from the queue" in done.stdout
     assert f"  {short_id} 8 rows (sent) deleted: postgres, whatsapp-cron, last at " in done.stdout
+    assert f"→ wacampaign results {short_id} --show-numbers --csv FILE" in done.stdout
     (one,) = json.loads(wacampaign("audit", "market_1", "--json").stdout)["campaigns"]
     assert (one["lost"], one["deleted"], one["ok"]) == (8, 8, False)
     stats = wacampaign("queue-stats").stdout

@@ -54,6 +54,11 @@ def test_add_needs_yes_then_adds_then_updates(wacampaign: Wacampaign, sql: SQL) 
     assert answer["number"]["configured_rate_per_second"] == 70
     assert sql.execute("select display_name from whatsapp_numbers").fetchone() == ("Main shop",)
 
+    sql.execute("update whatsapp_numbers set is_active = false")
+    assert "  1 number: switched off → switched on" in wacampaign(*ADD, "--yes").stdout
+    assert sql.execute("select is_active from whatsapp_numbers").fetchone() == (True,)
+    assert "switched" not in wacampaign(*ADD, "--dry-run").stdout
+
 
 def test_add_refuses_what_does_not_belong_together(
     wacampaign: Wacampaign, sandbox: SandboxProcess, environment: dict[str, str], sql: SQL

@@ -49,6 +49,8 @@ class NumberEntry:
         rate = self.rate or (known.rate_configured if known else RATE_DEFAULT)
         was = f"{known.rate_configured:.0f}/s" if known else "none"
         steps = [Change(1, "number", was, f"{rate:.0f}/s")]
+        if known and not known.is_active:
+            steps.append(Change(1, "number", "switched off", "switched on"))
         notes = [f"phone number id {self.phone_number_id}, account {self.waba_id}"]
         if described is None:
             notes.append("Meta is not asked: name, quality and templates stay unknown")

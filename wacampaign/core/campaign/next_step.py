@@ -19,7 +19,8 @@ from wacampaign.core.preflight.model import Preflight
 _AFTER_AUDIT: Final = {
     "left_behind": "restart-stuck {}",
     "never_enqueued": "queue-stats {}",
-    "deleted": "queue-stats {}",
+    # Who is left: with the list that the campaign was made of, that tells who is missing.
+    "deleted": "results {} --show-numbers --csv FILE",
     "duplicates": "queue-stats {}",
     "ids_shared": "queue-stats {}",
     "in_doubt": "restart-stuck {} --in-doubt hold",

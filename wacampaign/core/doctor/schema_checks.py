@@ -17,7 +17,7 @@ from wacampaign.core.doctor.model import (
     unseen_all,
     wanting,
 )
-from wacampaign.core.words import counted
+from wacampaign.core.words import are, counted
 
 #: What has a check of its own.
 _APART: Final = frozenset({"index", "grant", "trigger"})
@@ -111,14 +111,14 @@ def _guard(facts: Schema, machine: Machine) -> Examined:
     if off:
         return failing(
             "guard",
-            f"{some([name for _, name in off])} is switched off: {risk}",
+            f"{some([name for _, name in off])} {are(len(off))} switched off: {risk}",
             statements(
                 [f"alter table public.{table} enable trigger {name}" for table, name in off]
             ),
             Mending.SQL,
         )
     if gone:
-        text = f"{some([one.name for one in gone])} is missing: {risk}"
+        text = f"{some([one.name for one in gone])} {are(len(gone))} missing: {risk}"
         return failing("guard", text, _migrate(machine))
     return passed("guard", "all of its triggers stand")
 
