@@ -163,6 +163,7 @@ def test_a_start_by_the_clocks_of_a_zone(wacampaign: Wacampaign, seeded: Seeded,
         done = wacampaign("start", "market_1", "--skip-preflight", "--at", *time, "--dry-run")
         assert "2099-05-01 09:00 in Asia/Kolkata (2099-05-01T03:30:00Z, here " in done.stdout
         assert "), in 2" in done.stdout
+        assert "else it starts once one does, however late" in done.stdout
 
 
 @pytest.mark.usefixtures("live_worker")
@@ -171,6 +172,7 @@ def test_a_pause_that_ends_by_itself(wacampaign: Wacampaign, seeded: Seeded, sql
     asked = ("pause", "market_1", "--until", "2099-05-01 09:00 Asia/Kolkata")
     done = wacampaign(*asked, "--dry-run")
     assert "it goes on by itself at 2099-05-01 09:00 in Asia/Kolkata" in done.stdout
+    assert "else it goes on once one does, however late" in done.stdout
     assert status_of(sql, seeded.campaign_id) == "running"
     assert wacampaign(*asked, "--yes").exit_code == 0
     assert status_of(sql, seeded.campaign_id) == "paused"

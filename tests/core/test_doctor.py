@@ -128,7 +128,8 @@ def test_a_name_of_another_program_is_quoted_in_sql() -> None:
     held = (HeldTable('odd "name"; drop table x', 1, 10, 2_000_000),)
     facts = replace(DATABASE, server=replace(SERVER, sizes=held))
     (found,) = [one for one in database_checks(facts, MACHINE) if one.id == "table_sizes"]
-    assert found.fix == 'vacuum (analyze) public."odd ""name""; drop table x";'
+    vacuum = 'vacuum (analyze) public."odd ""name""; drop table x";'
+    assert found.fix == f"/* in Supabase's SQL editor: each statement by itself */\n{vacuum}"
 
 
 def test_what_cannot_be_looked_at_is_never_fine() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.doctor.faults import AS_PRINTED, FAULTS, Fault, Typed, Worded
 from tests.doctor.rig import Installation
 from wacampaign import __version__
-from wacampaign.core.doctor.model import Examined, Mending
+from wacampaign.core.doctor.model import ONE_BY_ONE, Examined, Mending
 from wacampaign.core.preflight.model import Check
 
 #: Commands that ask before they change something, and the word that answers.
@@ -20,6 +20,9 @@ def apply(installation: Installation, found: list[Examined]) -> None:
     """Does what the fix says, as it is printed."""
     for one in found:
         if one.mending is Mending.SQL:
+            # Supabase's editor makes one transaction of what is run together; they refuse any.
+            alone = re.search("concurrently|vacuum", one.fix) is not None
+            assert one.fix.startswith(ONE_BY_ONE) is alone, one.fix
             installation.run_sql_anew(one.fix)
         elif one.fix.startswith("wacampaign db sql > "):
             installation.type(one.fix)

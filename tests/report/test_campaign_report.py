@@ -63,6 +63,11 @@ def told(path: Path, report: ClientReport) -> str:
     return " ".join(re.sub(r"\\(?=[\W_])|\*\*|^> ?", "", text, flags=re.MULTILINE).split())
 
 
+def test_one_entry_without_a_phone_is_told_as_one(path: Path) -> None:
+    text = told(path, replace(FINISHED, campaign=replace(FINISHED.campaign, unusable=1)))
+    assert "1 entry of the list had no usable phone number and is no recipient." in text
+
+
 def test_it_tells_what_became_of_every_recipient(path: Path) -> None:
     text = told(path, FINISHED)
     for said in (

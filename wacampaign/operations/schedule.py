@@ -32,7 +32,8 @@ def schedule_plan(campaign: CampaignName, start: TypedMoment, notes: Sequence[st
         steps=(Change(1, "campaign", campaign.status, "paused until its time"),),
         notes=(
             f"it starts at {start}, {start.ahead(datetime.now(UTC))}",
-            "a worker must run then; its preflight is made once more",
+            "a worker must run then, else it starts once one does, however late",
+            "its preflight is made once more",
             *notes,
         ),
         next_command="wacampaign run-worker",
@@ -69,7 +70,8 @@ def pause_plan(campaign: CampaignName, state: Campaign, until: TypedMoment) -> P
         steps=(Change(1, "campaign", campaign.status + reason, "paused"),),
         notes=(
             f"it goes on by itself at {until}, {until.ahead(datetime.now(UTC))}",
-            "a worker must run then; its preflight is made before",
+            "a worker must run then, else it goes on once one does, however late",
+            "its preflight is made before",
             "wacampaign resume lets it go on sooner",
         ),
         next_command=f"wacampaign queue-stats {campaign.short_id}",

@@ -169,8 +169,10 @@ def _notes(campaign: ReportedCampaign) -> Iterator[str]:
         )
     if campaign.unusable:
         yield (
-            f"{campaign.unusable:,} {'entry' if campaign.unusable == 1 else 'entries'} of the list "
-            "had no usable phone number and are no recipients."
+            "1 entry of the list had no usable phone number and is no recipient."
+            if campaign.unusable == 1
+            else f"{campaign.unusable:,} entries of the list had no usable phone number and are no "
+            "recipients."
         )
 
 

@@ -186,8 +186,9 @@ $step$;"""
 
 _PSQL_HEAD: Final = """\
 -- For psql, on a database that is in use: psql -X -v ON_ERROR_STOP=1 -f THIS_FILE "$DATABASE_URL"
--- (not -1, which makes one transaction of it). Does what `wacampaign db migrate` does: short locks,
--- indexes concurrently. If a step cannot get its lock, run it again: it goes on from there.
+-- (not -1, nor Supabase's SQL editor, which make one transaction of it). Does what `wacampaign db
+-- migrate` does: short locks, indexes concurrently. If a step cannot get its lock, run it again: it
+-- goes on from there.
 \\set ON_ERROR_STOP on
 """
 

@@ -8,6 +8,7 @@ from wacampaign.core.doctor.model import (
     Examined,
     Mending,
     failing,
+    outside_transactions,
     passed,
     quoted,
     some,
@@ -202,7 +203,7 @@ def _sizes(server: Server) -> Iterator[Examined]:
             yield wanting(
                 "table_sizes",
                 f"{size}, and {table.dead:,} dead rows: autovacuum does not keep up",
-                f"vacuum (analyze) public.{name};",
+                outside_transactions([f"vacuum (analyze) public.{name}"]),
                 Mending.SQL,
             )
         elif table.bytes >= _BIG_BYTES:

@@ -63,6 +63,18 @@ def statements(parts: Sequence[str]) -> str:
     return "\n".join(f"{part};" for part in parts)
 
 
+#: A comment that may go on in the next line. Supabase's editor sends what is run together as one
+#: query, of which PostgreSQL makes one transaction.
+#: https://github.com/supabase/postgres-meta/blob/master/src/lib/db.ts
+#: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
+ONE_BY_ONE: Final = "/* in Supabase's SQL editor: each statement by itself */"
+
+
+def outside_transactions(parts: Sequence[str]) -> str:
+    """SQL of statements that no transaction takes (`concurrently`, `vacuum`), with a word on it."""
+    return f"{ONE_BY_ONE}\n{statements(parts)}"
+
+
 def quoted(name: str) -> str:
     """A name of the database for SQL that a person runs: a table may be called anything."""
     if name.isidentifier() and name.isascii() and name == name.lower():

@@ -9,6 +9,7 @@ from wacampaign.core.doctor.model import (
     Examined,
     Mending,
     failing,
+    outside_transactions,
     passed,
     quoted,
     some,
@@ -140,7 +141,7 @@ def _indexes(facts: Schema, log_rows: int) -> Iterator[Examined]:
         yield failing(
             "indexes",
             f"index {name} {what}: each look for it reads the whole table",
-            statements([*drop, made]),
+            outside_transactions([*drop, made]),
             Mending.SQL,
         )
     by_campaign = any(
@@ -153,7 +154,7 @@ def _indexes(facts: Schema, log_rows: int) -> Iterator[Examined]:
             "indexes",
             f"message_status_logs ({log_rows:,} rows) has no index by campaign_id: each look of the"
             " backend's dashboard reads all of it",
-            statements(
+            outside_transactions(
                 [
                     *_leftover(facts, "idx_message_status_logs_campaign_id"),
                     "create index concurrently idx_message_status_logs_campaign_id"
@@ -187,7 +188,7 @@ def _unique(facts: Schema) -> Iterator[Examined]:
             "unique_ids",
             f"{table} may hold the same {' and '.join(columns)} twice: nothing recognises a repeat."
             f" Where it stands twice already the statement fails, and `wacampaign audit` names it",
-            statements(
+            outside_transactions(
                 [
                     *_leftover(facts, f"{table}_{columns[0]}_key"),
                     f"create unique index concurrently {table}_{columns[0]}_key"
