@@ -194,3 +194,48 @@ def test_the_worst_comes_first_and_says_what_to_type() -> None:
     assert next_step([bad, good]) == "wacampaign x"
     assert next_step([good]) == "wacampaign queue-stats"
     assert next_step([failing("a", "t", "drop it;", Mending.SQL)]).startswith("wacampaign doctor")
+
+
+@pytest.mark.parametrize(
+    ("facts", "said", "fix"),
+    [
+        (
+            replace(SCHEMA, not_firing=((None, None), (None, "Odd"), ("a b", "etl"))),
+            "all databases, the login Odd in all databases, the login etl in the database a b",
+            [
+                "alter role all reset session_replication_role;",
+                'alter role "Odd" reset session_replication_role;',
+                'alter role etl in database "a b" reset session_replication_role;',
+                "select pg_terminate_backend(a.pid)",
+            ],
+        ),
+        (
+            replace(SCHEMA, not_firing_here="configuration file"),
+            "by the server's settings",
+            [
+                "alter system reset session_replication_role;",
+                "select pg_reload_conf();",
+                "select pg_terminate_backend(a.pid)",
+            ],
+        ),
+        (
+            replace(SCHEMA, not_firing_here="database"),
+            "as others may that are open",
+            ["select pg_terminate_backend(a.pid)"],
+        ),
+        (
+            replace(SCHEMA, not_firing_here="client"),
+            "on the connection that asks",
+            ["take session_replication_role out of the options in DATABASE_URL"],
+        ),
+    ],
+)
+def test_where_no_trigger_fires_the_fix_mends_what_sets_it(
+    facts: Schema, said: str, fix: list[str]
+) -> None:
+    (found,) = [one for one in schema_checks(facts, MACHINE, 0) if one.id == "guard"]
+    assert found.verdict is Check.FAIL
+    assert said in found.text
+    lines = found.fix.splitlines()
+    assert len(lines) == len(fix)
+    assert all(line.startswith(begin) for line, begin in zip(lines, fix, strict=True)), lines

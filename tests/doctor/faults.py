@@ -332,6 +332,31 @@ FAULTS = {
         "guard", Check.FAIL, sql("drop trigger wacampaign_guard_completion on campaigns"),
         "wacampaign_guard_completion is missing",
     ),
+    "all triggers off": Fault(
+        "guard", Check.FAIL, sql("alter table send_queue disable trigger user"),
+        "wacampaign_guard_deleted, wacampaign_guard_emptied, wacampaign_guard_inserted and 2 more",
+        also=("schema",),
+    ),
+    "no trigger fires in the database": Fault(
+        "guard", Check.FAIL, lambda made: made.run_sql(
+            f"alter database {made.sql.info.dbname} set session_replication_role = replica"),
+        "session_replication_role is replica for the database t_",
+    ),
+    "no trigger fires for a login that may write by another role": Fault(
+        "guard", Check.FAIL, both(
+            sql("do $$ begin create role of_the_backend login noinherit in role service_role;"
+                " exception when duplicate_object then null; end $$"),
+            lambda made: made.run_sql(
+                f"alter role of_the_backend in database {made.sql.info.dbname}"
+                " set session_replication_role = REPLICA")),
+        "session_replication_role is replica for the login of_the_backend in the database t_",
+    ),
+    "no trigger fires on a connection": Fault(
+        "guard", Check.FAIL, lambda made: made.write_env(
+            DATABASE_URL=f"{made.database}&options=-csession_replication_role%3Dreplica"),
+        "on the connection that asks", lambda made: made.write_env(DATABASE_URL=made.database),
+        only="postgres",
+    ),
     "index gone": Fault(
         "indexes", Check.FAIL, sql("drop index wacampaign_queue_fresh"), "wacampaign_queue_fresh",
     ),

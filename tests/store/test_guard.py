@@ -26,6 +26,7 @@ from tests.servers import wait_until
 from wacampaign.core.campaign.stuck import Kind, examine
 from wacampaign.core.engine.ports import ClaimAnswer, ClaimedRow, KnownOutcome, Settlement
 from wacampaign.core.outcomes import Outcome, Scope, Verdict
+from wacampaign.problems import SchemaMissing
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.failed_rows import FailedRows
 from wacampaign.store.store import Store
@@ -667,6 +668,53 @@ def test_an_emptied_queue_is_told(sql: Connection, open_test_store: OpenStore) -
         assert (audit["deleted"], audit["lost"], audit["count_drift"]) == (20, 20, 0)
 
     run(open_test_store, scenario)
+
+
+# --- where no trigger fires -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["database", "login", "login of another database's"])
+def test_no_worker_works_where_it_is_set_that_no_trigger_fires(
+    open_test_store: OpenStore, sql: Connection, place: str
+) -> None:
+    """`session_replication_role = replica`, which a restore or a copy left on its login."""
+    name = sql.info.dbname
+    sql.execute(
+        "do $$ begin create role reads_the_log login; exception when duplicate_object then null;"
+        " end $$"
+    )
+    set_to, free = {
+        "database": (f"alter database {name} set session_replication_role = replica", False),
+        "login": (f"alter role postgres in database {name} set session_replication_role to"
+                  " 'replica'", False),
+        # It may not write the queue.
+        "login of another database's": (
+            f"alter role reads_the_log in database {name} set session_replication_role = replica",
+            True),
+    }[place]  # fmt: skip
+    me = uuid4()
+
+    async def before(store: Store) -> dict[str, Any]:
+        await Workers(store).register(me, "host", 1, "v")
+        return await Workers(store).heartbeat(me, 0)
+
+    assert run(open_test_store, before)["guarded"] is True
+    sql.execute(set_to.encode())
+
+    async def after(store: Store) -> bool:
+        return bool((await Workers(store).heartbeat(me, 0))["guarded"])
+
+    assert run(open_test_store, after) is free
+
+    async def another(store: Store) -> None:
+        await Workers(store).register(uuid4(), "host", 2, "v")
+
+    if free:
+        run(open_test_store, another)
+        return
+    with pytest.raises(SchemaMissing, match="the guard is missing or switched off") as refused:
+        run(open_test_store, another)
+    assert refused.value.suggestion == "wacampaign doctor"
 
 
 # --- the guard never fails the other's statement --------------------------------------------------

@@ -45,6 +45,9 @@ class Diagnosis(Capability):
             indexes=tuple(_index(*one) for one in answer["indexes"]),
             bare=tuple(answer["bare"]),
             switched_off=tuple((table, name) for table, name in answer["switched_off"]),
+            # An older schema does not tell it.
+            not_firing=tuple((place, who) for place, who in answer.get("not_firing", ())),
+            not_firing_here=answer.get("not_firing_here"),
             jit_left_on=tuple(jit_left_on(seen)),
             open_tables=tuple(
                 read(OpenTable, one) for one in await self._store.call_list("open_tables")

@@ -260,6 +260,8 @@ def problem_from_state(state: str, message: str, hint: str | None = None) -> Pro
     known = known or STATES.get(state[:2])
     if known is None:
         return Problem(f"the database answered {state}: {message}")
+    if (hint or "").startswith("wacampaign "):  # a function's of ours; PostgreSQL has other words
+        known = known._replace(advice=hint)
     return problem_of(known, message)
 
 

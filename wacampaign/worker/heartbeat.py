@@ -78,6 +78,6 @@ class Heartbeat:
             if self._guarded:
                 self._log("guard_on")
             else:
-                self._log("guard_off", level="error", advice="wacampaign db migrate")
+                self._log("guard_off", level="error", advice="wacampaign doctor")
         if answer["in_doubt"] or answer["released"]:
             self._log("reaped", released=answer["released"], in_doubt=answer["in_doubt"])

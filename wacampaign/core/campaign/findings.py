@@ -246,6 +246,6 @@ def _others(campaign: Campaign) -> Iterator[Finding]:
         text = (
             "the guard is missing or switched off: what others write may have messages sent twice"
         )
-        yield Finding(_K.GUARD_MISSING, text, "wacampaign db migrate")
+        yield Finding(_K.GUARD_MISSING, text, "wacampaign doctor")
     for write in kept_back(campaign.others):
         yield Finding(_K.KEPT_BACK, write.sentence, audit, write.subject)

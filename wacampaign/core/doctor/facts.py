@@ -161,6 +161,10 @@ class Schema:
     bare: tuple[str, ...] = ()
     #: Table and name of triggers that are switched off.
     switched_off: tuple[tuple[str, str], ...] = ()
+    #: Database and role (None: all) for whose connections it is set that no trigger fires.
+    not_firing: tuple[tuple[str | None, str | None], ...] = ()
+    #: Where the connection that asked has the same from, in PostgreSQL's words; None: it has not.
+    not_firing_here: str | None = None
     #: Functions that have to switch JIT off and do not.
     jit_left_on: tuple[str, ...] = ()
     open_tables: tuple[OpenTable, ...] = ()

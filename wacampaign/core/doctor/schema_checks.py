@@ -23,6 +23,7 @@ from wacampaign.core.words import are, counted
 #: What has a check of its own.
 _APART: Final = frozenset({"index", "grant", "trigger"})
 _GUARD: Final = "wacampaign_guard_"
+_RISK: Final = "what other programs write may have messages sent twice, and no worker starts"
 #: The table in an index's statement.
 _TABLE: Final = re.compile(r"\bon (?:only )?public\.(\w+)", re.IGNORECASE)
 #: Rows from which a missing index of the backend's costs seconds.
@@ -51,7 +52,7 @@ def schema_checks(facts: Schema | Failed, machine: Machine, log_rows: int) -> It
         yield from unseen_all(OF_THE_SCHEMA[1:], why)
         return
     yield _schema(facts, machine)
-    yield _guard(facts, machine)
+    yield from _guard(facts, machine)
     if not facts.indexes and facts.version is None:
         # A direct connection was compared without our functions, which tell the rest.
         why = "its part of wacampaign's schema is missing: the check `schema` says why"
@@ -105,23 +106,73 @@ def _schema(facts: Schema, machine: Machine) -> Examined:
     return passed("schema", f"version {facts.version}, compared in full")
 
 
-def _guard(facts: Schema, machine: Machine) -> Examined:
+def _guard(facts: Schema, machine: Machine) -> Iterator[Examined]:
     gone = [one for one in _of(facts, "trigger") if one.name.startswith(_GUARD)]
     off = [pair for pair in facts.switched_off if pair[1].startswith(_GUARD)]
-    risk = "what other programs write may have messages sent twice, and no worker starts"
     if off:
-        return failing(
+        yield failing(
             "guard",
-            f"{some([name for _, name in off])} {are(len(off))} switched off: {risk}",
+            f"{some([name for _, name in off])} {are(len(off))} switched off: {_RISK}",
             statements(
                 [f"alter table public.{table} enable trigger {name}" for table, name in off]
             ),
             Mending.SQL,
         )
-    if gone:
-        text = f"{some([one.name for one in gone])} {are(len(gone))} missing: {risk}"
-        return failing("guard", text, _migrate(machine))
-    return passed("guard", "all of its triggers stand")
+    elif gone:
+        text = f"{some([one.name for one in gone])} {are(len(gone))} missing: {_RISK}"
+        yield failing("guard", text, _migrate(machine))
+    if facts.not_firing:
+        yield failing(
+            "guard",
+            f"session_replication_role is replica for {some(list(map(_whom, facts.not_firing)))},"
+            f" so that no trigger fires: {_RISK}",
+            statements([*map(_firing_again, facts.not_firing), _OPEN_ONES]),
+            Mending.SQL,
+        )
+    elif facts.not_firing_here is not None:
+        yield _not_firing_here(facts.not_firing_here)
+    elif not (off or gone):
+        yield passed("guard", "all of its triggers stand, and fire")
+
+
+def _whom(place: tuple[str | None, str | None]) -> str:
+    database, role = place
+    where = f"the database {database}" if database is not None else "all databases"
+    return f"the login {role} in {where}" if role is not None else where
+
+
+def _firing_again(place: tuple[str | None, str | None]) -> str:
+    database, role = place
+    reset = "reset session_replication_role"
+    if role is None and database is not None:
+        return f"alter database {quoted(database)} {reset}"
+    where = f" in database {quoted(database)}" if database is not None else ""
+    return f"alter role {quoted(role) if role is not None else 'all'}{where} {reset}"
+
+
+#: A connection keeps what was set as it was opened. Nobody but a superuser ends a superuser's.
+_OPEN_ONES: Final = (
+    "select pg_terminate_backend(a.pid) from pg_stat_activity a join pg_roles r on r.oid ="
+    " a.usesysid where a.datname = current_database() and a.backend_type = 'client backend' and"
+    " a.pid <> pg_backend_pid() and (not r.rolsuper or current_setting('is_superuser') = 'on')"
+)
+
+
+def _not_firing_here(source: str) -> Examined:
+    text = (
+        "session_replication_role is replica on the connection that asks, so that no trigger fires"
+    )
+    if source == "client":
+        fix = "take session_replication_role out of the options in DATABASE_URL"
+        return failing("guard", f"{text}: {_RISK}", fix, Mending.WORDS)
+    if source == "configuration file":
+        fix = statements(
+            ["alter system reset session_replication_role", "select pg_reload_conf()", _OPEN_ONES]
+        )
+        return failing("guard", f"{text}, by the server's settings: {_RISK}", fix, Mending.SQL)
+    # It was set as this connection was opened, and is not any more.
+    fix = statements([_OPEN_ONES])
+    return failing("guard", f"{text}, as others may that are open: {_RISK}", fix, Mending.SQL)
 
 
 def _indexes(facts: Schema, log_rows: int) -> Iterator[Examined]:

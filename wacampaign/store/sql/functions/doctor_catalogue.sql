@@ -53,7 +53,8 @@ set search_path = public, extensions, pg_temp set jit = off as $$
 $$;
 
 -- Names in the schema public, for a comparison with what wacampaign's SQL makes.
---   columns: [table, column]; triggers that fire: [table, name]
+--   columns: [table, column]; triggers that fire: [table, name]; not_firing_here: where this connection
+--     has it from that none does, null: they do
 --   indexes: [name, table, valid, unique, whether of all rows, columns]
 --   functions of ours: [name, MD5 of the body, volatility, security definer, settings, whether for
 --     everybody, roles that may call it]
@@ -96,6 +97,10 @@ set search_path = public, extensions, pg_temp set jit = off as $$
             join pg_catalog.pg_class c on c.oid = t.tgrelid
             where not t.tgisinternal and t.tgenabled not in ('O', 'A')
               and c.relnamespace = 'public'::regnamespace),
+        'not_firing', public.wacampaign_not_firing(),
+        'not_firing_here', (
+            select s.source from pg_catalog.pg_settings s
+            where s.name = 'session_replication_role' and s.setting = 'replica'),
         'functions', (
             select coalesce(jsonb_agg(jsonb_build_array(
                 p.proname, md5(convert_to(btrim(p.prosrc, E' \t\n\r'), 'UTF8')),

@@ -1,17 +1,38 @@
 -- Workers: registered, alive while they beat, gone.
 
--- Whether the guard stands: all of its triggers, and each fires.
+-- Where it is set that no trigger fires (session_replication_role): [[database, role]], null for all of
+-- them. A login that may not write the queue is left out.
+create or replace function public.wacampaign_not_firing()
+returns jsonb language sql stable
+set search_path = public, extensions, pg_temp as $$
+    select coalesce(jsonb_agg(jsonb_build_array(d.datname, r.rolname)
+                              order by d.datname, r.rolname), '[]'::jsonb)
+    from pg_catalog.pg_db_role_setting s
+    left join pg_catalog.pg_database d on d.oid = s.setdatabase
+    left join pg_catalog.pg_roles r on r.oid = s.setrole
+    where exists (select 1 from unnest(s.setconfig) as c (setting)
+                  where lower(c.setting) = 'session_replication_role=replica')
+      and (s.setdatabase = 0 or d.datname = current_database())
+      and (s.setrole = 0 or r.rolcanlogin and exists (
+          -- PostgREST's login writes by a role that it is a member of.
+          select 1 from pg_catalog.pg_roles g
+          where pg_has_role(r.oid, g.oid, 'member')
+            and has_table_privilege(g.oid, to_regclass('public.send_queue'), 'update')))
+$$;
+
+-- Whether the guard stands: all of its triggers, and each fires for everybody.
 create or replace function public.wacampaign_guarded()
 returns bool language sql stable
 set search_path = public, extensions, pg_temp as $$
-    select count(*) = 6
+    select count(*) = 6 and current_setting('session_replication_role') <> 'replica'
+           and public.wacampaign_not_firing() = '[]'::jsonb
     from pg_catalog.pg_trigger t
     where t.tgrelid in (to_regclass('public.send_queue'), to_regclass('public.campaigns'))
       and t.tgname like 'wacampaign\_guard\_%' and t.tgenabled in ('O', 'A')
 $$;
 
 -- A worker begins, or begins again after it was given up; then what the dead hold is given up.
--- 42883 (as for anything that is missing: `db migrate` makes it): the guard does not stand.
+-- 42883 (as for anything that is missing): the guard does not stand.
 create or replace function public.wacampaign_register(
     p_worker_id uuid, p_host text, p_pid int, p_version text)
 returns jsonb language plpgsql
@@ -21,7 +42,9 @@ declare
 begin
     if not public.wacampaign_guarded() then
         raise sqlstate '42883' using message = 'the guard is missing or switched off:'
-            || ' without it, what other programs write may have messages sent twice';
+            || ' without it, what other programs write may have messages sent twice',
+            -- It names the statement: `db migrate` makes triggers, and no setting of others.
+            hint = 'wacampaign doctor';
     end if;
     insert into public.wacampaign_workers (id, host, pid, version)
     values (p_worker_id, p_host, p_pid, p_version)
