@@ -1,5 +1,6 @@
 """What `doctor` asks of a database: its server, its schema by content, its traffic."""
 
+import asyncio
 import re
 from typing import Any, Final
 
@@ -37,7 +38,9 @@ class Diagnosis(Capability):
 
     async def schema(self) -> Schema:
         """The schema, compared part by part with the one of this program."""
-        answer = await self._store.call("catalogue")
+        answer, open_tables = await asyncio.gather(
+            self._store.call("catalogue"), self._store.call_list("open_tables")
+        )
         seen = seen_in(answer)
         return schema_facts(
             answer["version"],
@@ -49,9 +52,7 @@ class Diagnosis(Capability):
             not_firing=tuple((place, who) for place, who in answer.get("not_firing", ())),
             not_firing_here=answer.get("not_firing_here"),
             jit_left_on=tuple(jit_left_on(seen)),
-            open_tables=tuple(
-                read(OpenTable, one) for one in await self._store.call_list("open_tables")
-            ),
+            open_tables=tuple(read(OpenTable, one) for one in open_tables),
         )
 
     async def traffic(self, stale_days: int) -> Traffic:

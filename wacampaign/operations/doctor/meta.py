@@ -38,9 +38,12 @@ async def ask_meta(
     """What Meta says of all that is sent from; numbers and tokens are the database's."""
     try:
         async with asyncio.timeout(CALL_SECONDS):
-            numbers = [number for number in await Numbers(store).all() if number.is_active]
+            known, secrets = await asyncio.gather(
+                Numbers(store).all(), Webhooks(store).app_secrets()
+            )
+            numbers = [number for number in known if number.is_active]
             tokens = await tokens_of(store, settings, numbers)
-            kept = {one.phone_number_id for one in await Webhooks(store).app_secrets()}
+            kept = {one.phone_number_id for one in secrets}
     except TimeoutError:
         why = f"the database did not answer within {CALL_SECONDS:.0f} s"
         return Failed(f"the numbers cannot be read: {why}")

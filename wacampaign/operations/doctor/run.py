@@ -66,8 +66,9 @@ async def _opened(settings: Settings) -> Store:
 async def _ask(
     store: Store, settings: Settings, clock: Callable[[], float]
 ) -> tuple[Database, Account | Failed]:
-    database, meta = await asyncio.gather(
-        ask_database(store, settings, clock), ask_meta(store, settings, clock)
+    # Meta's first: it asks the database for numbers and tokens, and then Meta.
+    meta, database = await asyncio.gather(
+        ask_meta(store, settings, clock), ask_database(store, settings, clock)
     )
     if isinstance(meta, Account):
         traffic = database.traffic

@@ -43,8 +43,10 @@ begin
     if not public.wacampaign_guarded() then
         raise sqlstate '42883' using message = 'the guard is missing or switched off:'
             || ' without it, what other programs write may have messages sent twice',
-            -- It names the statement: `db migrate` makes triggers, and no setting of others.
-            hint = 'wacampaign doctor';
+            -- `db migrate` makes triggers; the statement that takes a setting away doctor has.
+            hint = case when current_setting('session_replication_role') = 'replica'
+                             or public.wacampaign_not_firing() <> '[]'::jsonb
+                        then 'wacampaign doctor' else '' end;
     end if;
     insert into public.wacampaign_workers (id, host, pid, version)
     values (p_worker_id, p_host, p_pid, p_version)
