@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import queue
 import re
 import socket
+import threading
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import uvloop
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,6 +27,8 @@ from tests.webhook.rig import ReceiverRig, status_body
 from tests.webhook.rig import request as asked
 from tests.worker.rig import Rig
 from wacampaign.core.campaign.binding_limit import LimitKind
+from wacampaign.metrics import serving
+from wacampaign.metrics.address import MetricsAddress
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAME = re.compile(r"\bwacampaign_[a-z_]+")
@@ -170,3 +179,70 @@ def test_while_the_database_is_away_no_old_figure_is_told(rig: Rig, mode: Mode) 
         silent = value(url, "wacampaign_database_silent_seconds")
         assert silent is not None
         assert silent > 0
+
+
+@contextlib.contextmanager
+def served() -> Iterator[tuple[str, int]]:
+    """The port alone, in a thread of its own: what is under test is who may connect to it."""
+    said: queue.Queue[str] = queue.Queue()
+    loop = uvloop.new_event_loop()  # as a worker has it
+
+    def log(_event: str, **fields: Any) -> None:
+        said.put(fields["url"])
+
+    address = MetricsAddress(port=0, host="127.0.0.1")
+    task = loop.create_task(serving.serve_metrics(address, serving.registry_of("worker"), log))
+
+    def serve() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    url = urlsplit(said.get(timeout=10))
+    assert url.hostname is not None
+    assert url.port is not None
+    yield url.hostname, url.port
+    loop.call_soon_threadsafe(task.cancel)
+    thread.join(10)
+    loop.close()
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """What comes until the other end closes."""
+    connection.settimeout(10)
+    with contextlib.suppress(ConnectionError):
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    return b""
+
+
+def test_requests_in_a_row_have_one_answer() -> None:
+    """Thousands of them on one connection left a worker 3 messages a second in place of 80."""
+    with served() as place, socket.create_connection(place) as scraper:
+        scraper.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+        answered = all_of(scraper)
+    assert answered.count(b"HTTP/1.1 200") <= 1  # closed with requests unread, it may be cut off
+    with served() as place, socket.create_connection(place) as scraper:
+        scraper.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        answered = all_of(scraper)
+    assert answered.startswith(b"HTTP/1.1 200")
+    assert b"wacampaign_build_info" in answered
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /metrics HTTP/1.1\r\nX: a"], ids=["silent", "slow"])
+def test_connections_are_few_and_none_is_kept(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a file of the process: a few hundred kept a worker from Meta and its journal."""
+    monkeypatch.setattr(serving, "CONNECTION_SECONDS", 1.0)
+    with served() as place, contextlib.ExitStack() as open_ones:
+        kept = [
+            open_ones.enter_context(socket.create_connection(place))
+            for _ in range(serving.CONNECTIONS_MOST)
+        ]
+        for one in kept:
+            one.sendall(said)
+        with socket.create_connection(place) as more:
+            assert all_of(more) == b""
+        assert [all_of(one) for one in kept] == [b""] * len(kept)
+        with socket.create_connection(place) as scraper:
+            scraper.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            assert b" 200 OK" in all_of(scraper)

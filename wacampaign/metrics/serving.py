@@ -10,7 +10,7 @@ import asyncio
 import logging
 import platform
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
@@ -26,6 +26,11 @@ from wacampaign.metrics.address import MetricsAddress
 #: which is still draining (25 s at most), or by another for good.
 AGAIN_SECONDS: Final = 10.0
 METRICS_PATH: Final = "/metrics"
+#: Connections at a time. A scrape needs one; each is a file, and of these a process has often 1,024
+#: for the database, Meta and the journal, too.
+CONNECTIONS_MOST: Final = 20
+#: Seconds for which a connection is kept, whatever comes over it: an answer takes milliseconds.
+CONNECTION_SECONDS: Final = 10.0
 
 
 class _Build(Collector):
@@ -47,6 +52,33 @@ def registry_of(role: str, *collectors: Collector) -> CollectorRegistry:
     return registry
 
 
+class _Server(web.Server):
+    """Takes few connections, none for long, so that nobody who connects keeps the rest waiting."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._ends: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+
+    def __call__(self) -> Any:
+        return _Refused() if len(self.connections) >= CONNECTIONS_MOST else super().__call__()
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        # Not closed: who reads nothing would keep it open for what is still to be written.
+        self._ends[handler] = self._loop.call_later(CONNECTION_SECONDS, transport.abort)
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        self._ends.pop(handler).cancel()
+        super().connection_lost(handler, exc)
+
+
+class _Refused(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()  # uvloop's is none by its class
+
+
 async def serve_metrics(
     address: MetricsAddress,
     registry: CollectorRegistry,
@@ -59,6 +91,11 @@ async def serve_metrics(
     """
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        told = await tell(request)
+        told.force_close()  # one a connection: thousands in a row left nothing time to send
+        return told
+
+    async def tell(request: web.BaseRequest) -> web.Response:
         if request.path != METRICS_PATH or request.method not in ("GET", "HEAD"):
             return web.Response(status=404, text=f"metrics are at {METRICS_PATH}\n")
         if look is not None:
@@ -68,7 +105,12 @@ async def serve_metrics(
 
     runner = web.ServerRunner(
         # The library's own lines hold whole requests.
-        web.Server(answer, access_log=None, logger=logging.Logger("metrics", logging.CRITICAL)),
+        _Server(
+            answer,
+            access_log=None,
+            logger=logging.Logger("metrics", logging.CRITICAL),
+            lingering_time=0.0,
+        ),
         handle_signals=False,
         shutdown_timeout=0.0,
     )
