@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -117,17 +118,27 @@ def test_a_database_that_stops_answering_is_told_as_that(
     way: UnsteadyWay,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = database.Diagnosis.version
-    answers: list[str] = []
+    diagnosis = database.Diagnosis
+    version, schema, traffic = diagnosis.version, diagnosis.schema, diagnosis.traffic
+    answered = asyncio.Event()
 
     async def then_frozen(self: database.Diagnosis) -> str:
-        answer = await asked(self)
-        answers.append(answer)
-        if len(answers) == database._TIMED + 1:
-            way.set(Mode.BLACK_HOLE)
+        answer = await version(self)
+        way.set(Mode.BLACK_HOLE)
+        answered.set()
         return answer
 
-    monkeypatch.setattr(database.Diagnosis, "version", then_frozen)
+    async def schema_after(self: database.Diagnosis) -> Any:
+        await answered.wait()
+        return await schema(self)
+
+    async def traffic_after(self: database.Diagnosis, stale_days: int) -> Any:
+        await answered.wait()
+        return await traffic(self, stale_days)
+
+    monkeypatch.setattr(diagnosis, "version", then_frozen)
+    monkeypatch.setattr(diagnosis, "schema", schema_after)
+    monkeypatch.setattr(diagnosis, "traffic", traffic_after)
     began = time.monotonic()
     done = doctor("--json")
     assert time.monotonic() - began < LIMIT_SECONDS

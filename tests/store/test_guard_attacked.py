@@ -179,7 +179,7 @@ def test_no_worker_works_while_the_guard_is_off(
             await worker(store)
         assert "db migrate" in str(refused.value.suggestion)
         (one,) = (await Campaigns(store).stats([campaign])).campaigns
-        assert "wacampaign db migrate" in {f.command for f in findings_of(one)}
+        assert "wacampaign doctor" in {f.command for f in findings_of(one)}
 
     run(open_test_store, scenario)
     assert schema.migrate(database) == []
