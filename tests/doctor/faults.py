@@ -455,7 +455,7 @@ FAULTS = {
             "update campaigns set total_sent = 3"), also=("kept_back", "totals"),
     ),
     "doubt made ready": Fault(
-        "other_senders", Check.FAIL, doubt_made_ready, "though they are in doubt",
+        "other_senders", Check.FAIL, doubt_made_ready, "rows in doubt are ready to be sent",
     ),
     "sent made ready": Fault(
         "kept_back", Check.WARN, sent_made_ready, "20 rows", sql(

@@ -92,7 +92,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
             where not t.tgisinternal and t.tgenabled in ('O', 'A')
               and c.relnamespace = 'public'::regnamespace),
         'switched_off', (
-            select coalesce(jsonb_agg(jsonb_build_array(c.relname, t.tgname)), '[]'::jsonb)
+            select coalesce(jsonb_agg(jsonb_build_array(c.relname, t.tgname) order by c.relname, t.tgname), '[]'::jsonb)
             from pg_catalog.pg_trigger t
             join pg_catalog.pg_class c on c.oid = t.tgrelid
             where not t.tgisinternal and t.tgenabled not in ('O', 'A')
