@@ -80,8 +80,7 @@ class UnsteadyWay:
         self._do(self._set(mode))
 
     def close(self) -> None:
-        self._do(self._hang_up())
-        self._do(self._unlisten())
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -107,6 +106,15 @@ class UnsteadyWay:
 
     async def _hang_up(self) -> None:
         tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _end(self) -> None:
+        await self._unlisten()
+        # Also those of connections that were accepted and not yet begun.
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:

@@ -254,7 +254,7 @@ def test_preflight_and_retry_say_who_is_left_out(
         (
             "opt_outs",
             "warn",
-            "1 of 20 rows are for people who rest from marketing for a day, as Meta asked"
+            "1 of 20 rows is for people who rest from marketing for a day, as Meta asked"
             " (131049): they will be left out",
         ),
     }
