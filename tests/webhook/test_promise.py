@@ -226,6 +226,18 @@ def test_a_home_that_cannot_be_written(rig: ReceiverRig, away: Proxy) -> None:
     assert "WACAMPAIGN_HOME" in rig.log_of(process)
 
 
+def test_a_home_that_cannot_be_written_is_told_before_a_body_needs_it(rig: ReceiverRig) -> None:
+    folder = rig.home / "webhooks"
+    folder.write_text("a file where the folder should be")
+    process = rig.start()
+    wait_until(lambda: "event=spool_not_written" in rig.log_of(process), 30, "it is told")
+    assert "WACAMPAIGN_HOME" in rig.health()["spool"]["error"]
+    folder.unlink()
+    wait_until(lambda: rig.health()["spool"]["error"] is None, 30, "it is tried again")
+    log = rig.log_of(process)
+    assert (log.count("spool_not_written"), log.count("spool_written_again")) == (1, 1)
+
+
 def test_a_record_that_was_cut_off_harms_no_other(rig: ReceiverRig, away: Proxy) -> None:
     away.set("refused")
     process = rig.start()

@@ -4,6 +4,7 @@ First comes what processes left that are gone, then what this one wrote.
 """
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final, ParamSpec, TypeVar
 from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.webhook.received import ReceivedBody
 from wacampaign.home import folder_in
+from wacampaign.problems import Problem
 from wacampaign.webhook.body_log import BodyLog, DeadLog, LogReader, dead_logs
 
 Answer = TypeVar("Answer")
@@ -21,6 +23,8 @@ Given = ParamSpec("Given")
 FOLDER: Final = "webhooks"
 #: Seconds after which a disk that refused is tried again.
 AGAIN_SECONDS: Final = 5.0
+#: Bytes that are written to see whether the disk takes a body: one with a status has 600.
+_TRIED_BYTES: Final = 4096
 
 
 class KeptBodies:
@@ -40,6 +44,8 @@ class KeptBodies:
         self._group: list[tuple[ReceivedBody, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._refused_at = float("-inf")
+        #: Whether that was seen without a body.
+        self._only_tried = False
         #: Why the disk refused last; None while it takes what it is given.
         self.refusal: str | None = None
 
@@ -103,6 +109,12 @@ class KeptBodies:
         self._own.append(bodies)
 
     def _note(self, error: Exception | None) -> None:
+        self._only_tried = False
+        if error is not None:
+            self._refused_at = asyncio.get_running_loop().time()
+        self._tell(error)
+
+    def _tell(self, error: Exception | None) -> None:
         if error is None:
             if self.refusal is not None:
                 self._log(f"{self._kind}_written_again")
@@ -111,7 +123,26 @@ class KeptBodies:
         if self.refusal is None:
             self._log(f"{self._kind}_not_written", level="error", error=error)
         self.refusal = (isinstance(error, OSError) and error.strerror) or str(error)
-        self._refused_at = asyncio.get_running_loop().time()
+
+    async def try_disk(self) -> None:
+        """Tells whether it takes what it is given before somebody's answer hangs on it.
+
+        A body is written to it all the same: a smaller one may fit.
+        """
+        if self.refusal is not None and not self._only_tried:
+            return  # what is really written says when it takes that again
+        error: Exception | None = None
+        try:
+            await self._in_thread(self._try)
+        except (OSError, Problem) as refused:
+            error = refused
+        self._only_tried = error is not None
+        self._tell(error)
+
+    def _try(self) -> None:
+        folder = folder_in(self._home / FOLDER, self._kind)
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(bytes(_TRIED_BYTES))
 
     async def adopt(self) -> None:
         """Takes over what processes left that are gone. A folder that cannot be read is told."""

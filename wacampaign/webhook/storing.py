@@ -97,6 +97,7 @@ class Storing:
 
     async def _adopt(self) -> None:
         while True:
+            await self._spool.try_disk()
             await self._spool.adopt()
             if not self._spool.empty:
                 self._behind.set()
