@@ -42,6 +42,7 @@ def test_keys_and_their_order() -> None:
         "others", "next_retry_at", "retry_far_away", "start_time", "end_time",
         "scheduled_start_time", "live_workers", "budget", "pace", "trends", "ramp", "run_began_at",
         "run_seconds", "heard_seconds", "events", "spare_numbers", "limit", "cut_off", "window",
+        "late_seconds",
         "eta_range_seconds", "attention", "findings",
     ]  # fmt: skip
     assert list(campaign["number"].items())[: len(NUMBER)] == list(NUMBER.items())

@@ -99,6 +99,22 @@ def test_a_campaign_that_is_hidden_meanwhile_was_not_deleted(ids: list[str] | No
         asyncio.run(one.tick())
 
 
+def test_a_monitor_of_nothing_asks_once_whether_rows_are_hidden() -> None:
+    store = FakeStore({**answer(), "campaigns": []})
+    asked: list[str] = []
+    call = store.call
+
+    async def noted(function: str, **given: Any) -> Any:
+        asked.append(function)
+        return await call(function, **given)
+
+    store.call = noted  # type: ignore[method-assign]
+    one = feed(store)
+    for _ in range(3):
+        asyncio.run(one.tick())
+    assert asked == ["stats", "server", "stats", "stats"]
+
+
 def test_what_is_found_costs_no_look_at_rights(
     wacampaign: Wacampaign, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,8 +102,8 @@ class Feed:
         ids = self._asked()
         try:
             stats = await self._campaigns.stats(ids, show_numbers=self._show_numbers)
-            if not stats.campaigns:
-                await refuse_blind(self._store)
+            if not stats.campaigns and (self.stats is None or self.stats.campaigns):
+                await refuse_blind(self._store)  # once: a look is one call
         except (Unreachable, Busy) as away:
             if self.stats is None:
                 raise

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
+from wacampaign.core.campaign.findings import LATE_SECONDS
 from wacampaign.core.engine.ports import EventLog
 from wacampaign.core.template.unmeant import Unmeant
 from wacampaign.settings import Settings
@@ -14,8 +15,6 @@ from wacampaign.store.store import Store
 #: Seconds between two looks: a minute's schedule is kept well enough, for four small reads a
 #: minute and worker, beside the send path.
 LOOK_SECONDS: Final = 15.0
-#: Seconds after its time from which a start is late: a worker that was there has looked by then.
-LATE_SECONDS: Final = 60.0
 
 
 class ScheduledStarts:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from wacampaign.core.campaign import in_doubt
@@ -14,7 +13,7 @@ from wacampaign.core.campaign.other_writers import deleted, kept_back
 from wacampaign.core.campaign.pace_findings import pace_findings
 from wacampaign.core.campaign.state import Campaign, Hold
 from wacampaign.core.errors import Handling, lookup, without_step
-from wacampaign.core.words import counted, duration, local_clock, rows, seconds_between, were
+from wacampaign.core.words import counted, duration, local_clock, rows, were
 
 #: Errors of single recipients: in the list of errors, but nothing to act on.
 _RECIPIENTS_OWN: Final = frozenset({Handling.FAIL_MSG, Handling.SUPPRESS, Handling.COOLDOWN})
@@ -72,7 +71,7 @@ def _start(campaign: Campaign) -> Iterator[Finding]:
             by = (campaign.pause_reason or "").partition(" by ")[2]
             when = f"paused until {local_clock(at)}{' by ' + by if by else ''}, goes on by itself"
         subject = "" if at else when
-        late = seconds_between(at, datetime.now(UTC).isoformat()) if at else 0.0
+        late = campaign.late_seconds or 0.0
         if at and late > LATE_SECONDS:
             since = f"its time came at {local_clock(at)}, {duration(late)} ago"
             text = (

@@ -100,6 +100,8 @@ class Campaign(CampaignName):
     cut_off: tuple[str, ...] = ()
     #: Its sending hours; None: it sends at any time.
     window: Window | None = None
+    #: Since the time at which it was to begin, or to go on; None: it has none, or that is to come.
+    late_seconds: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -189,12 +191,14 @@ def read_stats(answer: Mapping[str, Any], *, show_numbers: bool = False) -> Stat
         read(WorkerState, worker, facts=read_facts(worker.get("facts")))
         for worker in answer["workers"]
     ]
-    campaigns = [_campaign(given, workers, show_numbers) for given in answer["campaigns"]]
+    campaigns = [
+        _campaign(given, workers, answer["at"], show_numbers) for given in answer["campaigns"]
+    ]
     return Stats(answer["at"], campaigns, workers)
 
 
 def _campaign(
-    given: Mapping[str, Any], workers: Sequence[WorkerState], show_numbers: bool
+    given: Mapping[str, Any], workers: Sequence[WorkerState], at: str, show_numbers: bool
 ) -> Campaign:
     number = given["number"]
     running = given["status"] == "running"
@@ -233,8 +237,14 @@ def _campaign(
             for one in given.get("spare_numbers") or ()
         ),
         cut_off=tuple(str(one) for one in alive if one.facts.api_away_seconds is not None),
+        late_seconds=_late(given["scheduled_start_time"], at),
     )
     return replace(campaign, limit=limit_of(campaign, workers)) if running else campaign
+
+
+def _late(due: str | None, at: str) -> float | None:
+    late = seconds_between(due, at) if due is not None else 0.0
+    return late if late > 0 else None
 
 
 def _is_after(moment: str | None, other: str) -> bool:
