@@ -40,11 +40,11 @@ _VOLATILE = (
         "TIME",
     ),
     (re.compile(r"\b\d\d:\d\d(:\d\d)?\b( [A-Z]{3,4}\b)?"), "TIME"),
-    (re.compile(r"\bR[0-9a-f]{6}\b|(?<=--undo )[0-9a-f]{8}\b"), "REPAIR"),
+    (re.compile(r"\bR[0-9a-f]{6}\b|(?<=--undo )[0-9a-f]{7,8}\b"), "REPAIR"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "ID"),
     # Of eight digits alone seven are shown.
     (re.compile(r"\b(worker|receiver)=[0-9a-f]{7,8}\b"), r"\1=ID"),
-    (re.compile(r"\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{6,8}\b"), "ID"),
+    (re.compile(r"\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{6,8}\b|\b[a-f]{8}\b"), "ID"),
     (re.compile(r"127\.0\.0\.1:\d+"), "SANDBOX"),
     (re.compile(r"\b\d+(\.\d+)? (ms|s|min|h|d|seconds?|minutes?|hours?|days?)\b"), "SPAN"),
     (re.compile(r"SPAN( SPAN)+"), "SPAN"),

@@ -31,6 +31,8 @@ def test_captured_output_is_current(page: Path, postgres: PostgresServer) -> Non
         ("a\n", "a\nx\n", False),
         ("at 2026-11-10T15:46:00Z\n", "at 2025-01-01 09:00\n", True),
         ("3 rows\n", "4 rows\n", False),
+        ("undo: fix-media ID --undo 2a527d68\n", "undo: fix-media ID --undo 6231196\n", True),
+        ("resume film (2a527d68)\n", "resume film (abcdefab)\n", True),
     ],
 )
 def test_a_difference_is_seen(written: str, printed: str, current: bool) -> None:

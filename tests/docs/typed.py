@@ -30,7 +30,7 @@ _TYPED: Final = re.compile(
 )
 #: Where a page's sandbox and receiver listen; a test takes free ports instead.
 _PORTS: Final = (8788, 8789)
-#: A campaign's id in short, behind its name; by chance it is of digits or of letters only.
+#: A campaign's id in short, behind its name. It may be of letters only.
 _SHORT_ID: Final = re.compile(r"(?<=\w \()[0-9a-f]{8}(?=\))")
 
 
