@@ -70,6 +70,27 @@ def test_a_declined_question_is_no_success(
     assert sql.execute("select status from campaigns").fetchone() == ("running",)
 
 
+@pytest.mark.usefixtures("zone")
+@pytest.mark.parametrize("columns", ["60", "200"])
+def test_a_change_tells_its_times_the_same_way_whether_or_not_their_line_is_broken(
+    columns: str, environment: dict[str, str], seeded: Seeded, sql: SQL
+) -> None:
+    sql.execute("update campaigns set start_time = now()")
+    asked = ["pause", "market_1", "--until", "2099-05-01 04:00+00:00", "--yes"]
+    environment |= {"TZ": ZONE, "COLUMNS": columns}
+    code, output = answered(asked, environment, "")
+    assert code == 0, output
+    # By the clocks here, and by those of the others.
+    shown = " ".join(output.split())
+    assert "it goes on by itself at 2099-05-01 09:30 IST (2099-05-01T04:00Z), in " in shown
+    assert "until 2099-05-01 09:30 IST (2099-05-01T04:00Z)" in shown
+    assert max(map(len, output.splitlines())) <= int(columns)
+    # What the database noted is told by the clocks here alone.
+    code, output = answered(["resume", seeded.campaign_id, "--dry-run"], environment, "")
+    assert code == 0, output
+    assert "paused (paused until 2099-05-01 09:30 IST by " in " ".join(output.split())
+
+
 def test_another_number_typed_resends_nothing(
     environment: dict[str, str], seeded: Seeded, sql: SQL
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, TextIO
 import typer
 
 from wacampaign.cli.output import arrow, ask, at_terminal, print_json, tell
-from wacampaign.cli.screens.tables import tell_fitting
+from wacampaign.cli.screens.tables import tell_indented
 from wacampaign.core.plan import SAMPLES_SHOWN, Change, Plan
 from wacampaign.core.words import counted
 from wacampaign.problems import ConfirmationRequired, Declined
@@ -114,15 +114,15 @@ def show_plan(plan: Plan) -> None:
     """The plan on stdout: title, steps, samples, notes, next command."""
     if (told := _told.get()) is not None:
         told.plan = plan
-    tell_fitting(f"plan: {plan.title}")
+    tell_indented("", f"plan: {plan.title}")
     for change in plan.steps:
-        tell_fitting(change_line(change), "  ")
+        tell_indented("  ", change_line(change))
     for sample in plan.samples[:SAMPLES_SHOWN]:
-        tell_fitting(sample, "    ")
+        tell_indented("    ", sample)
     if (more := len(plan.samples) - SAMPLES_SHOWN) > 0:
         tell(f"    and {more:,} more")
     for note in plan.notes:
-        tell_fitting(note, "  ")
+        tell_indented("  ", note)
     if plan.next_command:
         tell(f"  afterwards: {plan.next_command}")
 

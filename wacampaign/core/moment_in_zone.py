@@ -26,7 +26,8 @@ class TypedMoment:
 
     def __str__(self) -> str:
         """By the clocks that it was named by, in UTC, and here."""
-        utc = f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        # Without seconds, so that no screen takes it for a time to be made local (`told_locally`).
+        utc = f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
         here = f"{self.at.astimezone():%Y-%m-%d %H:%M %Z}"
         if self.zone is None:
             return f"{here} ({utc})"

@@ -16,7 +16,7 @@ from wacampaign.cli.options import (
 )
 from wacampaign.cli.output import print_json
 from wacampaign.cli.plan import agreed, change_told, show_next
-from wacampaign.cli.screens.tables import tell_fitting
+from wacampaign.cli.screens.tables import tell_indented
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.daily_window import Window
 from wacampaign.core.window_words import in_hours, summary
@@ -63,7 +63,7 @@ def daily_window(
             print_json({"campaign": found.id, "window": _shown(found.window)})
         else:
             now = summary(found.window) if found.window else "sends at any time of day"
-            tell_fitting(f"{found} {now}")
+            tell_indented("", f"{found} {now}")
             show_next(f"wacampaign queue-stats {found.short_id}")
         return
     wanted = (
@@ -83,8 +83,8 @@ def daily_window(
         becomes = (
             f"sends {in_hours(change.window)}" if change.window else "sends at any time of day"
         )
-        tell_fitting(
-            f"{named} {becomes}" + ("" if told.changed else " already: nothing was changed")
+        tell_indented(
+            "", f"{named} {becomes}" + ("" if told.changed else " already: nothing was changed")
         )
         show_next(f"wacampaign queue-stats {named.short_id}")
 

@@ -25,7 +25,7 @@ from wacampaign.cli.options import (
 from wacampaign.cli.output import tell
 from wacampaign.cli.plan import ToldChange, agreed, change_told, show_next
 from wacampaign.cli.screens.campaign_json import named_json
-from wacampaign.cli.screens.tables import tell_fitting
+from wacampaign.cli.screens.tables import tell_indented
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.moment_in_zone import TypedMoment
 from wacampaign.core.template.unmeant import Unmeant, allowed_kinds
@@ -213,9 +213,9 @@ def _schedule(
     changed = with_store(settings, schedule.carry_out, campaign, start) or changed
     told.done(changed=changed, campaign=named_json(campaign), starts_at=start.at.isoformat())
     if changed:
-        tell(f"scheduled: {campaign}, for {start}")
+        tell_indented("", f"scheduled: {campaign}, for {start}")
     else:
-        tell_fitting(f"{campaign} is scheduled for {start} already: nothing was changed")
+        tell_indented("", f"{campaign} is scheduled for {start} already: nothing was changed")
     show_next(f"wacampaign queue-stats {campaign.short_id}")
 
 
@@ -236,9 +236,9 @@ def _pause_until(
     now = named_json(campaign) | {"status": "paused"}
     told.done(changed=changed, campaign=now, resumes_at=until.at.isoformat())
     if changed:
-        tell(f"paused: {campaign}, until {until}")
+        tell_indented("", f"paused: {campaign}, until {until}")
     else:
-        tell_fitting(f"{campaign} is paused until {until} already: nothing was changed")
+        tell_indented("", f"{campaign} is paused until {until} already: nothing was changed")
     show_next(f"wacampaign queue-stats {campaign.short_id}")
 
 
@@ -286,11 +286,11 @@ def _change(
     tell(f"{action.done}: {campaign}")
     if done.holds_lifted:
         tell(f"holds lifted: {done.holds_lifted:,}")
-    tell_fitting(done.guarantee)
+    tell_indented("", done.guarantee)
     show_next(done.next_command)
 
 
 def _say_unchanged(change: StatusChange) -> None:
     now = "cancelled or failed" if change.action is CANCEL else change.action.status
-    tell_fitting(f"{change.campaign} is {now} already: nothing was changed")
+    tell_indented("", f"{change.campaign} is {now} already: nothing was changed")
     show_next(f"wacampaign queue-stats {change.campaign.short_id}")

@@ -8,7 +8,7 @@ from wacampaign.cli.options import AsJson, CampaignsArgument, DryRun, EnvFile, S
 from wacampaign.cli.output import ask, at_terminal, say, tell
 from wacampaign.cli.plan import ToldChange, agreed, change_told, show_next, show_plan
 from wacampaign.cli.screens.standstill import print_stuck, stuck_json
-from wacampaign.cli.screens.tables import tell_fitting
+from wacampaign.cli.screens.tables import tell_indented
 from wacampaign.cli.session import read_settings, with_store
 from wacampaign.core.campaign.stuck import InDoubt
 from wacampaign.core.plan import Plan
@@ -76,7 +76,7 @@ def _restart(
         resent=0,
     )
     for campaign in standstill.waiting:
-        tell_fitting(f"{campaign} waits and goes on by itself: {campaign.waits_for}")
+        tell_indented("", f"{campaign} waits and goes on by itself: {campaign.waits_for}")
     if not stuck:
         tell("nothing is stuck: nothing was changed")
         show_next("wacampaign queue-stats")

@@ -80,14 +80,6 @@ def indented(indent: str, text: str, rest: str | None = None) -> list[str]:
     return _broken(text, columns, indent, f"{indent}{own}  " if rest is None else rest)
 
 
-def tell_fitting(text: str, indent: str = "") -> None:
-    """One line for people; on a terminal that it is too long for, as many as it needs."""
-    if width(indent + one_line(text)) <= shutil.get_terminal_size().columns:
-        tell(indent + text)
-    else:
-        tell_indented(indent, text)
-
-
 def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None:
     """A paragraph of at most `width` columns, times in it as local ones.
 
