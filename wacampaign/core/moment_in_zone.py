@@ -80,7 +80,8 @@ def _only_one(wall: datetime, zone: tzinfo | None, where: str) -> datetime:
     if _wall(in_utc[0], zone) == wall:
         either = " or ".join(at.isoformat(timespec="minutes") for at in (first, second))
         raise ValueError(f"comes twice {_in(where)}, as clocks are set back: write {either}")
-    later = _wall(in_utc[0], zone)
+    # Which of the two is later is one way for a zone by its name and the other for this machine's.
+    later = _wall(max(in_utc), zone)
     raise ValueError(
         f"never comes {_in(where)}, as clocks are set forward over it: {later:%H:%M} does"
     )
