@@ -36,7 +36,7 @@ BODY_TEMPLATE = [{"type": "BODY", "text": "Hello {{1}}"}]
 
 def campaign_at(**answer: Any) -> Campaign:
     """A campaign as the database may tell of it."""
-    answer = {"at": "", "campaigns": [RUNNING | answer], "workers": []}
+    answer = {"at": "2026-11-26T13:00:00Z", "campaigns": [RUNNING | answer], "workers": []}
     return read_stats(answer).campaigns[0]
 
 

@@ -118,9 +118,8 @@ def test_80_by_24_holds_everything() -> None:
 def test_what_stands_names_its_cause_once_with_its_command() -> None:
     still = CAMPAIGN | {
         "rate_per_second": 0.0,
-        "run_seconds": 90.0,
+        "run_seconds": 50.0,
         "errors": [],
-        "start_time": None,
     }
     text = shown(view(stats(still, worker={"alive": False})), 80, 24)
     assert (
@@ -138,6 +137,11 @@ def test_what_stands_names_its_cause_once_with_its_command() -> None:
     assert (
         " STANDS    no row was done lately, and nothing says why yet\n"
         "           → wacampaign doctor\n"
+    ) in text
+    text = shown(view(stats(still | {"run_seconds": 90.0}, worker={"in_flight": 0})), 80, 24)
+    assert (
+        " STANDS    6,307 rows ready, but nothing was sent in the last minute (running\n"
+        "           for 1 min 30 s)\n"
     ) in text
     paused = {"status": "paused", "pause_reason": "paused by asha@office", "run_seconds": None}
     text = shown(view(stats(CAMPAIGN | paused)), 80, 24)

@@ -36,6 +36,7 @@ def stats_of(*campaigns: dict[str, Any], workers: int = 1) -> Stats:
     number = {"display_name": None, "phone_number_id": "100000000000001"}
     usual = {
         "id": ID, "name": "spring", "start_time": "2026-11-26T20:00:00+00:00", "number": number,
+        "run_seconds": 3600.0,
     }  # fmt: skip
     answer = {
         "at": "2026-11-26T21:00:00+00:00",

@@ -127,6 +127,7 @@ def test_findings_say_that_it_stops_and_that_it_stopped() -> None:
         "rate_per_second": 0.0,
         "counts": Counts(*[0] * 7).by_name() | {"sent": 800, "ready": 10_007},
         "start_time": "2026-01-01T00:00:00Z",
+        "run_seconds": 90.0,
     }
     found = kinds(USED_UP, **still)
     assert FindingKind.NOTHING_SENT not in found
@@ -134,7 +135,19 @@ def test_findings_say_that_it_stops_and_that_it_stopped() -> None:
     assert text.startswith("budget of the portfolio: 2,000 of 2,000 used, next place at ")
     assert "14:10" in text
     assert "10,007 rows left" in text
-    assert FindingKind.NOTHING_SENT in kinds(None, **still)
+    assert kinds(None, **still)[FindingKind.NOTHING_SENT] == (
+        "10,007 rows ready, but nothing was sent in the last minute (running for 1 min 30 s)"
+    )
+    # Resumed a moment ago: its first start says nothing.
+    assert FindingKind.NOTHING_SENT not in kinds(None, **(still | {"run_seconds": 5.0}))
+
+
+def test_a_stop_to_come_is_told_by_the_database_s_clock() -> None:
+    one = replace(campaign(BUDGET), at="2001-02-03T04:05:06+00:00", live_workers=1)
+    assert one.stop is not None
+    texts = {finding.kind: finding.text for finding in findings_of(one)}
+    assert " at 2001-02-03 " in texts[FindingKind.BUDGET_STOPS]
+    assert campaign_json(one)["budget"]["stops_at"].startswith("2001-02-03T04:")
 
 
 def test_a_rate_above_the_throughput() -> None:

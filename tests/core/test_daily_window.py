@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.campaigns import campaign_at
+from tests.campaigns import RUNNING, campaign_at
 from wacampaign.core.campaign.binding_limit import LimitKind
 from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.finding import FindingKind
@@ -125,3 +126,15 @@ def test_each_phone_has_its_zones() -> None:
     assert len(of("61412345678")) > 5
     assert of("61298765432") == ("Australia/Sydney",)
     assert of("999123") == of("") == ()
+
+
+def test_when_it_is_done_is_told_by_the_database_s_clock() -> None:
+    group = {
+        "zones": ["UTC"], "rows": 3600, "open": True, "changes_at": "2001-02-03T20:00:00Z",
+    }  # fmt: skip
+    answer = waits(ready=3600)
+    answer["window"]["zones"] = [group]
+    answer["number"] = RUNNING["number"] | {"rate": 1.0}
+    one = replace(campaign_at(**answer), at="2001-02-03T19:30:00+00:00")
+    # Half of them today, the rest from nine tomorrow.
+    assert one.eta_seconds == pytest.approx(13.5 * 3600 + 1800, abs=5)

@@ -63,6 +63,7 @@ EMPTY: Final = Campaign(
     end_time=None,
     scheduled_start_time=None,
     live_workers=0,
+    at="2026-11-23T23:40:00Z",
 )
 
 

@@ -19,7 +19,9 @@ def named_json(campaign: CampaignName) -> dict[str, str]:
 def campaign_json(campaign: Campaign) -> dict[str, Any]:
     """The contract's keys, then more than it names."""
     shown: dict[str, Any] = {}
-    for name, value in asdict(campaign).items():
+    fields = asdict(campaign)
+    del fields["at"]  # what holds the campaigns says it once
+    for name, value in fields.items():
         shown[name] = value
         if name == "rate_per_second":
             shown["eta_seconds"] = campaign.eta_seconds
@@ -39,7 +41,8 @@ def _stop(campaign: Campaign) -> dict[str, Any]:
     stop = campaign.stop
     at = None
     if stop is not None and stop.seconds:
-        at = (datetime.now(UTC) + timedelta(seconds=stop.seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = datetime.fromisoformat(campaign.at).astimezone(UTC)
+        at = (now + timedelta(seconds=stop.seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"stops_at_recipient": stop and stop.recipient, "stops_at": at}
 
 

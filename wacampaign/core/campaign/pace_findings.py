@@ -1,7 +1,6 @@
 """Why a running campaign is slower than it could be, or stands."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 from wacampaign.core.budget import rate_above
@@ -61,10 +60,10 @@ def pace_findings(campaign: Campaign) -> Iterator[Finding]:
         and not (campaign.budget and campaign.budget.is_used_up)
         and number.is_active is not False
     )
-    if still and (age := _age_seconds(campaign.start_time)) > STANDSTILL_SECONDS:
+    if still and (age := campaign.run_seconds or 0.0) > STANDSTILL_SECONDS:
         text = (
             f"{rows(counts.ready)} ready, but nothing was sent in the last minute"
-            f" (started {duration(age)} ago)"
+            f" (running for {duration(age)})"
         )
         step = "look at the worker's log, then: wacampaign db check"
         yield Finding(_K.NOTHING_SENT, text, step)
@@ -98,14 +97,7 @@ def _budget(campaign: Campaign) -> Iterator[Finding]:
         if budget.others:
             beside = f" for {counted(1 + budget.others, 'running campaign')}"
         text = (
-            f"{stop.in_words(datetime.now(UTC).isoformat())}: the portfolio may write to"
+            f"{stop.in_words(campaign.at)}: the portfolio may write to"
             f" {budget.left:,} more people today{beside}; then it goes on by itself"
         )
         yield Finding(_K.BUDGET_STOPS, text, step)
-
-
-def _age_seconds(start_time: str | None) -> float:
-    if start_time is None:
-        return 0.0
-    started = datetime.fromisoformat(start_time)
-    return (datetime.now(started.tzinfo) - started).total_seconds()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from wacampaign.core.budget import Budget, Stop, stop_of
@@ -102,6 +101,8 @@ class Campaign(CampaignName):
     window: Window | None = None
     #: Since the time at which it was to begin, or to go on; None: it has none, or that is to come.
     late_seconds: float | None = None
+    #: When the database told this, by its clock.
+    at: str = field(kw_only=True)
 
     @property
     def is_over(self) -> bool:
@@ -134,8 +135,7 @@ class Campaign(CampaignName):
         if self.window is not None and self.window.zones:
             known = sum(group.rows for group in self.window.zones)
             rate = self.expected_rate or self.number.share or 0.0
-            now = datetime.now(UTC).isoformat()
-            return self.window.seconds_to_end(now, rate, max(0, left - known))
+            return self.window.seconds_to_end(self.at, rate, max(0, left - known))
         if left == self.counts.retry_later and not self.counts.processing:
             return None  # they wait for their time, whatever the pace was
         rate = self.expected_rate
@@ -238,6 +238,7 @@ def _campaign(
         ),
         cut_off=tuple(str(one) for one in alive if one.facts.api_away_seconds is not None),
         late_seconds=_late(given["scheduled_start_time"], at),
+        at=at,
     )
     return replace(campaign, limit=limit_of(campaign, workers)) if running else campaign
 
