@@ -36,7 +36,14 @@ def with_store(
 
     The embedded database is started and migrated first.
     """
-    return with_patience(None, settings, work, *given, **named)
+
+    async def told(store: Store) -> Answer:
+        from wacampaign.cli.long_waits import told_of_waits
+
+        async with told_of_waits(store):
+            return await work(store, *given, **named)
+
+    return with_patience(None, settings, told)
 
 
 def with_patience(
