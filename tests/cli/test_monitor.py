@@ -127,6 +127,12 @@ def test_what_stands_names_its_cause_once_with_its_command() -> None:
         in text
     )
     assert text.count("no live worker") == 1
+    counts = dict.fromkeys(CAMPAIGN["counts"], 0) | {"sent": CAMPAIGN["total_contacts"]}
+    text = shown(view(stats(still | {"counts": counts}, worker={"alive": False})), 80, 24)
+    assert (
+        " STANDS    every row is done, but no worker is alive to complete it\n"
+        "           → wacampaign restart-stuck a3acad26\n"
+    ) in text
     text = shown(view(stats(still)), 80, 24)
     assert (
         " STANDS    no row was done lately: workers wait for Meta's answers to 96\n"

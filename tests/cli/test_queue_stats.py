@@ -61,6 +61,51 @@ def test_no_live_worker_is_said_and_what_to_do(wacampaign: Wacampaign) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_all_done_without_a_worker_leads_to_what_completes_it(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    """As a worker leaves it that is killed between its last row and its campaign's end."""
+    sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
+    lines = wacampaign("queue-stats").stdout.splitlines()
+    step = f"restart-stuck {seeded.campaign_id[:8]}"
+    assert lines[1:3] == [
+        "  ! every row is done, but no worker is alive to complete it",
+        f"    → wacampaign {step}",
+    ]
+    assert lines[3].startswith("  pending")
+    assert "  rate 0/s (limit 1000/s), all done, not completed" in lines
+    watched = wacampaign("monitor", "market_1", "--once").stdout
+    assert f'complete it" suggest="wacampaign {step}"' in watched
+    assert "nothing is being sent" not in watched
+
+    done = wacampaign(*step.split(), "--yes")
+    assert (done.exit_code, "completed: 20 sent, 0 failed" in done.stdout) == (0, True)
+    assert campaign(wacampaign, "market_1")["status"] == "completed"
+
+
+@pytest.mark.usefixtures("seeded", "live_worker")
+def test_all_done_with_a_worker_is_no_finding(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
+    shown = wacampaign("queue-stats").stdout
+    assert "  rate 0/s (limit 1000/s), all done, a worker completes it\n" in shown
+    assert "!" not in shown
+    sql.execute("update campaigns set total_contacts = 25")
+    assert ", all done but 5 contacts without a row\n" in wacampaign("queue-stats").stdout
+
+
+@pytest.mark.usefixtures("seeded")
+def test_missing_contacts_are_no_work_for_a_worker(
+    wacampaign: Wacampaign, sql: psycopg.Connection[Any]
+) -> None:
+    sql.execute("update send_queue set status = 'sent', whatsapp_message_id = 'wamid.' || id")
+    sql.execute("update campaigns set total_contacts = 25")
+    shown = wacampaign("queue-stats").stdout
+    assert "! nothing else is left of it, and with contacts missing it never completes" in shown
+    assert "run-worker" not in shown
+
+
 @pytest.mark.usefixtures("seeded", "live_worker")
 def test_a_live_worker_is_listed(wacampaign: Wacampaign) -> None:
     done = wacampaign("queue-stats")

@@ -124,6 +124,14 @@ def test_a_campaign_that_begins_within_the_hour_needs_a_worker() -> None:
     assert causes(soon | {"scheduled_start_time": "2026-11-27T09:00:00+00:00"}, workers=0) == []
 
 
+def test_a_campaign_of_which_all_is_done_needs_somebody_to_complete_it() -> None:
+    done = {"counts": counts(sent=3), "total_contacts": 3}
+    (cause,) = causes(done, workers=0)
+    assert (cause.key, cause.kind) == (f"not_completed:{ID}", "stalled")
+    assert cause.command == f"wacampaign restart-stuck {ID[:8]}"
+    assert causes(done) == []
+
+
 def test_statuses_that_are_missed_are_told_after_the_campaign_too() -> None:
     delivery = {
         "known": True, "delivered": 0, "read": 0, "undelivered": 0, "held": 0, "silent": 500,

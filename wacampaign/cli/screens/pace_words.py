@@ -9,7 +9,7 @@ from wacampaign.core.campaign.binding_limit import LimitKind
 from wacampaign.core.campaign.forecast import alternatives, eta_range
 from wacampaign.core.campaign.pace import BAR_SECONDS, BARS, MINUTE_SECONDS
 from wacampaign.core.campaign.state import Campaign
-from wacampaign.core.words import duration, local_clock, rough_duration, rough_span
+from wacampaign.core.words import counted, duration, local_clock, rough_duration, rough_span
 
 #: Seconds to the end from which its range is told.
 _RANGE_FROM: Final = 20
@@ -32,9 +32,13 @@ def rates(campaign: Campaign) -> str:
 def last_rows(campaign: Campaign) -> str:
     """What a running campaign with nothing left to send still waits for."""
     counts = campaign.counts
-    if not counts.undone and counts.in_doubt:
+    if counts.undone:
+        return "the last rows are on their way"
+    if counts.in_doubt:
         return f"all done but {in_doubt.note(counts.in_doubt)}, which keep it for a while"
-    return "the last rows are on their way"
+    if campaign.never_enqueued:
+        return f"all done but {counted(campaign.never_enqueued, 'contact')} without a row"
+    return "all done, a worker completes it" if campaign.live_workers else "all done, not completed"
 
 
 def end_of(campaign: Campaign, at: str) -> str:

@@ -16,6 +16,8 @@ class FindingKind(StrEnum):
     NEVER_COMPLETES = "never_completes"
     PENDING = "pending"
     NO_LIVE_WORKER = "no_live_worker"
+    #: Every row is done, and no worker is alive to say that it is over.
+    NOT_COMPLETED = "not_completed"
     NUMBER_SWITCHED_OFF = "number_switched_off"
     HELD = "held"
     #: No row is left that met the error of the hold.

@@ -55,8 +55,12 @@ def _status(campaign: Campaign) -> Iterator[Finding]:
     if running and (n := campaign.counts.pending):
         yield Finding(_K.PENDING, f"{rows(n)} pending, which no worker takes", restart)
     if running and not campaign.live_workers:
-        text = "no live worker: nothing is being sent"
-        yield Finding(_K.NO_LIVE_WORKER, text, "wacampaign run-worker")
+        if undone or campaign.counts.in_doubt:  # a worker's journal may clear doubts
+            text = "no live worker: nothing is being sent"
+            yield Finding(_K.NO_LIVE_WORKER, text, "wacampaign run-worker")
+        elif not campaign.never_enqueued:
+            text = "every row is done, but no worker is alive to complete it"
+            yield Finding(_K.NOT_COMPLETED, text, restart)
     if running and undone and campaign.number.is_active is False:
         text = "its number is switched off (is_active is false)"
         yield Finding(_K.NUMBER_SWITCHED_OFF, text, "set whatsapp_numbers.is_active to true")

@@ -11,6 +11,7 @@ _K = FindingKind
 #: What keeps a running campaign from going on; the surest comes first.
 _STOPS: Final = (
     _K.NO_LIVE_WORKER,
+    _K.NOT_COMPLETED,
     _K.NUMBER_SWITCHED_OFF,
     _K.API_AWAY,
     _K.HELD,
@@ -28,13 +29,14 @@ _STOPS: Final = (
 #: What stops it at once: rows that were done a moment ago say nothing of the next ones.
 _STOPS_AT_ONCE: Final = (
     _K.NO_LIVE_WORKER,
+    _K.NOT_COMPLETED,
     _K.API_AWAY,
     _K.HELD,
     _K.HELD_WITHOUT_ROWS,
     _K.HELD_FOR_A_WHILE,
 )
 #: Of them, what stops all numbers' rows.
-_STOPS_ALL: Final = _STOPS_AT_ONCE[:2]
+_STOPS_ALL: Final = _STOPS_AT_ONCE[:3]
 #: What a campaign that does not run waits for.
 _WAITS: Final = (
     _K.PAUSED,
