@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from wacampaign.cli.output import arrow, tell_styled
+from wacampaign.cli.screens.check_columns import CheckColumns
 from wacampaign.core.doctor.model import Examined, Mending
 from wacampaign.core.preflight.model import Check
 from wacampaign.core.shown_text import one_line
@@ -14,42 +15,40 @@ from wacampaign.core.shown_text import one_line
 _STYLES: Final = {Check.OK: "green", Check.WARN: "yellow", Check.FAIL: "bold red"}
 #: Columns of a verdict, with the space after it.
 _VERDICT_WIDTH: Final = 9
-#: Wider lines are hard to read, narrower ones cannot be told apart.
+#: Wider lines are hard to read.
 _WIDTH_MAX: Final = 110
-_ROOM_MIN: Final = 24
 
 
 def show_checks(checks: Sequence[Examined]) -> None:
     """All checks; what is to be typed or run is not broken over lines, whatever the width."""
     width = min(shutil.get_terminal_size().columns, _WIDTH_MAX)
-    margin = _VERDICT_WIDTH + max((len(one.id) for one in checks), default=0) + 1
-    room = max(_ROOM_MIN, width - margin)
+    name_width = max((len(one.id) for one in checks), default=0) + 1
+    columns = CheckColumns(_VERDICT_WIDTH + name_width, width)
     for i, one in enumerate(checks):
         text = one_line(one.text)
         alike = [c for c in checks[i + 1 :] if (c.verdict, c.text) == (one.verdict, one.text)]
         if one.verdict is Check.SKIPPED and i and checks[i - 1].text == one.text:
             text = "as above"
         verdict = one.verdict.upper() if one.verdict is Check.FAIL else str(one.verdict)
-        first, *rest = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+        first, *rest = columns.text(text)
         style = _STYLES.get(one.verdict, "dim")
-        name = one.id.ljust(margin - _VERDICT_WIDTH)
+        name = one.id.ljust(name_width) if first else one.id
         tell_styled([(verdict.ljust(_VERDICT_WIDTH), style), (name + first, "")])
         for part in rest:
-            tell_styled([(" " * margin + part, "")])
+            tell_styled([(part, "")])
         if one.fix and not (one.verdict is Check.SKIPPED and alike):
-            _show_fix(one, margin, room)
+            _show_fix(one, columns)
 
 
-def _show_fix(check: Examined, margin: int, room: int) -> None:
+def _show_fix(check: Examined, columns: CheckColumns) -> None:
     sign = f"{arrow(sys.stdout)} "
     if check.mending is not Mending.WORDS:
         for line in _copied(check):
             tell_styled([(f"  {sign}", "dim"), (line, "bold")])
             sign = " " * len(sign)
         return
-    for part in textwrap.wrap(one_line(check.fix), room - len(sign), break_on_hyphens=False):
-        tell_styled([(f"{' ' * margin}{sign}{part}", "")])
-        sign = " " * len(sign)
+    for part in columns.fix(one_line(check.fix), sign):
+        tell_styled([(part, "")])
 
 
 def _copied(check: Examined) -> list[str]:
@@ -57,7 +56,7 @@ def _copied(check: Examined) -> list[str]:
     lines = [one_line(line) for line in check.fix.splitlines()]
     if check.mending is not Mending.SQL or not sys.stdout.isatty():
         return lines
-    width = max(_ROOM_MIN, shutil.get_terminal_size().columns - len("  -> "))
+    width = max(1, shutil.get_terminal_size().columns - len("  -> "))
     return [
         part
         for line in lines

@@ -2,13 +2,13 @@
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final, TextIO
 
 from wacampaign.cli.gate import console
 from wacampaign.cli.output import arrow, tell
+from wacampaign.cli.screens.check_columns import CheckColumns
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.preflight.model import Check, Line, Preflight
 from wacampaign.core.shown_text import one_line
@@ -34,8 +34,7 @@ def show_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
     terminal = console(stream, markup=False, emoji=False, soft_wrap=True, width=width)
     shown = list(lines)
     id_width = max([_ID_WIDTH, *(len(line.id) + 1 for line in shown)])
-    room = max(20, width - _VERDICT_WIDTH - id_width)
-    margin = " " * (_VERDICT_WIDTH + id_width)
+    columns = CheckColumns(_VERDICT_WIDTH + id_width, width)
     for i, line in enumerate(shown):
         before = shown[i - 1] if i else None
         after = shown[i + 1] if i + 1 < len(shown) else None
@@ -43,18 +42,16 @@ def show_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
         text = one_line(text)
         verdict = line.verdict.upper() if line.verdict is Check.FAIL else str(line.verdict)
         style = _STYLES.get(line.verdict, "dim")
-        first, *rest = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+        first, *rest = columns.text(text)
         head = (verdict.ljust(_VERDICT_WIDTH), style)
-        terminal.print(Text.assemble(head, line.id.ljust(id_width), first))
+        terminal.print(Text.assemble(head, line.id.ljust(id_width) if first else line.id, first))
         for part in rest:
-            terminal.print(Text(margin + part))
+            terminal.print(Text(part))
         alike = after is not None and (after.id, after.fix) == (line.id, line.fix)
         alike = alike or (after is not None and (after.text, after.fix) == (line.text, line.fix))
         if line.fix and line.verdict is not Check.OK and not alike:
-            sign = f"{arrow(stream)} "
-            for part in textwrap.wrap(one_line(line.fix), room - len(sign), break_on_hyphens=False):
-                terminal.print(Text(f"{margin}{sign}{part}"))
-                sign = " " * len(sign)
+            for part in columns.fix(one_line(line.fix), f"{arrow(stream)} "):
+                terminal.print(Text(part))
 
 
 def show_compact(preflight: Preflight, stream: TextIO | None = None) -> None:
