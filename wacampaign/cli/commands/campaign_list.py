@@ -48,8 +48,8 @@ def list_campaigns(
     """List all campaigns, finished ones too, the newest first.
 
     With what was accepted, delivered, failed and is in doubt, when each started and how long it
-    took. --since: what was made, started or ended since then, and what runs. `wacampaign status`
-    is the same.
+    took; below it why it is paused or waits, and until when. --since: what was made, started or
+    ended since then, and what runs. `wacampaign status` is the same.
 
     Example: wacampaign list
 

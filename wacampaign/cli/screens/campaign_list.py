@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from wacampaign.cli.output import cut_mark, say
@@ -13,7 +13,7 @@ from wacampaign.core.campaign.listed import ListedCampaign
 from wacampaign.core.display_width import cut
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.shown_text import one_line
-from wacampaign.core.words import counted, duration, local_time
+from wacampaign.core.words import counted, duration, local_time, told_locally
 from wacampaign.operations.campaign_list import CampaignList
 
 _COUNTS: Final = ("rows", "accepted", "delivered", "failed", "in doubt")
@@ -24,23 +24,45 @@ _ALL_BESIDE: Final = 107
 _COUNTS_BESIDE: Final = 62
 _NAME_MIN: Final = 14
 _NAME_MAX: Final = 40
+#: Columns from which what a campaign waits for has a line below its own.
+_CAUSE_FROM: Final = 60
 
 
 def list_json(found: CampaignList, *, show_numbers: bool) -> dict[str, Any]:
     """The object of `list --json`."""
     return {
-        "campaigns": [_json(one, show_numbers=show_numbers) for one in found.campaigns],
+        "campaigns": [_json(_masked(one, show_numbers)) for one in found.campaigns],
         "more": found.more,
     }
 
 
-def _json(campaign: ListedCampaign, *, show_numbers: bool) -> dict[str, Any]:
+def _json(campaign: ListedCampaign) -> dict[str, Any]:
     fields = asdict(campaign)
     if not campaign.delivery_known:
         fields["delivered"] = None
-    for text in ("pause_reason", "number"):
-        fields[text] = _shown(fields[text], show_numbers=show_numbers)
-    return fields
+    del fields["waits"]
+    waits, cause = campaign.waits, campaign.cause
+    return fields | {
+        "waits_for": cause and cause.text,
+        "waits_until": cause and cause.until,
+        "holds": [asdict(hold) for hold in waits.holds] if waits is not None else [],
+    }
+
+
+def _masked(campaign: ListedCampaign, show_numbers: bool) -> ListedCampaign:
+    """Without phone numbers in what people and Meta wrote, unless they are asked for."""
+    if show_numbers:
+        return campaign
+    waits = campaign.waits
+    if waits is not None:
+        holds = (replace(hold, reason=_shown(hold.reason)) for hold in waits.holds)
+        waits = replace(waits, holds=tuple(holds))
+    return replace(
+        campaign,
+        pause_reason=_shown(campaign.pause_reason),
+        number=_shown(campaign.number),
+        waits=waits,
+    )
 
 
 def show_list(found: CampaignList, *, show_numbers: bool) -> None:
@@ -49,16 +71,17 @@ def show_list(found: CampaignList, *, show_numbers: bool) -> None:
         say("no campaign is like that" if found.is_chosen else "no campaigns yet")
         show_next("wacampaign list" if found.is_chosen else "wacampaign create --help", sys.stderr)
         return
+    campaigns = [_masked(one, show_numbers) for one in found.campaigns]
     if sys.stdout.isatty():
-        _show_table(found.campaigns, show_numbers=show_numbers)
+        _show_table(campaigns)
     else:
-        _tell_lines(found.campaigns, show_numbers=show_numbers)
+        _tell_lines(campaigns)
     if found.more:
         n = len(found.campaigns)
         say(f"{counted(n, 'campaign')} shown, there are older ones: --limit {2 * n} shows more")
 
 
-def _show_table(campaigns: Sequence[ListedCampaign], *, show_numbers: bool) -> None:
+def _show_table(campaigns: Sequence[ListedCampaign]) -> None:
     columns = shutil.get_terminal_size().columns
     room = columns - _ALL_BESIDE
     if room < _NAME_MIN:
@@ -80,29 +103,33 @@ def _show_table(campaigns: Sequence[ListedCampaign], *, show_numbers: bool) -> N
                 f"{one.in_doubt:,}" if one.in_doubt else "",
                 local_time(one.start_time) if one.start_time else "",
                 "" if one.took_seconds is None else duration(one.took_seconds),
-                *([_shown(one.number, show_numbers=show_numbers)] if several else []),
+                *([one.number] if several else []),
             )
             for one in campaigns
         ],
         right=_COUNTS,
+        notes=[told_locally(one.cause.in_words) if one.cause else "" for one in campaigns]
+        if columns >= _CAUSE_FROM
+        else (),
     )
 
 
-def _tell_lines(campaigns: Sequence[ListedCampaign], *, show_numbers: bool) -> None:
+def _tell_lines(campaigns: Sequence[ListedCampaign]) -> None:
     """For programs: whole ids, digits only, UTC, seconds."""
+    headings = [f"{one}_seconds" if one == "took" else one for one in _HEADINGS]
     print_table(
-        [f"{one}_seconds" if one == "took" else one for one in _HEADINGS],
+        [*headings, "waits_for", "waits_until"],
         [
             (
                 *(one.id, one.name, one.status, one.size, one.accepted),
                 one.delivered if one.delivery_known else "unknown",
                 *(one.failed, one.in_doubt, one.start_time, one.took_seconds),
-                _shown(one.number, show_numbers=show_numbers),
+                *(one.number, one.cause and one.cause.text, one.cause and one.cause.until),
             )
             for one in campaigns
         ],
     )
 
 
-def _shown(text: str | None, *, show_numbers: bool) -> str | None:
-    return text if show_numbers or text is None else mask_secrets(text)
+def _shown(text: str | None) -> str | None:
+    return text if text is None else mask_secrets(text)

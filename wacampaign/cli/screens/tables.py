@@ -17,9 +17,15 @@ _BELOW_MAX: Final = 240
 
 
 def print_table(
-    headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> None:
     """The rows under their headings; the columns named in `right` are aligned to the right.
+
+    `notes`, if any: of each row what is said of it below it, on a terminal, in one line.
 
     Columns that the terminal has no room for stand below their row, each under its name: what an
     operator looks for is never cut away. Where stdout is no terminal: one line a row with tabs
@@ -41,6 +47,8 @@ def print_table(
             for heading, cell, columns in zip(headings, line, widths[:beside], strict=False)
         ]
         tell(cut("  ".join(cells).rstrip(), room, mark))
+        if n and notes and notes[n - 1]:
+            tell(cut(_INDENT + one_line(notes[n - 1]), room, mark))
         below = zip(headings[beside:], line[beside:], strict=True)
         text = "  ".join(
             f"{heading} {cut(cell, _BELOW_MAX, mark)}" for heading, cell in below if cell

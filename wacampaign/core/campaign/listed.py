@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.waiting import WaitFacts, WhyItWaits, cause_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,15 @@ class ListedCampaign(CampaignName):
     delivered: int
     #: From its start to its end, or until now while it runs; None: neither.
     took_seconds: int | None
+    #: None: it is over. An earlier schema tells of none.
+    waits: WaitFacts | None = None
 
     @property
     def size(self) -> int:
         """Its contacts; its rows, should they be more."""
         return max(self.total_contacts, self.rows)
+
+    @property
+    def cause(self) -> WhyItWaits | None:
+        """Why it does not go on, and until when; None: it does, or is over."""
+        return None if self.waits is None else cause_of(self, self.pause_reason, self.waits)
