@@ -91,7 +91,7 @@ def test_plan_then_refusal_without_a_terminal(wacampaign: Wacampaign, sql: SQL) 
         "    line 254: +91***0001 the same recipient as line 2",
         "  all that are left out: offer.rejected.csv",
         "  takes about 2 s at 100 a second",
-        "  afterwards: wacampaign start CAMPAIGN",
+        "  afterwards: wacampaign start offer",
     ):
         assert line in done.stdout.splitlines(), done.stdout
     assert "919000000001" not in done.output

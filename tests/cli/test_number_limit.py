@@ -47,13 +47,16 @@ def listed(wacampaign: Wacampaign) -> dict[str, Any]:
     ],
 )
 def test_what_is_typed(text: str, people: int) -> None:
-    assert people_of(text) == people
+    assert people_of(text, "200000000000001") == people
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "2.5", "many", "K", "²", "99999999999"])
 def test_what_is_no_limit(text: str) -> None:
-    with pytest.raises(Usage):
-        people_of(text)
+    with pytest.raises(Usage) as wrong:
+        people_of(text, "200000000000001")
+    assert wrong.value.suggestion == (
+        "wacampaign number set 200000000000001 --messaging-limit 2000"
+    )
 
 
 def test_set_beats_meta_and_is_taken_back(number: SandboxProcess, wacampaign: Wacampaign) -> None:

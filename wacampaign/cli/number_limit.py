@@ -1,5 +1,6 @@
 """`number set --messaging-limit` and `--portfolio`: what is typed, the question, what was done."""
 
+import shlex
 from dataclasses import asdict
 from typing import Final
 
@@ -17,8 +18,9 @@ _WORDS: Final = {"meta": AS_META_SAYS, "none": NO_LIMIT}
 _MOST: Final = 2_000_000_000
 
 
-def people_of(text: str) -> int:
-    """The people that `2000`, `2,000`, `2K`, `meta` or `none` means. Raises `Usage`."""
+def people_of(text: str, number: str) -> int:
+    """The people that `2000`, `2,000`, `2K`, `meta` or `none` means. Raises `Usage`, suggesting
+    what can be typed for this `number`."""
     word = text.strip().lower()
     if word in _WORDS:
         return _WORDS[word]
@@ -28,7 +30,7 @@ def people_of(text: str) -> int:
         return n
     raise Usage(
         "--messaging-limit takes a number of people in 24 hours, or `meta`, or `none`",
-        "wacampaign number set PHONE_NUMBER_ID --messaging-limit 2000",
+        f"wacampaign number set {shlex.quote(number)} --messaging-limit 2000",
     )
 
 
@@ -43,7 +45,7 @@ def set_limit(
     as_json: bool,
 ) -> None:
     """Shows what becomes of the portfolio, asks, sets it and says so."""
-    people = None if messaging_limit is None else people_of(messaging_limit)
+    people = None if messaging_limit is None else people_of(messaging_limit, number)
     planned = with_store(settings, number_limit.look, number, people, portfolio)
     with change_told(as_json=as_json, dry_run=dry_run) as told:
         changed, limit = False, planned.number.limit

@@ -1,11 +1,11 @@
 """`events`: who did what to a campaign, and when."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wacampaign.core.campaign.event import CampaignEvent
-from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.name import CampaignName, for_campaign
 from wacampaign.operations.campaigns import resolve_campaign
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.store import Store
@@ -32,4 +32,8 @@ async def look(
         limit=None if limit is None else limit + 1,
     )
     more = limit is not None and len(found) > limit
-    return CampaignRecord(named, found[:limit][::-1], more)
+    events = [
+        replace(event, reason=for_campaign(event.reason, named.short_id)) if event.reason else event
+        for event in found[:limit][::-1]
+    ]
+    return CampaignRecord(named, events, more)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from wacampaign.core.campaign.repeats import EarlierCampaign, told_again
@@ -159,7 +160,10 @@ def create_plan(draft: Draft, *, start: bool, show: int, columns: int) -> Plan:
             Change(surveyed.accepted, "contact", "the list", "the queue, ready"),
         ),
         notes=tuple(_notes(draft, show, columns)),
-        next_command="wacampaign run-worker" if start else "wacampaign start CAMPAIGN",
+        # By its name: after a dry run there is none with this id.
+        next_command="wacampaign run-worker"
+        if start
+        else f"wacampaign start {quote(campaign.name)}",
     )
 
 

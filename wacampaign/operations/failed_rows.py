@@ -16,10 +16,10 @@ from wacampaign.core.campaign.failed_rows import (
     Failure,
     Undelivered,
 )
-from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.name import CampaignName, names_number
 from wacampaign.core.plan import SAMPLES_SHOWN
 from wacampaign.core.recipient_forms import PHONE_CODES
-from wacampaign.operations.campaigns import resolve_campaign
+from wacampaign.operations.campaigns import campaign_state, resolve_campaign
 from wacampaign.operations.new_file import new_csv
 from wacampaign.spreadsheet import harmless
 from wacampaign.store.failed_rows import FailedRows
@@ -92,6 +92,9 @@ async def report_failures(
         for answer in await Results(store).undelivered(campaign.id)
         if code in (None, answer["code"])
     ]
+    number = await _number_of(store, campaign, [*failures, *undelivered])
+    failures = [one.from_number(number) for one in failures]
+    undelivered = [one.from_number(number) for one in undelivered]
     samples: list[FailedRow] = []
     if code is not None:
         page = await FailedRows(store).page(campaign.id, code, limit=SAMPLES_SHOWN)
@@ -101,6 +104,15 @@ async def report_failures(
     if file is None:
         return report
     return replace(report, written=await _write(store, report, file, show_numbers))
+
+
+async def _number_of(
+    store: Store, campaign: CampaignName, steps: Sequence[Failure | Undelivered]
+) -> str | None:
+    """The phone number id of the campaign's number, where a command is for it."""
+    if not any(names_number(one.next_step) for one in steps):
+        return None
+    return (await campaign_state(store, campaign)).number.phone_number_id
 
 
 async def _write(store: Store, report: FailureReport, file: Path, show_numbers: bool) -> int:

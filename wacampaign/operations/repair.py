@@ -92,7 +92,7 @@ async def _look_at(
             " (as far as is known here)",
             "wacampaign templates sync",
         )
-    media = await choose_media(store, settings, with_media, order)
+    media = await choose_media(store, settings, campaign, with_media, order)
     survey = await repairs.survey(campaign.id, order.code, _targets(media, order), kind=order.kind)
     planned = PlannedRepair(campaign, order, media, survey, lanes)
     if not order.all_rows:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
+from wacampaign.core.campaign.name import Named
 from wacampaign.core.media.report import MediaReport, Severity
 from wacampaign.core.media.validator import MediaValidator, needs_of
 from wacampaign.core.numbers import KnownNumber
@@ -93,9 +94,13 @@ class UnfitMedium(Exception):  # noqa: N818 - a finding that is shown whole, no 
 
 
 async def choose_media(
-    store: Store, settings: Settings, lanes: Sequence[RepairLane], order: RepairOrder
+    store: Store,
+    settings: Settings,
+    campaign: Named,
+    lanes: Sequence[RepairLane],
+    order: RepairOrder,
 ) -> list[ChosenMedium]:
-    """The medium of each lane. Changes nothing.
+    """The medium of each lane of the `campaign`. Changes nothing.
 
     Raises `UnfitMedium`, `Refused` when there is nothing to take or nothing to send it with, and
     what Meta and the settings raise.
@@ -109,7 +114,7 @@ async def choose_media(
         if sender is None:
             raise Refused(
                 "the number that the rows are sent from is not known any more",
-                "wacampaign fix-media CAMPAIGN --upload --number PHONE_NUMBER_ID",
+                f"wacampaign fix-media {campaign.short_id} --upload --number PHONE_NUMBER_ID",
             )
         mine = [lane for lane in lanes if target is not None or lane.number_id == sender_id]
         token = await token_of(store, settings, sender)
@@ -118,7 +123,7 @@ async def choose_media(
             CloudApi(settings.api_url, settings.api_version, token) as api,
             open_validator(settings, api, uploaded_at=age) as validator,
         ):
-            choice = _Choice(store, order, sender, api, validator, obtained)
+            choice = _Choice(store, campaign.short_id, order, sender, api, validator, obtained)
             fresh: dict[tuple[str, str | None], Template] = {}
             if target is not None or order.source is None:
                 fresh = await _approved(api, sender, mine)
@@ -132,6 +137,8 @@ class _Choice:
     """Chooses media for the lanes that one number sends."""
 
     store: Store
+    #: The campaign's, for the commands of refusals.
+    short_id: str
     order: RepairOrder
     sender: KnownNumber
     api: CloudApi
@@ -151,7 +158,7 @@ class _Choice:
         if source is None:
             raise Refused(
                 f"the template {lane.template} has no approved sample to take",
-                "give the file: wacampaign fix-media CAMPAIGN --upload FILE_OR_URL",
+                f"give the file: wacampaign fix-media {self.short_id} --upload FILE_OR_URL",
             )
         if needs is None:
             raise Refused(

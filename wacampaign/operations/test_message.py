@@ -55,6 +55,8 @@ class TestMessage:
 NOT_SENT: Final = skipped(
     "test_send", "not sent, as a check above failed", "put that right, then run it again"
 )
+#: What to do about a phone that is none. A whole number would be masked.
+WITH_ITS_CODE: Final = "give it with its country code: --test-to +44…"
 
 
 def test_phone(settings: Settings, given: str | None, *, wanted: bool) -> str | None:
@@ -74,7 +76,7 @@ def test_phone(settings: Settings, given: str | None, *, wanted: bool) -> str | 
     except BadPhone as bad:
         raise Usage(
             f"--test-to is no phone number with its country code: {bad.reason}",
-            "wacampaign preflight CAMPAIGN --test-to +447700900123",
+            WITH_ITS_CODE,
         ) from None
 
 

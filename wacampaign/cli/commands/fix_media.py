@@ -167,12 +167,11 @@ def fix_media(
     (kind,) = kinds
     of_template = kind == "from_template" or (kind == "upload" and given[kind] == _SAMPLE)
     source = None if of_template else str(given[kind])
-    how = f"--{kind.replace('_', '-')}"
-    how += f" {shlex.quote(source)}" if source else ""
-    how += f" --number {number}" if number else ""
-    how += f" --code {code}" if code is not None else ""
-    how += f" --only {only}" if only else ""
-    how += " --all-rows" if all_rows else ""
+    rows_chosen = f" --number {number}" if number else ""
+    rows_chosen += f" --code {code}" if code is not None else ""
+    rows_chosen += f" --only {only}" if only else ""
+    rows_chosen += " --all-rows" if all_rows else ""
+    how = f"--{kind.replace('_', '-')}{f' {shlex.quote(source)}' if source else ''}{rows_chosen}"
     if kind == "upload" and source and "://" not in source:
         source = str(Path(source).resolve())
     order = RepairOrder(kind, source, number, code, all_rows, only)
@@ -183,7 +182,8 @@ def fix_media(
         try:
             planned = with_store(settings, repair.look, settings, campaigns, order)
         except UnfitMedium as unfit:
-            screen.show_unfit(unfit)
+            again = f"{shlex.join(campaigns)} --upload FILE_OR_URL{rows_chosen} --dry-run"
+            screen.show_unfit(unfit, f"wacampaign fix-media {again}")
             told.done(changed=False, unfit=unfit.in_words)
             raise typer.Exit(FINDING) from None
         work = []

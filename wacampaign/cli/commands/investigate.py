@@ -19,6 +19,7 @@ from wacampaign.core.bad_phone import BadPhone
 from wacampaign.core.investigation.model import GENERIC_USER_ERROR
 from wacampaign.core.phones import normalize_phone
 from wacampaign.operations.investigation import Inquiry, look_into, try_messages
+from wacampaign.operations.test_message import WITH_ITS_CODE
 from wacampaign.problems import ConfirmationRequired, Declined, Usage
 from wacampaign.report import report_form, write_report
 from wacampaign.settings import Settings
@@ -126,7 +127,7 @@ def _test_phone(test_to: str | None, settings: Settings) -> str | None:
     except BadPhone as why:
         raise Usage(
             f"the test phone cannot be used: {why.reason}",
-            "give it with its country code: --test-to +447700900123",
+            WITH_ITS_CODE,
         ) from None
 
 

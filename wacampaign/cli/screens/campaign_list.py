@@ -10,6 +10,7 @@ from wacampaign.cli.output import cut_mark, say
 from wacampaign.cli.plan import show_next
 from wacampaign.cli.screens.tables import print_table
 from wacampaign.core.campaign.listed import ListedCampaign
+from wacampaign.core.campaign.name import for_campaign
 from wacampaign.core.display_width import cut
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.shown_text import one_line
@@ -50,17 +51,23 @@ def _json(campaign: ListedCampaign) -> dict[str, Any]:
 
 
 def _masked(campaign: ListedCampaign, show_numbers: bool) -> ListedCampaign:
-    """Without phone numbers in what people and Meta wrote, unless they are asked for."""
-    if show_numbers:
-        return campaign
+    """With itself in commands for any campaign, and without phone numbers in what people and Meta
+    wrote, unless they are asked for."""
+
+    def shown(text: str | None) -> str | None:
+        if text is None:
+            return None
+        text = for_campaign(text, campaign.short_id)
+        return text if show_numbers else mask_secrets(text)
+
     waits = campaign.waits
     if waits is not None:
-        holds = (replace(hold, reason=_shown(hold.reason)) for hold in waits.holds)
+        holds = (replace(hold, reason=shown(hold.reason)) for hold in waits.holds)
         waits = replace(waits, holds=tuple(holds))
     return replace(
         campaign,
-        pause_reason=_shown(campaign.pause_reason),
-        number=_shown(campaign.number),
+        pause_reason=shown(campaign.pause_reason),
+        number=shown(campaign.number),
         waits=waits,
     )
 
@@ -129,7 +136,3 @@ def _tell_lines(campaigns: Sequence[ListedCampaign]) -> None:
             for one in campaigns
         ],
     )
-
-
-def _shown(text: str | None) -> str | None:
-    return text if text is None else mask_secrets(text)

@@ -111,9 +111,7 @@ def show_unchanged(planned: PlannedRepair) -> None:
     show_next(f"wacampaign queue-stats {planned.campaign.short_id}")
 
 
-def show_unfit(
-    unfit: UnfitMedium, again: str = "wacampaign fix-media CAMPAIGN --upload FILE_OR_URL --dry-run"
-) -> None:
+def show_unfit(unfit: UnfitMedium, again: str) -> None:
     """Why the medium is not fit to be sent, finding by finding. `again`: with another one."""
     tell(f"not fit for the header of {unfit.template}: {without_query(unfit.report.media)}")
     for finding in unfit.report.findings:

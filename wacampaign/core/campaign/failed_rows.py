@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wacampaign.core.campaign.error_counts import error_count
+from wacampaign.core.campaign.name import from_number
 from wacampaign.core.errors import ErrorEntry, lookup
 from wacampaign.core.masking import mask_phone, mask_secrets, mask_tokens
 from wacampaign.core.recipient_forms import PHONE_CODES, recipient_forms
@@ -77,6 +78,10 @@ class Failure:
             int(answer["left_out"]),
         )
 
+    def from_number(self, phone_number_id: str | None) -> Failure:
+        """The same with the campaign's number in its commands; None: it is not known."""
+        return replace(self, next_step=from_number(self.next_step, phone_number_id))
+
     @property
     def refused(self) -> int:
         """Rows that Meta, or whoever sent them, did not take."""
@@ -125,6 +130,10 @@ class Undelivered:
             ).replace("CAMPAIGN", short_id),
             _masked(answer["text"], show_numbers),
         )
+
+    def from_number(self, phone_number_id: str | None) -> Undelivered:
+        """As a `Failure`'s."""
+        return replace(self, next_step=from_number(self.next_step, phone_number_id))
 
 
 @dataclass(frozen=True, slots=True)

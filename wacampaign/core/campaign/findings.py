@@ -9,6 +9,7 @@ from wacampaign.core.campaign.delivery import LATE_MINUTES, is_unusual, share
 from wacampaign.core.campaign.error_counts import ErrorCount
 from wacampaign.core.campaign.error_trends import SHARE_MINUTES
 from wacampaign.core.campaign.finding import Finding, FindingKind
+from wacampaign.core.campaign.name import for_campaign, from_number
 from wacampaign.core.campaign.other_writers import deleted, kept_back
 from wacampaign.core.campaign.pace_findings import pace_findings
 from wacampaign.core.campaign.state import Campaign, Hold
@@ -116,7 +117,7 @@ def _holds(campaign: Campaign) -> Iterator[Finding]:
     for hold in _each_once(campaign.holds):
         what = f"template {hold.template}" if hold.template else "the number"
         code = f" ({hold.code})" if hold.code else ""
-        reason = (hold.reason or "").replace("CAMPAIGN", campaign.short_id)
+        reason = hold.reason or ""
         if hold.until:
             text = f"{what} waits until {local_clock(hold.until)}{code}: {reason}"
             # Without a code it was no answer of Meta's: what is in the way is looked for from here.
@@ -164,7 +165,8 @@ def _explained(hold: Hold) -> bool:
 
 def _step(code: int, campaign: Campaign) -> str:
     """What a person does about a code."""
-    return lookup(code, 400).first_step.replace("CAMPAIGN", campaign.short_id)
+    step = for_campaign(lookup(code, 400).first_step, campaign.short_id)
+    return from_number(step, campaign.number.phone_number_id)
 
 
 def _told_by_holds(campaign: Campaign) -> set[int | None]:

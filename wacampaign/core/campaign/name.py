@@ -1,5 +1,6 @@
 """How a campaign is called: by what a person types, and in sentences."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,10 @@ from wacampaign.core.words import short_id
 NAME_LENGTH: Final = 100
 #: What a campaign is called whose file has no name that can be one.
 _NAMELESS: Final = "campaign"
+#: A command for whichever campaign, as texts name it that are of several.
+_FOR_ANY: Final = re.compile(r"(\bwacampaign [a-z][a-z0-9-]* )CAMPAIGN\b")
+#: The same of numbers.
+_ANY_NUMBER: Final = "PHONE_NUMBER_ID"
 
 
 def checked_name(given: str) -> str:
@@ -29,6 +34,21 @@ def checked_name(given: str) -> str:
 def name_of_file(stem: str) -> str:
     """A name made of a file's, without what a name cannot have."""
     return cell(" ".join(one_line(stem).replace("\ufffd", " ").split())[:NAME_LENGTH]) or _NAMELESS
+
+
+def for_campaign(text: str, short_id: str) -> str:
+    """`text` with this campaign in its commands for any."""
+    return _FOR_ANY.sub(rf"\g<1>{short_id}", text)
+
+
+def names_number(text: str) -> bool:
+    """Whether a command in `text` is for whichever number."""
+    return _ANY_NUMBER in text
+
+
+def from_number(text: str, phone_number_id: str | None) -> str:
+    """`text` with this number in its commands for any; None: it is not known."""
+    return text.replace(_ANY_NUMBER, phone_number_id or _ANY_NUMBER)
 
 
 class Named:

@@ -12,7 +12,7 @@ from wacampaign.core.campaign.counts import Counts
 from wacampaign.core.campaign.delivery import Delivery, read_delivery
 from wacampaign.core.campaign.error_counts import ErrorCount, error_count
 from wacampaign.core.campaign.error_trends import ErrorTrend, read_trends
-from wacampaign.core.campaign.name import CampaignName
+from wacampaign.core.campaign.name import CampaignName, for_campaign
 from wacampaign.core.campaign.number import CampaignNumber, Ramp, SpareNumber
 from wacampaign.core.campaign.other_writers import ForeignWrite
 from wacampaign.core.campaign.pace import MINUTE_SECONDS, NO_PACE, CampaignPace, read_pace, steady
@@ -20,7 +20,7 @@ from wacampaign.core.campaign.worker_state import WorkerState, read_facts
 from wacampaign.core.daily_window import Window
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.reading import read
-from wacampaign.core.words import seconds_between
+from wacampaign.core.words import seconds_between, short_id
 
 #: The `pause_reason` of a campaign whose contacts `create` is still writing: it cannot be started.
 BEING_WRITTEN: Final = "its contacts are being written"
@@ -211,9 +211,10 @@ def _campaign(
     alive = [worker for worker in workers if worker.alive]
 
     def shown(text: str | None) -> str | None:
-        if show_numbers or text is None:
-            return text
-        return mask_secrets(text, ids=(number["phone_number_id"],))
+        if text is None:
+            return None
+        text = for_campaign(text, short_id(given["id"]))
+        return text if show_numbers else mask_secrets(text, ids=(number["phone_number_id"],))
 
     campaign = read(
         Campaign,

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from wacampaign.core.campaign.doubts import CAUSES
 from wacampaign.core.campaign.in_doubt import IN_DOUBT_MINUTES, note
+from wacampaign.core.campaign.name import for_campaign
 from wacampaign.core.campaign.state import BEING_WRITTEN
 from wacampaign.core.campaign.stuck_facts import CampaignAtRest, StuckFacts
 from wacampaign.core.plan import Change
@@ -210,7 +211,7 @@ class _Case:
             if campaign.holds:
                 self._free_holds(Kind.CAUSE_GONE)
             elif campaign.free_lanes:
-                reason = campaign.pause_reason or "a hold"
+                reason = for_campaign(campaign.pause_reason or "a hold", campaign.short_id)
                 self._add(
                     Kind.CAUSE_GONE, f"it was paused by: {reason}", "that hold was lifted since"
                 )
@@ -228,7 +229,8 @@ class _Case:
         evidence = []
         for hold in gone:
             code = f" ({hold.code})" if hold.code else ""
-            evidence.append(f"held{code} since {local_time(hold.since)}: {hold.reason}")
+            reason = for_campaign(hold.reason or "", self._campaign.short_id)
+            evidence.append(f"held{code} since {local_time(hold.since)}: {reason}")
             evidence.append(f"gone: {hold.gone}")
         self._add(kind, *evidence)
         self._change(len(gone), "hold", "standing", "lifted")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from wacampaign.core.campaign.name import from_number
 from wacampaign.core.errors import Handling, explain, known, lookup
 from wacampaign.core.errors.kinds import COUNT_HOLD_AFTER, OUTAGE_HOLD_AFTER, OUTAGE_HOLD_S
 from wacampaign.core.masking import mask_secrets
@@ -171,10 +172,7 @@ def hold_reason(verdict: Verdict, campaign: str, template: str, phone_number_id:
         return f"{verdict.text} ({where}): {doubt_step(verdict, campaign)}"
     if verdict.code is None:
         return f"{verdict.text} ({where})"
-    told = explain(verdict.code, campaign)
-    if phone_number_id is not None:
-        told = told.replace("PHONE_NUMBER_ID", phone_number_id)
-    return f"{told} ({where})"
+    return f"{from_number(explain(verdict.code, campaign), phone_number_id)} ({where})"
 
 
 def judge_failure(kind: NoAnswer, reason: str = "") -> Verdict:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from wacampaign.core.campaign.name import for_campaign
 from wacampaign.core.campaign.repeats import Repeats
 from wacampaign.core.masking import mask_phone
 from wacampaign.core.preflight.facts import People, Readiness
@@ -49,7 +50,8 @@ def _state(facts: Readiness) -> Line:
         return fail(
             "campaign", f"it is {ended}, and cannot be started", f"wacampaign queue-stats {short}"
         )
-    why = f" ({facts.pause_reason})" if facts.pause_reason and facts.status == "paused" else ""
+    reason = for_campaign(facts.pause_reason or "", short)
+    why = f" ({reason})" if reason and facts.status == "paused" else ""
     return ok("campaign", f"{facts.name} is {facts.status}{why}")
 
 
@@ -88,7 +90,7 @@ def standing_lines(facts: Readiness) -> Iterator[Line]:
         until = f" until {local_time(hold.until)}" if hold.until else ""
         yield warn(
             "holds",
-            f"{what} is held{until}: {(hold.reason or '').replace('CAMPAIGN', short)}",
+            f"{what} is held{until}: {for_campaign(hold.reason or '', short)}",
             "wait: it goes on by itself then"
             if hold.until
             else f"once the cause is gone, starting it lifts this: wacampaign start {short}",
