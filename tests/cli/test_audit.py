@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -79,6 +80,38 @@ def test_each_kind_of_finding_is_named(
     assert "447700900001" not in done.stdout
     (one,) = json.loads(wacampaign("audit", "market_1", "--json").stdout)["campaigns"]
     assert (one["lost"], one["duplicates"], one["recipients_repeated"]) == (3, 2, 1)
+
+
+def test_contacts_without_a_row_lead_to_who_has_one(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    """`queue-stats`, which was named, says nothing of them once the campaign is cancelled."""
+    sql.execute("update campaigns set total_contacts = 25")
+    done = wacampaign("cancel", "market_1", "--yes")
+    told = [done.stdout.splitlines()[-1].removeprefix("→ wacampaign ")]
+    while "--csv" not in told[-1]:
+        done = wacampaign(*told[-1].split())
+        told.append(done.stdout.splitlines()[-1].removeprefix("→ wacampaign "))
+        assert len(set(told)) == len(told), told
+    step, _, why = told[-1].partition("    ")
+    assert step == f"results {seeded.campaign_id[:8]} --show-numbers --csv FILE"
+    assert why == "(create a campaign for the others of its list)"
+    done = wacampaign(*step.replace("FILE", "who.csv").split())
+    assert (done.exit_code, len((tmp_path / "who.csv").read_text().splitlines())) == (0, 21)
+
+    # Its rows were cleared away after it was sent: who gets it again would get it twice.
+    as_found(sql, "truncate send_queue cascade")
+    as_found(sql, "update campaigns set total_sent = 25")
+    sql.execute("delete from wacampaign_counts")
+    done = wacampaign("audit", "market_1")
+    assert "25 of 25 contacts lost: never put into the queue" in done.stdout
+    assert done.stdout.splitlines()[-1] == (
+        f"→ wacampaign events {seeded.campaign_id[:8]}"
+        "    (it was sent, and its rows cleared away since: nothing is to be done)"
+    )
+    as_found(sql, "update campaigns set total_sent = 0")
+    done = wacampaign("audit", "market_1")
+    assert done.stdout.endswith("→ wacampaign create --help    (nobody of its list was sent to)\n")
 
 
 def test_totals_that_the_old_backend_left_are_put_right(

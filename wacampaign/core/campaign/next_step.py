@@ -15,12 +15,13 @@ from wacampaign.core.campaign.stuck import Kind, StuckCampaign
 from wacampaign.core.errors import investigate
 from wacampaign.core.preflight.model import Preflight
 
+#: With the list that a campaign was made of, that tells who is missing.
+_WHO_IS_LEFT: Final = "results {} --show-numbers --csv FILE"
 #: The command by what an audit found, worst first; for doubts the one that sends nothing.
 _AFTER_AUDIT: Final = {
     "left_behind": "restart-stuck {}",
     "never_enqueued": "queue-stats {}",
-    # Who is left: with the list that the campaign was made of, that tells who is missing.
-    "deleted": "results {} --show-numbers --csv FILE",
+    "deleted": _WHO_IS_LEFT,
     "duplicates": "queue-stats {}",
     "ids_shared": "queue-stats {}",
     "in_doubt": "restart-stuck {} --in-doubt hold",
@@ -35,8 +36,21 @@ def after_audit(audits: Sequence[Audit]) -> str:
     for finding, command in _AFTER_AUDIT.items():
         for audit in audits:
             if getattr(audit, finding):
+                if finding == "never_enqueued":
+                    command = _for_those_without_a_row(audit)
                 return "wacampaign " + command.format(audit.short_id)
     return "wacampaign queue-stats"
+
+
+def _for_those_without_a_row(audit: Audit) -> str:
+    """Nothing puts them into the queue of a campaign that was started: another one reaches them."""
+    if audit.status not in ("running", "completed", "failed"):
+        return _AFTER_AUDIT["never_enqueued"]  # they may still come
+    if audit.rows:
+        return f"{_WHO_IS_LEFT}    (create a campaign for the others of its list)"
+    if audit.total_sent_shown or audit.total_failed_shown:
+        return "events {}    (it was sent, and its rows cleared away since: nothing is to be done)"
+    return "create --help    (nobody of its list was sent to)"
 
 
 def after_failures(
