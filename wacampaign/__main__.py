@@ -2,11 +2,14 @@
 
 import os
 import sys
+import warnings
 
 
 def main() -> None:
     """Runs the command line and leaves the process with its exit code."""
     open_closed_streams()
+    # A second Ctrl-C ends the event loop at once, and with it what was about to begin.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     import gc
 
     # Imports make no garbage, and looking for it among them takes a tenth of a second.

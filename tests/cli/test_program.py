@@ -218,3 +218,18 @@ def test_nothing_found_without_settings_says_where_was_looked() -> None:
             assert done.returncode == code, done.stderr
             looked = f"looked in the embedded database in {folder}/home: no settings here name"
             assert looked in done.stderr, done.stderr
+
+
+def test_what_a_second_ctrl_c_cuts_off_is_no_news(tmp_path: Path) -> None:
+    """It ends the event loop at once: what doctor had yet to ask was named line after line."""
+    program = (
+        "import wacampaign.cli.app as commands\n"
+        "from wacampaign.__main__ import main\n"
+        "async def ask(): pass\n"
+        "commands.app = lambda **_: ask() and None\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
