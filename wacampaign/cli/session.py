@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from wacampaign.problems import NoSuchCampaign, Problem, Unreachable
+from wacampaign.problems import Busy, NoSuchCampaign, Problem, Unreachable
 from wacampaign.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def with_arrivals(
 
 
 async def take_what_waits(store: Store, settings: Settings) -> None:
-    """Takes what others have stored; raises `Unreachable`."""
+    """Takes what others have stored; raises `Unreachable`. Says why it took none."""
+    from wacampaign.cli.output import say
     from wacampaign.operations.arrivals import take_arrivals
 
     try:
@@ -125,5 +126,10 @@ async def take_what_waits(store: Store, settings: Settings) -> None:
             await take_arrivals(store, settings)
     except Unreachable:
         raise
-    except (Problem, TimeoutError):
-        pass  # whoever may not write, or has a damaged status there, reads all the same
+    except (Problem, TimeoutError) as problem:
+        # Whoever may not write, or has a damaged status there, reads all the same; but workers
+        # cannot write either when the disk is full, and look as if they were dead.
+        found = problem if isinstance(problem, Busy) else store.away
+        if isinstance(found, Busy):
+            say(f"! what arrived could not be taken: {found.message}")
+            say(f"  → {found.suggestion}")

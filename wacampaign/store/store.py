@@ -26,6 +26,8 @@ class Store:
         self.transport = transport
         #: Calls made so far, for the bench.
         self.calls = 0
+        #: What the last attempt found; None: it was answered.
+        self.away: DatabaseAway | None = None
         #: Hears of each attempt: seconds that it took, and whether the database answered.
         self.heard: Callable[[float, bool], None] | None = None
         self._patience = patience_seconds
@@ -70,9 +72,10 @@ class Store:
             answered = False
             try:
                 answer = await self.transport.call(function, params)
-                answered = True
+                answered, self.away = True, None
                 return answer
-            except DatabaseAway:
+            except DatabaseAway as away:
+                self.away = away
                 if time.monotonic() + pause > deadline:
                     raise
             finally:

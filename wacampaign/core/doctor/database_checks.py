@@ -139,6 +139,14 @@ def _server(server: Server) -> Iterator[Examined]:
             " default_transaction_read_only = off; commit;",
             Mending.SQL,
         )
+    elif server.disk_full is not None:
+        yield failing(
+            "database_writable",
+            f"the database's disk is full: {server.disk_full}",
+            "free space on that disk or enlarge it (hosted: dashboard, Database); workers wait,"
+            " and go on by themselves",
+            _WORDS,
+        )
     elif server.blind is not None:
         yield failing(
             "database_writable",

@@ -145,6 +145,8 @@ class Server:
     blind: str | None = None
     #: Its own name for the database.
     database: str = "postgres"
+    #: What it says of its disk when that is full; None: there is room.
+    disk_full: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,25 @@ begin
 end
 $$;
 
+-- What the server says when it writes 3 MB into a file that it takes away again; null: nothing, there is
+-- room. Where the disk is full much is still read, and what fits into the files as they are is written.
+create or replace function public.wacampaign_disk_full()
+returns text language plpgsql stable
+set search_path = public, extensions, pg_temp set jit = off set work_mem = '64kB' as $$
+begin
+    perform count(*) from generate_series(1, 150000);
+    return null;
+exception
+    when disk_full then
+        return sqlerrm;
+    when others then
+        return null;  -- such as a limit of temporary files
+end
+$$;
+
 -- The server: its clock, its state, and what it publishes and holds.
---   blind: the login that asks, if row level security hides rows from it; connections: to any database;
+--   blind: the login that asks, if row level security hides rows from it; disk_full: what it says of that
+--   connections: to any database;
 --     published: tables that Supabase's realtime sends to every open browser, and whether it is all of them
 --   sizes: the largest tables of the schema public: [name, rows by the last analyse, bytes with indexes,
 --     dead rows]
@@ -151,6 +168,7 @@ set search_path = public, extensions, pg_temp set jit = off as $$
                   limit 1),
         'standby', pg_is_in_recovery(),
         'read_only', current_setting('default_transaction_read_only') = 'on',
+        'disk_full', public.wacampaign_disk_full(),
         -- What each is and does only a superuser sees; how many there are, everybody.
         'connections', (select sum(numbackends) from pg_catalog.pg_stat_database),
         'connections_most', current_setting('max_connections')::int

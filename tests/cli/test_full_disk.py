@@ -1,0 +1,87 @@
+"""A database whose disk is full: it answers, and looks well; what cannot be written says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cli.conftest import Seeded, Wacampaign
+
+
+@pytest.fixture
+def small_disk(sql: psycopg.Connection[Any]) -> Iterator[Path]:
+    """A file system of 1 MiB that the server's passing files go to."""
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts a file system")
+    folder = Path(mkdtemp(dir="/tmp"))
+    # One for the whole server, so its name and its end are the test's.
+    name = f"small_{folder.name.lower()}"
+    data = (sql.execute("show data_directory").fetchone() or ("",))[0]
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "tmpfs", folder], check=False
+    )
+    try:
+        if mounted.returncode:
+            pytest.skip("this machine mounts nothing")
+        space = folder / "space"
+        space.mkdir()
+        owner = Path(data).stat()
+        os.chown(space, owner.st_uid, owner.st_gid)
+        folder.chmod(0o755)
+        sql.execute(f"create tablespace {name} location '{space}'".encode())
+        sql.execute(f"alter database {sql.info.dbname} set temp_tablespaces = '{name}'".encode())
+        yield folder
+        sql.execute(f"alter database {sql.info.dbname} reset temp_tablespaces".encode())
+        sql.execute(f"drop tablespace {name}".encode())
+    finally:
+        if not mounted.returncode:
+            subprocess.run(["umount", folder], check=True)
+        shutil.rmtree(folder)
+
+
+def writable(wacampaign: Wacampaign) -> Any:
+    checks = json.loads(wacampaign("doctor", "--json").stdout)["checks"]
+    return next(one for one in checks if one["id"] == "database_writable")
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_doctor_writes_to_find_out(wacampaign: Wacampaign) -> None:
+    found = writable(wacampaign)
+    assert found["status"] == "fail"
+    assert "the database's disk is full: could not write to file" in found["text"]
+    assert "No space left on device" in found["text"]
+
+
+def test_there_is_room(wacampaign: Wacampaign) -> None:
+    assert writable(wacampaign)["status"] == "ok"
+
+
+@pytest.mark.parametrize("command", ["queue-stats", "list"])
+def test_what_reads_says_that_it_took_nothing(
+    wacampaign: Wacampaign,
+    seeded: Seeded,
+    sql: psycopg.Connection[Any],
+    command: str,
+) -> None:
+    sql.execute(
+        "create or replace function public.wacampaign_take_logged(p_limit int, p_rules text)"
+        " returns jsonb language plpgsql as $$ begin raise sqlstate '53100' using"
+        " message = 'could not extend file'; end $$"
+    )
+    done = wacampaign(command)
+    assert done.exit_code == 0
+    said, step = done.stderr.splitlines()[:2]
+    assert said == (
+        "! what arrived could not be taken: the database's disk is full: could not extend file"
+    )
+    assert step.startswith("  → free space on the database's disk or enlarge it; rows are kept")
+    assert seeded.campaign_id[:8] in done.stdout
