@@ -9,6 +9,7 @@ import queue
 import re
 import socket
 import threading
+import tracemalloc
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -227,6 +228,28 @@ def test_requests_in_a_row_have_one_answer() -> None:
         answered = all_of(scraper)
     assert answered.startswith(b"HTTP/1.1 200")
     assert b"wacampaign_build_info" in answered
+
+
+def test_a_request_without_end_takes_no_memory() -> None:
+    """Twenty of them took 700 MiB of a receiver, which PM2 starts anew at less."""
+    with served() as place, contextlib.ExitStack() as open_ones:
+        connections = [
+            open_ones.enter_context(socket.create_connection(place))
+            for _ in range(serving.CONNECTIONS_MOST)
+        ]
+        tracemalloc.start()
+        try:
+            for one in connections:
+                one.settimeout(10)
+                with contextlib.suppress(ConnectionError):
+                    one.sendall(b"GET /metrics HTTP/1.1\r\n")
+                    for _ in range(1000):
+                        one.sendall(b"X-A: " + b"a" * 8000 + b"\r\n")
+            assert [all_of(one) for one in connections] == [b""] * len(connections)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 2 * serving.REQUEST_BYTES_MOST * serving.CONNECTIONS_MOST
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /metrics HTTP/1.1\r\nX: a"], ids=["silent", "slow"])

@@ -31,6 +31,8 @@ METRICS_PATH: Final = "/metrics"
 CONNECTIONS_MOST: Final = 20
 #: Seconds for which a connection is kept, whatever comes over it: an answer takes milliseconds.
 CONNECTION_SECONDS: Final = 10.0
+#: Bytes that are read of a connection: a scrape's request has some hundred.
+REQUEST_BYTES_MOST: Final = 65_536
 
 
 class _Build(Collector):
@@ -60,7 +62,9 @@ class _Server(web.Server):
         self._ends: dict[web.RequestHandler, asyncio.TimerHandle] = {}
 
     def __call__(self) -> Any:
-        return _Refused() if len(self.connections) >= CONNECTIONS_MOST else super().__call__()
+        if len(self.connections) >= CONNECTIONS_MOST:
+            return _Refused()
+        return _Connection(self, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
@@ -72,6 +76,23 @@ class _Server(web.Server):
     ) -> None:
         self._ends.pop(handler).cancel()
         super().connection_lost(handler, exc)
+
+
+class _Connection(web.RequestHandler):
+    """Reads one request: the library reads on, and keeps, what it has refused already."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._left = REQUEST_BYTES_MOST
+
+    def data_received(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left >= 0:
+            super().data_received(data)
+        elif self.transport is not None:
+            self.transport.abort()
 
 
 class _Refused(asyncio.Protocol):
