@@ -20,6 +20,7 @@ import pytest
 
 from wacampaign.cli.completion import campaign_names
 from wacampaign.cli.options import CampaignArgument, CampaignsArgument, OptionalCampaign
+from wacampaign.core.words import short_id
 
 #: Seconds until bash has answered on a machine that is busy.
 PATIENCE_SECONDS = 30.0
@@ -157,7 +158,7 @@ def test_an_id_is_completed(environment: dict[str, str], sql: psycopg.Connection
     for _ in range(9):
         if words := complete(environment, f"wacampaign pause {str(one)[:5]}").stdout.split():
             break
-    assert words == [str(one)[:8]]
+    assert words == [short_id(str(one))]
 
 
 @pytest.fixture
@@ -207,7 +208,7 @@ def test_a_terminal_of_another_alphabet_or_none_gets_no_traceback(
         assert (done.returncode, done.stderr) == (0, b"")
         if done.stdout or not wanted:
             break
-    assert done.stdout.decode() == (f"{str(one)[:8]}\n" if wanted else "")
+    assert done.stdout.decode() == (f"{short_id(str(one))}\n" if wanted else "")
 
 
 def test_no_database_is_started_for_it(environment: dict[str, str], tmp_path: Path) -> None:

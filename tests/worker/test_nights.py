@@ -10,6 +10,7 @@ import psycopg
 
 from tests.servers import wait_until
 from tests.worker.rig import Rig
+from wacampaign.core.words import short_id
 from wacampaign.store.campaigns import Campaigns
 from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.store import Store
@@ -65,10 +66,10 @@ def test_two_workers_complete_a_campaign_once(rig: Rig, sql: Connection) -> None
     completions = sql.execute(
         "select actor from wacampaign_events where kind = 'completed'"
     ).fetchall()
-    ids = sql.execute("select left(id::text, 8) from wacampaign_workers").fetchall()
+    ids = sql.execute("select id::text from wacampaign_workers").fetchall()
     # Named as in its log.
     assert len(completions) == 1
-    assert completions[0] in [(f"worker {id_}",) for (id_,) in ids]
+    assert completions[0] in [(f"worker {short_id(id_)}",) for (id_,) in ids]
 
 
 def test_completing_at_the_same_moment_happens_once(database: str, sql: Connection) -> None:
