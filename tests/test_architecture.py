@@ -29,6 +29,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "spreadsheet": {},
     "store_name": {},
     "extras": {},
+    "waits": {},
     "home": {"problems": "a folder that cannot be written is told with its setting"},
     "logs": {
         "core": "secrets are masked and lines are one line by the core's rules",
@@ -49,10 +50,12 @@ ALLOWED: dict[str, dict[str, str]] = {
         "logs": "notices of the database are logged",
         "problems": "outages and refusals by name",
         "settings": "which database, which transport",
+        "waits": "a call says that it waits",
     },
     "meta": {
         "core": "answers become the core's types",
         "problems": "refusals by name",
+        "waits": "a call says that it waits",
     },
     "media": {
         "core": "the validator's ports are kept here",
@@ -143,6 +146,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "settings": "read from the flags",
         "store": "opened for one command, and the schema's commands",
         "store_name": "one of the options; the settings take 60 ms to import",
+        "waits": "whom a command waits for is said",
         "webhook": "wacampaign webhook",
         "worker": "wacampaign run-worker",
     },

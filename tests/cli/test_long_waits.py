@@ -1,4 +1,4 @@
-"""A database that takes connections and answers nothing: a person at a terminal is told."""
+"""Who takes connections and answers nothing: a person at a terminal is told whom it waits for."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def test_it_is_said_once_and_ctrl_c_ends_it(silent: dict[str, str], tmp_path: Pa
     screen.close()
     assert screen.code == 130
     assert screen.printed.count("has not answered for 5 s") == 1
+
+
+@pytest.mark.usefixtures("seeded")
+def test_meta_is_named_by_its_host(
+    environment: dict[str, str], silent_port: int, tmp_path: Path
+) -> None:
+    there = {**os.environ, "TERM": "xterm", **environment}
+    there["WHATSAPP_API_URL"] = f"http://127.0.0.1:{silent_port}"
+    screen = Terminal(f"{sys.executable} -m wacampaign templates sync", tmp_path, there)
+    printed = screen.until_lines(1)
+    screen.close()
+    assert printed == SAID.replace("the database", "127.0.0.1")
 
 
 @pytest.mark.parametrize("silent", ["postgres"], indirect=True)

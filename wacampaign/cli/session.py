@@ -40,7 +40,7 @@ def with_store(
     async def told(store: Store) -> Answer:
         from wacampaign.cli.long_waits import told_of_waits
 
-        async with told_of_waits(store):
+        async with told_of_waits():
             return await work(store, *given, **named)
 
     return with_patience(None, settings, told)

@@ -25,6 +25,7 @@ from wacampaign.meta.objects import (
 )
 from wacampaign.meta.refusal import NoSuchObject, Refusal, refusal_of
 from wacampaign.problems import Misconfigured, Problem, Unreachable
+from wacampaign.waits import waiting_for
 
 #: Times a GET is tried in all: enough for a connection that broke or an answer from a server
 #: that restarts, and an operator waits no longer than some seconds for bad news.
@@ -237,7 +238,8 @@ class CloudApi:
         for attempt in range(1, attempts + 1):
             last = attempt == attempts
             try:
-                answer = await request()
+                with waiting_for(self._root.host):
+                    answer = await request()
             except httpx.TransportError as error:
                 if last or isinstance(error, httpx.UnsupportedProtocol):
                     reason = str(error).strip() or type(error).__name__

@@ -8,6 +8,7 @@ from typing import Any
 
 from wacampaign.core.engine.ports import DatabaseAway
 from wacampaign.store.transport import Transport
+from wacampaign.waits import waiting_for
 
 #: Seconds a command goes on repeating a call that found the database away: long enough for a
 #: dropped connection or a restart of the pooler, short enough for a person who waits.
@@ -31,14 +32,6 @@ class Store:
         #: Hears of each attempt: seconds that it took, and whether the database answered.
         self.heard: Callable[[float, bool], None] | None = None
         self._patience = patience_seconds
-        #: When each call that is under way was made, by the monotonic clock; the oldest first.
-        self._under_way: dict[int, float] = {}
-
-    @property
-    def waits_seconds(self) -> float:
-        """For how long the oldest call that is under way waits; 0: none is."""
-        since = next(iter(self._under_way.values()), None)
-        return 0.0 if since is None else time.monotonic() - since
 
     async def call(self, function: str, **params: Any) -> dict[str, Any]:
         """Calls `wacampaign_<function>`, which answers with an object.
@@ -54,17 +47,11 @@ class Store:
         return answer
 
     async def _repeated(self, function: str, params: dict[str, Any]) -> Any:
-        begun = time.monotonic()
-        call = self.calls
-        self._under_way[call] = begun
-        try:
-            return await self._until_it_answers(function, params, begun + self._patience)
-        finally:
-            del self._under_way[call]
+        with waiting_for("the database"):
+            return await self._until_it_answers(function, params)
 
-    async def _until_it_answers(
-        self, function: str, params: dict[str, Any], deadline: float
-    ) -> Any:
+    async def _until_it_answers(self, function: str, params: dict[str, Any]) -> Any:
+        deadline = time.monotonic() + self._patience
         pause = FIRST_PAUSE_SECONDS
         while True:
             self.calls += 1
