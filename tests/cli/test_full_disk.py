@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.cli.conftest import Seeded, Wacampaign
+from tests.cli.conftest import Wacampaign
 
 
 @pytest.fixture
@@ -65,10 +65,10 @@ def test_there_is_room(wacampaign: Wacampaign) -> None:
     assert writable(wacampaign)["status"] == "ok"
 
 
-@pytest.mark.parametrize("command", ["queue-stats", "list"])
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("command", ["queue-stats", "monitor"])
 def test_what_reads_says_that_it_took_nothing(
     wacampaign: Wacampaign,
-    seeded: Seeded,
     sql: psycopg.Connection[Any],
     command: str,
 ) -> None:
@@ -77,11 +77,26 @@ def test_what_reads_says_that_it_took_nothing(
         " returns jsonb language plpgsql as $$ begin raise sqlstate '53100' using"
         " message = 'could not extend file'; end $$"
     )
-    done = wacampaign(command)
+    done = wacampaign(command, *(("--once",) if command == "monitor" else ()))
     assert done.exit_code == 0
     said, step = done.stderr.splitlines()[:2]
     assert said == (
         "! what arrived could not be taken: the database's disk is full: could not extend file"
     )
     assert step.startswith("  → free space on the database's disk or enlarge it; rows are kept")
-    assert seeded.campaign_id[:8] in done.stdout
+    assert "market_1" in done.stdout
+
+
+def test_a_database_without_a_free_connection_is_told_once(
+    wacampaign: Wacampaign, environment: dict[str, str], sql: psycopg.Connection[Any]
+) -> None:
+    login = f"crowded_{sql.info.dbname}"
+    sql.execute(f"create role {login} login connection limit 0".encode())
+    try:
+        address = environment["DATABASE_URL"].replace("postgres@", f"{login}@")
+        done = wacampaign("queue-stats", env={"DATABASE_URL": address})
+    finally:
+        sql.execute(f"drop role {login}".encode())
+    assert (done.exit_code, done.stdout) == (75, "")
+    assert done.stderr.startswith("error: the database has no connection free: ")
+    assert done.stderr.count("no connection free") == 1

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
+from wacampaign.cli.output import say
 from wacampaign.problems import Busy, NoSuchCampaign, Problem, Unreachable
 from wacampaign.settings import Settings, load_settings
 
@@ -109,15 +110,24 @@ def with_arrivals(
     """
 
     async def work_then(store: Store) -> Answer:
-        await take_what_waits(store, settings)
-        return await work(store, *given, **named)
+        kept_out = await take_what_waits(store, settings)
+        answer = await work(store, *given, **named)
+        # Behind the answer: where there is none, the error says the same.
+        say_kept_out(kept_out)
+        return answer
 
     return with_store(settings, work_then)
 
 
-async def take_what_waits(store: Store, settings: Settings) -> None:
-    """Takes what others have stored; raises `Unreachable`. Says why it took none."""
-    from wacampaign.cli.output import say
+def say_kept_out(why: Busy | None) -> None:
+    """Why what had arrived was not taken, if it was not."""
+    if why is not None:
+        say(f"! what arrived could not be taken: {why.message}")
+        say(f"  → {why.suggestion}")
+
+
+async def take_what_waits(store: Store, settings: Settings) -> Busy | None:
+    """Takes what others have stored; raises `Unreachable`. Answers why it took none."""
     from wacampaign.operations.arrivals import take_arrivals
 
     try:
@@ -130,6 +140,5 @@ async def take_what_waits(store: Store, settings: Settings) -> None:
         # Whoever may not write, or has a damaged status there, reads all the same; but workers
         # cannot write either when the disk is full, and look as if they were dead.
         found = problem if isinstance(problem, Busy) else store.away
-        if isinstance(found, Busy):
-            say(f"! what arrived could not be taken: {found.message}")
-            say(f"  → {found.suggestion}")
+        return found if isinstance(found, Busy) else None
+    return None

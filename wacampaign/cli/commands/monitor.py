@@ -14,7 +14,7 @@ from wacampaign.cli.output import FINDING, print_json, say, stdout_console, tell
 from wacampaign.cli.screens.campaign_json import campaign_json
 from wacampaign.cli.screens.monitor_lines import change_lines, progress_line
 from wacampaign.cli.screens.queue_stats import NONE_TO_SHOW
-from wacampaign.cli.session import read_settings, take_what_waits, with_patience
+from wacampaign.cli.session import read_settings, say_kept_out, take_what_waits, with_patience
 from wacampaign.operations.campaigns import resolve_campaigns
 from wacampaign.operations.outcome import UNUSUAL_PERCENT, all_well
 from wacampaign.operations.watch import Feed
@@ -103,11 +103,12 @@ def monitor(
         """Watches; returns the exit code."""
         ids = await resolve_campaigns(opened, [campaign] if campaign else None)
         # Later on it is a worker's work: whoever watches one sees it do that.
-        await take_what_waits(opened, settings)
+        kept_out = await take_what_waits(opened, settings)
         # Lines watch for changes more often than they report progress.
         looks = seconds if on_screen else min(seconds, SCREEN_INTERVAL)
         feed = Feed(opened, ids, interval_seconds=looks, show_numbers=show_numbers)
         await feed.tick()
+        say_kept_out(kept_out)
         assert feed.stats is not None
         if not feed.stats.campaigns:
             say(NONE_TO_SHOW)
