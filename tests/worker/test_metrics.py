@@ -182,6 +182,39 @@ def test_while_the_database_is_away_no_old_figure_is_told(rig: Rig, mode: Mode) 
         assert silent > 0
 
 
+@pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.BLACK_HOLE], ids=["away", "silent"])
+def test_a_receiver_tells_of_stored_bodies_what_the_database_says_now(
+    database: str, tmp_path: Path, mode: Mode
+) -> None:
+    """No lag of 0 s from before stood beside bodies that wait in the file for an hour."""
+    of_the_database = (
+        "wacampaign_webhooks_waiting",
+        "wacampaign_webhook_lag_seconds",
+        "wacampaign_webhooks_with_faults",
+    )
+    with unsteady_postgres(database) as (address, way):
+        receiver = ReceiverRig(address, tmp_path / "receiver")
+        try:
+            process = receiver.start("--metrics-port", "0")
+            url = url_in(lambda: receiver.log_of(process))
+            wait_until(lambda: value(url, "wacampaign_webhook_lag_seconds") == 0, 30, "it is there")
+            way.set(mode)
+            assert receiver.post(status_body("wamid.1")) == 200
+            wait_until(
+                lambda: value(url, "wacampaign_webhook_database_reachable") == 0, 30, "it is away"
+            )
+            assert value(url, "wacampaign_webhook_spool_bodies") == 1
+            assert value(url, "wacampaign_webhooks_total") == 1
+            assert [value(url, name) for name in of_the_database] == [None] * 3
+            way.set(Mode.PASS)
+            wait_until(
+                lambda: value(url, "wacampaign_webhook_database_reachable") == 1, 60, "it is back"
+            )
+            assert None not in [value(url, name) for name in of_the_database]
+        finally:
+            receiver.close()
+
+
 @contextlib.contextmanager
 def served() -> Iterator[tuple[str, int]]:
     """The port alone, in a thread of its own: what is under test is who may connect to it."""

@@ -36,16 +36,19 @@ class ReceiverCollector(Collector):
                 "When the last body came",
                 value=datetime.fromisoformat(health["last_received_at"]).timestamp(),
             )
+        reachable = health["database"] == "ok"
         yield GaugeMetricFamily(
             "wacampaign_webhook_database_reachable",
             "1: bodies go into the database, 0: into a file until it is back",
-            value=float(health["database"] == "ok"),
+            value=float(reachable),
         )
         yield GaugeMetricFamily(
             "wacampaign_webhook_spool_bodies",
             "Bodies that are kept in a file, as the database was away",
             value=health["spool"]["bodies"],
         )
+        if not reachable:
+            return  # what it said before would look like what it says now
         for key, name, text in (
             ("waiting", "wacampaign_webhooks_waiting", "Stored bodies that are not worked on yet"),
             ("lag_seconds", "wacampaign_webhook_lag_seconds", "Age of the oldest of those"),
