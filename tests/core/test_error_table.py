@@ -62,7 +62,7 @@ PAUSES = {Handling.PAUSE_TEMPLATE, Handling.PAUSE_NUMBER, Handling.PAUSE_ACCOUNT
 #: What the hand-written steps may name.
 COMMANDS = {
     *("templates", "number", "failures", "retry-failed", "resume", "cancel"),
-    *("investigate-135000", "fix-media"),
+    *("investigate-135000", "fix-media", "doctor"),
 }
 
 
