@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from tests.cli.conftest import Seeded
@@ -55,6 +58,44 @@ def test_colours(environment: dict[str, str], tmp_path: Path) -> None:
     assert "→" in mono
     assert "\x1b" not in dumb
     assert dumb.isascii()
+
+
+def test_an_error_is_broken_at_its_words_and_its_command_stays_whole(
+    environment: dict[str, str], tmp_path: Path, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    """By the terminal's own columns, also where stdout goes into a file."""
+    sql.execute("update campaigns set status = 'paused', start_time = null")
+    install_command(tmp_path)
+    settings = {k: v for k, v in environment.items() if k != "COLUMNS"}
+    settings |= {"PATH": f"{tmp_path / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    settings |= {"HOME": str(tmp_path), "LANG": "C.UTF-8", "TERM": "xterm"}
+    pause = "wacampaign pause market_1 --until '2099-01-01 09:00' --yes"
+
+    def told(command: str) -> list[str]:
+        terminal = Terminal(command, tmp_path, settings, columns=40)
+        try:
+            terminal.until_its_end()
+        finally:
+            terminal.close()
+        return terminal.printed.splitlines()
+
+    short = seeded.campaign_id[:8]
+    error = f"error: market_1 ({short}) was never started, so it cannot go on"
+    step = f"→ wacampaign start {short} --at TIME"
+    shown = [f"error: market_1 ({short}) was never", "  started, so it cannot go on", step]
+    assert told(pause) == shown
+    assert told(f"{pause} > file") == shown
+    assert told(f"{pause} 2> file; cat file") == [error, step]
+    assert told("wacampaign daily-window market_1 nine --dry-run")[-2:] == [
+        "→ such as:",
+        "  wacampaign daily-window market_1 09:00-20:00",
+    ]
+    # What fits no line, but is copied, is broken by the terminal alone.
+    last = told("wacampaign pause market_1 --until 'the day after tomorrow'")[-1]
+    assert re.fullmatch(r'→ wacampaign pause market_1 --until "[-\d]{10} \d\d:\d\d"', last)
+    # One object to its end, whatever the terminal.
+    (line,) = told(f"{pause} --json")
+    assert json.loads(line)["error"]["message"] == error.removeprefix("error: ")
 
 
 @pytest.mark.usefixtures("seeded")

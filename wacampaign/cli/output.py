@@ -6,11 +6,14 @@ with `tell` or `say`, data with `print_json` or `tell_cells`, colours with `tell
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from wacampaign.cli.terminal import speaks_unicode as speaks_unicode
+from wacampaign.core.display_width import broken, width
 from wacampaign.core.shown_text import json_text, one_line
 
 if TYPE_CHECKING:
@@ -20,6 +23,14 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 #: Exit code of "a finding": something is not as it should be.
 FINDING: Final = 3
+#: Of a terminal that does not tell how many it has.
+_USUAL_COLUMNS: Final = 80
+#: A command in a sentence, with its arrow: to the sentence's next part.
+_COMMAND: Final = re.compile(
+    r"(?:(?:→|->) )?\bwacampaign(?: (?!\(|(?:and|in|must|or|says|shows|then) )\S*[^\s.,;:])+"
+)
+#: Stands for its blanks while a line is broken; no line has one of its own.
+_HELD: Final = "\0"
 
 
 def print_json(fields: Mapping[str, Any], *, one_line: bool = False) -> None:
@@ -72,8 +83,27 @@ def tell_data(lines: str) -> None:
 
 
 def say(line: str) -> None:
-    """A message for people, beside the data: on stderr, on one line."""
-    print(one_line(line), file=sys.stderr, flush=True)
+    """A message for people, beside the data: on stderr, on one line; on a terminal that it is too
+    long for broken at its words. Commands stay whole, as people copy them."""
+    line = one_line(line)
+    lines = [line]
+    if sys.stderr.isatty() and width(line) > (room := _columns(sys.stderr)):
+        own = " " * (len(line) - len(line.lstrip()))
+        held = _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), line)
+        lines = [part.replace(_HELD, " ") for part in broken(held, room, "", f"{own}  ")]
+    for part in lines:
+        print(part, file=sys.stderr, flush=True)
+
+
+def _columns(stream: TextIO) -> int:
+    """Of the terminal behind `stream`: `shutil` asks that of stdout, which may be a file."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
+    except (OSError, ValueError):
+        return _USUAL_COLUMNS
 
 
 def ask(question: str) -> str:

@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from wacampaign.cli.completion import ASKED, quoted_for_bash
 from wacampaign.cli.gate import check_arrived, gated
 from wacampaign.cli.loading import LazyGroup
-from wacampaign.cli.output import FINDING, arrow, say
+from wacampaign.cli.output import FINDING, arrow, say, tell
 from wacampaign.cli.plan import anything_changed
 from wacampaign.core.masking import mask_secrets
 from wacampaign.core.shown_text import json_text
@@ -95,7 +95,7 @@ class Program(LazyGroup):
         except Exception as error:
             if os.environ.get(DEBUG_SETTING):
                 for line in mask_secrets(traceback.format_exc()).splitlines():
-                    say(line)
+                    tell(line, stream=sys.stderr)
             return report(_unexpected(error), as_json=as_json)
 
 
@@ -116,7 +116,7 @@ def report(problem: Problem, *, as_json: bool, typed: Sequence[str] = ()) -> int
             "suggestion": suggestion,
             "changed": problem.changed,
         }
-        say(json_text({"error": error}, ensure_ascii=True))
+        tell(json_text({"error": error}, ensure_ascii=True), stream=sys.stderr)
     else:
         say(f"error: {message}")
         for line in problem.details:

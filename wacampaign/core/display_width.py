@@ -1,5 +1,6 @@
 """Columns that a text takes on a terminal: letters of some scripts take two, marks none."""
 
+import textwrap
 import unicodedata
 from collections.abc import Iterator
 
@@ -51,3 +52,18 @@ def wrapped(text: str, columns: int) -> Iterator[str]:
             word = word[len(head) :]
         line = word
     yield line
+
+
+def broken(text: str, columns: int, first: str = "", rest: str = "") -> list[str]:
+    """The lines of a paragraph, `first` before its first one, `rest` before the others.
+
+    Long words stay whole, as people copy them.
+    """
+    return textwrap.wrap(
+        text,
+        columns,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

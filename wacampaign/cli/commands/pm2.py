@@ -8,7 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from wacampaign.cli.options import EnvFile
-from wacampaign.cli.output import arrow, say, tell_data
+from wacampaign.cli.output import say, tell_data
+from wacampaign.cli.plan import show_next
 from wacampaign.cli.session import read_settings
 from wacampaign.core.services.pm2_file import pm2_file
 from wacampaign.core.services.service import Service, receiver, worker
@@ -65,7 +66,7 @@ def pm2(
     given += [] if env_file is None else ["--env-file", str(env_file)]
     typed = shlex.join(["wacampaign", "pm2", *given])
     for command in _next_units(typed, services) if systemd else _next_pm2(typed, services):
-        say(f"{arrow(sys.stderr)} {command}")
+        show_next(command, sys.stderr)
 
 
 def _next_pm2(typed: str, services: list[Service]) -> Iterator[str]:

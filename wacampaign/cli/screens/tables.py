@@ -2,12 +2,11 @@
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from typing import Final
 
 from wacampaign.cli.output import cut_mark, tell, tell_cells
-from wacampaign.core.display_width import cut, padded, width, wrapped
+from wacampaign.core.display_width import broken, cut, padded, width, wrapped
 from wacampaign.core.shown_text import one_line
 from wacampaign.core.words import told_locally
 
@@ -99,11 +98,4 @@ def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None
 
 
 def _broken(text: str, columns: int, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(
-        told_locally(text),
-        columns,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return broken(told_locally(text), columns, first, rest)
