@@ -160,11 +160,21 @@ class Campaigns(Capability):
         return read_stats(answer, show_numbers=show_numbers)
 
     async def set_status(
-        self, campaign_id: str, action: str, actor: str, reason: str | None = None
+        self,
+        campaign_id: str,
+        action: str,
+        actor: str,
+        reason: str | None = None,
+        *,
+        lifts_holds: bool = True,
     ) -> dict[str, Any]:
-        """start, pause, resume or cancel. `changed` is False when it was so already."""
+        """start, pause, resume or cancel. `changed` is False when it was so already.
+
+        `status` is `paused` where it was resumed and what holds all of it was not to be lifted.
+        """
+        more = {} if lifts_holds else {"lifts_until": "-infinity"}
         return await self._store.call(
-            "set_status", campaign_id=campaign_id, action=action, actor=actor, reason=reason
+            "set_status", campaign_id=campaign_id, action=action, actor=actor, reason=reason, **more
         )
 
     async def audit(self, campaign_id: str) -> dict[str, Any]:

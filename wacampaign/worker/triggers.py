@@ -109,7 +109,13 @@ class Triggers:
             if await Templates(self._store).changes(campaign.id):
                 self._leave(answer, campaign, "its template changed since it was planned")
                 continue
-            changed = await self._campaigns.set_status(campaign.id, "resume", _actor())
+            # Who names one has looked at it; else what Meta holds meanwhile stays held.
+            changed = await self._campaigns.set_status(
+                campaign.id, "resume", _actor(), lifts_holds=bool(word)
+            )
+            if changed["status"] == "paused":
+                self._leave(answer, campaign, "it is held; wacampaign queue-stats says why")
+                continue
             done += [str(campaign)] if changed["changed"] else []
         if not (done or answer.keys() & {"note", "left_paused"}):
             answer["note"] = "none of this worker's campaigns was paused this way"

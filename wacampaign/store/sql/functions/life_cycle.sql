@@ -14,7 +14,7 @@ declare
     v_was constant text := v_campaign.status;
     v_done constant text := case p_action when 'start' then 'started' when 'resume' then 'resumed'
                                           when 'pause' then 'paused' when 'cancel' then 'cancelled' end;
-    v_now constant text := case p_action when 'pause' then 'paused' when 'cancel' then 'failed'
+    v_now text := case p_action when 'pause' then 'paused' when 'cancel' then 'failed'
                            else 'running' end;
     v_lifted int := 0;
 begin
@@ -83,6 +83,11 @@ begin
         p_campaign_id, v_done, p_actor, public.wacampaign_counted(p_campaign_id, 'ready'), p_reason,
         jsonb_build_object('was', v_was, 'pause_reason', v_campaign.pause_reason,
                            'holds_lifted', v_lifted));
+    -- Holds that were left may be over all of it: then it is paused as they have it.
+    if v_now = 'running' and p_lifts_until < 'infinity'
+       and public.wacampaign_pause_held(p_campaign_id) then
+        v_now := 'paused';
+    end if;
     return jsonb_build_object('changed', true, 'was', v_was, 'status', v_now,
                               'holds_lifted', v_lifted);
 end

@@ -189,9 +189,6 @@ begin
                        floor(extract(epoch from v_late) / 60)) else '' end,
             -- The backend keeps no note of when it set its own time.
             coalesce(v_set_at, '-infinity'));
-        if public.wacampaign_pause_held(p_campaign_id) then
-            v_answer := v_answer || jsonb_build_object('status', 'paused');
-        end if;
         return v_answer || jsonb_build_object(
             'late_seconds', round(extract(epoch from v_late)::numeric, 1));
     end if;
