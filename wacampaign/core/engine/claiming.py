@@ -91,6 +91,9 @@ class Claiming:
         #: A claim is under way.
         self.asking = False
         self._kick = asyncio.Event()
+        #: The claim whose answer is not here. A database that stood still may carry it out when it
+        #: wakes, and its rows would wait for the end of their lease.
+        self._unanswered: UUID | None = None
         self._asked: dict[str, _Asked] = {}
         #: Campaigns of the last answer.
         self._running: set[str] = set()
@@ -131,7 +134,7 @@ class Claiming:
 
     async def _claim(self, wanted: int) -> ClaimAnswer:
         # One id until the answer is here: a lost answer is asked for again, not claimed anew.
-        claim_id = uuid4()
+        claim_id = self._unanswered = self._unanswered or uuid4()
         pause = BUSY_POLL_SECONDS
         for attempt in range(4):
             asked = time.monotonic()
@@ -152,6 +155,7 @@ class Claiming:
                     raise
                 await asyncio.sleep(pause * random.uniform(0.7, 1.3))
                 pause *= 2
+        self._unanswered = None
         self._size.note(time.monotonic() - asked, answer)
         self._in_flight.measures.queued = sum(one.unsent for one in answer.campaigns)
         self._take(answer)
