@@ -139,3 +139,26 @@ def test_an_ambiguous_name_is_answered_with_the_candidates(
     assert seeded.campaign_id in done.stderr
     assert second[0] in done.stderr
     assert wacampaign("pause", seeded.campaign_id.upper(), "--yes").exit_code == 0
+
+
+def test_the_plan_says_which_waits_going_on_cuts_short(
+    wacampaign: Wacampaign, seeded: Seeded, sql: psycopg.Connection[Any]
+) -> None:
+    """Meta restricted the account after a person had paused it: nothing else says so."""
+    sql.execute(
+        "insert into wacampaign_holds (scope, whatsapp_number_id, code, reason, held_until)"
+        " values ('account', %s, 368, 'Meta stopped it', '2099-05-01T03:30Z')",
+        (seeded.number_id,),
+    )
+    done = wacampaign("pause", "market_1", "--yes")
+    assert "NOTE" not in done.stdout
+    done = wacampaign("resume", "market_1", "--dry-run", env={"TZ": "UTC"})
+    assert "NOTE: the number waits until 2099-05-01 03:30 UTC: Meta stopped it" in done.stdout
+    assert "resume lifts that: its first message goes now" in done.stdout
+    sql.execute("update wacampaign_holds set held_until = null")
+    assert "NOTE: the number is held: Meta stopped it" in (
+        wacampaign("resume", "market_1", "--dry-run").stdout
+    )
+    # What paused it is told once.
+    sql.execute("update campaigns set pause_reason = 'Meta stopped it'")
+    assert "NOTE" not in wacampaign("resume", "market_1", "--dry-run").stdout

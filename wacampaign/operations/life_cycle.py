@@ -9,9 +9,10 @@ from wacampaign.core.campaign.failed_rows import LEFT_OUT
 from wacampaign.core.campaign.name import CampaignName
 from wacampaign.core.campaign.next_step import after_status_change
 from wacampaign.core.campaign.state import Campaign
+from wacampaign.core.errors import without_step
 from wacampaign.core.plan import Change, Plan
 from wacampaign.core.template_changes import TemplateChange
-from wacampaign.core.words import rows
+from wacampaign.core.words import local_clock, rows
 from wacampaign.operations.campaigns import actor, campaign_state, resolve_campaign
 from wacampaign.problems import Refused
 from wacampaign.store.campaigns import Campaigns
@@ -94,6 +95,17 @@ class StatusChange:
             label = change.planned.label
             yield f"NOTE: the template {label} changed since this campaign was planned:"
             yield f"  {change.in_words}; {change.consequence}"
+        if self.action.status != "running":
+            return
+        told = self.before.pause_reason or ""
+        for hold in self.before.holds:
+            # One that paused it stands in the step above, and a changed template's is noted.
+            is_told = hold.scope == "changed" or told.startswith(hold.reason or told)
+            if hold.until is not None or not is_told:
+                what = f"template {hold.template}" if hold.template else "the number"
+                how = f"waits until {local_clock(hold.until)}" if hold.until else "is held"
+                yield f"NOTE: {what} {how}: {without_step(hold.reason or 'no reason given')}"
+                yield f"  {self.action.verb} lifts that: its first message goes now"
 
 
 @dataclass(frozen=True, slots=True)
