@@ -15,7 +15,7 @@ from typing import Any
 import certifi
 import psycopg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.servers import (
     SECRET_KEY,
@@ -31,8 +31,8 @@ from wacampaign.store.postgres import PostgresTransport
 from wacampaign.store.rest import RestTransport
 from wacampaign.store.store import Store
 
-# How long an example takes says nothing about it: timings belong into bench/.
-settings.register_profile("wacampaign", deadline=None)
+# How long an example or the finding of one takes says nothing about it: timings belong into bench/.
+settings.register_profile("wacampaign", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wacampaign")
 
 
