@@ -7,11 +7,9 @@ import pty
 import select
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,15 +157,6 @@ def test_an_id_is_completed(environment: dict[str, str], sql: psycopg.Connection
         if words := complete(environment, f"wacampaign pause {str(one)[:5]}").stdout.split():
             break
     assert words == [short_id(str(one))]
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """Where somebody takes connections and never says a word."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(16)
-        yield listening.getsockname()[1]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -15,6 +16,8 @@ import psycopg
 import pytest
 
 from tests.cli.conftest import Wacampaign
+from wacampaign.cli.session import say_kept_out
+from wacampaign.problems import Busy
 
 
 @pytest.fixture
@@ -85,6 +88,16 @@ def test_what_reads_says_that_it_took_nothing(
     )
     assert step.startswith("  → free space on the database's disk or enlarge it; rows are kept")
     assert "market_1" in done.stdout
+
+
+def test_what_was_kept_out_is_said_in_ascii_where_there_is_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stderr", stream)
+    say_kept_out(Busy("the disk is full", "free some"))
+    said = stream.buffer.getvalue()  # type: ignore[attr-defined]
+    assert said == b"! what arrived could not be taken: the disk is full\n  -> free some\n"
 
 
 def test_a_database_without_a_free_connection_is_told_once(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +13,6 @@ from tests.terminal import Terminal
 
 QUEUE_STATS = f"{sys.executable} -m wacampaign queue-stats"
 SAID = "the database has not answered for 5 s; waiting for it on (Ctrl-C ends that)\n"
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(16)
-        yield listening.getsockname()[1]
 
 
 @pytest.fixture(params=["postgres", "supabase"])
@@ -43,6 +33,12 @@ def test_it_is_said_once_and_ctrl_c_ends_it(silent: dict[str, str], tmp_path: Pa
     screen.close()
     assert screen.code == 130
     assert screen.printed.count("has not answered for 5 s") == 1
+
+
+def test_doctor_says_so_too(silent: dict[str, str], tmp_path: Path) -> None:
+    screen = Terminal(f"{sys.executable} -m wacampaign doctor", tmp_path, silent)
+    assert screen.until_lines(1) == SAID
+    screen.close()
 
 
 @pytest.mark.usefixtures("seeded")

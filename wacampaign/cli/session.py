@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from wacampaign.cli.output import say
+from wacampaign.cli.long_waits import told_of_waits
+from wacampaign.cli.output import arrow, say
 from wacampaign.problems import Busy, NoSuchCampaign, Problem, Unreachable
 from wacampaign.settings import Settings, load_settings
 
@@ -39,12 +41,20 @@ def with_store(
     """
 
     async def told(store: Store) -> Answer:
-        from wacampaign.cli.long_waits import told_of_waits
-
         async with told_of_waits():
             return await work(store, *given, **named)
 
     return with_patience(None, settings, told)
+
+
+def run_told(work: Awaitable[Answer]) -> Answer:
+    """For what opens no store, or opens it itself; who does not answer for long is told of."""
+
+    async def told() -> Answer:
+        async with told_of_waits():
+            return await work
+
+    return asyncio.run(told())
 
 
 def with_patience(
@@ -123,7 +133,7 @@ def say_kept_out(why: Busy | None) -> None:
     """Why what had arrived was not taken, if it was not."""
     if why is not None:
         say(f"! what arrived could not be taken: {why.message}")
-        say(f"  → {why.suggestion}")
+        say(f"  {arrow(sys.stderr)} {why.suggestion}")
 
 
 async def take_what_waits(store: Store, settings: Settings) -> Busy | None:

@@ -1,6 +1,5 @@
 """`doctor`: is this installation fit to run, and what mends it."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from wacampaign.cli.options import AsJson, DryRun, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import FINDING, print_json, say, tell
 from wacampaign.cli.plan import agreed, show_next
 from wacampaign.cli.screens.doctor import checks_json, show_checks, show_summary
-from wacampaign.cli.session import read_settings
+from wacampaign.cli.session import read_settings, run_told
 from wacampaign.core.doctor.checks import failures, next_step
 from wacampaign.core.doctor.model import Examined
 from wacampaign.core.preflight.model import Check
@@ -50,9 +49,9 @@ def doctor(
     try:
         settings = read_settings(env_file, store)
     except Misconfigured as problem:
-        _show(asyncio.run(run_without_settings(problem)), as_json=as_json)
+        _show(run_told(run_without_settings(problem)), as_json=as_json)
         raise typer.Exit(FINDING) from None
-    checks = asyncio.run(run_doctor(settings))
+    checks = run_told(run_doctor(settings))
     if fix:
         checks = _mend(settings, checks, yes=yes, dry_run=dry_run, as_json=as_json)
     else:
@@ -94,7 +93,7 @@ def _mend(
         return checks
     if goes_on:
         mending.carry_out(found)
-        checks = asyncio.run(run_doctor(settings))
+        checks = run_told(run_doctor(settings))
     if as_json:
         _show(checks, as_json=True, changed=goes_on)
     elif goes_on:

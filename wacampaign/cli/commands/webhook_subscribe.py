@@ -1,6 +1,5 @@
 """`webhook subscribe`: who gets the accounts' webhooks at Meta."""
 
-import asyncio
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -9,7 +8,7 @@ import typer
 from wacampaign.cli.options import AsJson, EnvFile, StoreFlag, Yes
 from wacampaign.cli.output import FINDING, tell
 from wacampaign.cli.plan import agreed, change_told, show_next
-from wacampaign.cli.session import read_settings, with_store
+from wacampaign.cli.session import read_settings, run_told, with_store
 from wacampaign.core.cells import solid
 from wacampaign.operations import webhook_subscription
 from wacampaign.operations.webhook_subscription import OWN_ADDRESS, AccountSubscription
@@ -66,7 +65,7 @@ def subscribe(
         told.plan = plan
         goes_on = bool(missing) and agreed(plan, yes=yes, dry_run=dry_run)
         if goes_on:
-            accounts = asyncio.run(webhook_subscription.carry_out(settings, accounts))
+            accounts = run_told(webhook_subscription.carry_out(settings, accounts))
         changed = any(account.changed for account in accounts)
         told.done(changed=changed, accounts=[_as_json(account) for account in accounts])
         if goes_on:
