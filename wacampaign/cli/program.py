@@ -28,6 +28,8 @@ _DAY: Final = re.compile(
     r"(?<!\d)(?:20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
     r"|(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])20\d\d)(?!\d)"
 )
+#: Characters of an id's first part.
+_ID_DIGITS: Final = 8
 #: As shells report a process that ended by SIGINT.
 INTERRUPTED: Final = 130
 
@@ -125,8 +127,6 @@ def report(problem: Problem, *, as_json: bool, typed: Sequence[str] = ()) -> int
     return problem.exit_code
 
 
-#: Characters of an id's first part.
-_ID_DIGITS: Final = 8
 #: Names that people try, and what they mean by it: the likeness of letters misleads (`start`).
 _MEANT: Final = {"ls": "list", "stats": "queue-stats", "log": "events", "history": "events"}
 

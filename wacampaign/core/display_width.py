@@ -1,8 +1,12 @@
 """Columns that a text takes on a terminal: letters of some scripts take two, marks none."""
 
-import textwrap
+import re
 import unicodedata
 from collections.abc import Iterator
+from typing import Final
+
+#: A word with the blanks before it.
+_WORD: Final = re.compile(r"([\t-\r ]*)([^\t-\r ]+)")
 
 
 def width(text: str) -> int:
@@ -59,11 +63,12 @@ def broken(text: str, columns: int, first: str = "", rest: str = "") -> list[str
 
     Long words stay whole, as people copy them.
     """
-    return textwrap.wrap(
-        text,
-        columns,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines: list[str] = []
+    line = None
+    for blanks, word in _WORD.findall(text):
+        joined = f"{first if line is None else line}{' ' * len(blanks)}{word}"
+        if line is not None and width(joined) > columns:
+            lines.append(line)
+            joined = rest + word
+        line = joined
+    return lines if line is None else [*lines, line]

@@ -1,8 +1,9 @@
 """Where the texts of checks stand: beside their names, or below them on a narrow screen."""
 
-import textwrap
 from dataclasses import dataclass
 from typing import Final
+
+from wacampaign.core.display_width import broken
 
 #: Columns that a text needs beside its name: what is broken more often cannot be read.
 _ROOM_MIN: Final = 24
@@ -34,12 +35,5 @@ class CheckColumns:
         return self._broken(text, sign)
 
     def _broken(self, text: str, sign: str = "") -> list[str]:
-        # Long words stay whole: paths and addresses are copied.
-        return textwrap.wrap(
-            text,
-            self.width,
-            initial_indent=self._margin + sign,
-            subsequent_indent=self._margin + " " * len(sign),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        margin = self._margin
+        return broken(text, self.width, margin + sign, margin + " " * len(sign))

@@ -2,12 +2,12 @@
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
 from wacampaign.cli.output import arrow, tell_styled
 from wacampaign.cli.screens.check_columns import CheckColumns
+from wacampaign.core.display_width import broken
 from wacampaign.core.doctor.model import Examined, Mending
 from wacampaign.core.preflight.model import Check
 from wacampaign.core.shown_text import one_line
@@ -57,17 +57,13 @@ def _copied(check: Examined) -> list[str]:
     if check.mending is not Mending.SQL or not sys.stdout.isatty():
         return lines
     width = max(1, shutil.get_terminal_size().columns - len("  -> "))
-    return [
-        part
-        for line in lines
-        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
-    ]
+    return [part for line in lines for part in broken(line, width)]
 
 
 def show_summary(checks: Sequence[Examined]) -> None:
     """The counts, with the ids of what was found."""
     width = min(shutil.get_terminal_size().columns, _WIDTH_MAX)
-    for line in textwrap.wrap(summary(checks), width, break_on_hyphens=False):
+    for line in broken(summary(checks), width):
         tell_styled([(line, "")])
 
 

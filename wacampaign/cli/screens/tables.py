@@ -84,7 +84,7 @@ def indented(indent: str, text: str, rest: str | None = None) -> list[str]:
     if width(indent + text) <= columns:  # also an empty one, which is no paragraph
         return [indent + text]
     own = " " * (len(text) - len(text.lstrip()))
-    return _broken(text, columns, indent, f"{indent}{own}  " if rest is None else rest)
+    return broken(text, columns, indent, f"{indent}{own}  " if rest is None else rest)
 
 
 def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None:
@@ -93,9 +93,5 @@ def tell_wrapped(text: str, width: int, first: str = "", rest: str = "") -> None
     `first` stands before its first line, `rest` before the others. Long words stay whole, as people
     copy them.
     """
-    for line in _broken(text, width, first, rest):
+    for line in broken(told_locally(text), width, first, rest):
         tell(line)
-
-
-def _broken(text: str, columns: int, first: str, rest: str) -> list[str]:
-    return broken(told_locally(text), columns, first, rest)

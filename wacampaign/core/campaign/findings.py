@@ -12,7 +12,7 @@ from wacampaign.core.campaign.finding import Finding, FindingKind
 from wacampaign.core.campaign.name import for_campaign, from_number
 from wacampaign.core.campaign.other_writers import deleted, kept_back
 from wacampaign.core.campaign.pace_findings import pace_findings
-from wacampaign.core.campaign.state import Campaign, Hold
+from wacampaign.core.campaign.state import Campaign, Hold, paused_for_a_while
 from wacampaign.core.errors import Handling, lookup, without_step
 from wacampaign.core.words import counted, duration, local_clock, rows, were
 
@@ -72,9 +72,8 @@ def _start(campaign: Campaign) -> Iterator[Finding]:
     at = campaign.scheduled_start_time
     if campaign.status == "scheduled" or (campaign.status == "paused" and at):
         when = f"starts by itself at {local_clock(at)}" if at else "scheduled, without a time"
-        if at and (campaign.pause_reason or "").startswith("paused until"):
-            by = (campaign.pause_reason or "").partition(" by ")[2]
-            when = f"paused until {local_clock(at)}{' by ' + by if by else ''}, goes on by itself"
+        if at and (by := paused_for_a_while(campaign.pause_reason)) is not None:
+            when = f"paused until {local_clock(at)}{by}, goes on by itself"
         subject = "" if at else when
         late = campaign.late_seconds or 0.0
         if at and late > LATE_SECONDS:

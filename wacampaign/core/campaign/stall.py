@@ -26,17 +26,16 @@ _STOPS: Final = (
     _K.ONLY_DOUBT_LEFT,
     _K.NOTHING_SENT,
 )
-#: What stops it at once: rows that were done a moment ago say nothing of the next ones.
+#: What stops all numbers' rows, and at once: rows that were done a moment ago say nothing of the
+#: next ones.
+_STOPS_ALL: Final = (_K.NO_LIVE_WORKER, _K.NOT_COMPLETED, _K.API_AWAY)
+#: What stops a number's rows at once.
 _STOPS_AT_ONCE: Final = (
-    _K.NO_LIVE_WORKER,
-    _K.NOT_COMPLETED,
-    _K.API_AWAY,
+    *_STOPS_ALL,
     _K.HELD,
     _K.HELD_WITHOUT_ROWS,
     _K.HELD_FOR_A_WHILE,
 )
-#: Of them, what stops all numbers' rows.
-_STOPS_ALL: Final = _STOPS_AT_ONCE[:3]
 #: What a campaign that does not run waits for.
 _WAITS: Final = (
     _K.PAUSED,

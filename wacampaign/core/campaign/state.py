@@ -24,8 +24,19 @@ from wacampaign.core.words import seconds_between, short_id
 
 #: The `pause_reason` of a campaign whose contacts `create` is still writing: it cannot be started.
 BEING_WRITTEN: Final = "its contacts are being written"
+#: How the reason of `pause --until` begins (store/sql/functions/schedule.sql), and what stands
+#: before who did it.
+_PAUSED_UNTIL: Final = "paused until "
+_BY: Final = " by "
 #: In these a campaign still has something before it.
 NOT_OVER: Final = ("scheduled", "running", "paused")
+
+
+def paused_for_a_while(pause_reason: str | None) -> str | None:
+    """By whom `pause --until` was typed: ` by asha`, or nothing; None: it was not."""
+    if pause_reason is None or not pause_reason.startswith(_PAUSED_UNTIL):
+        return None
+    return "".join(pause_reason.partition(_BY)[1:])
 
 
 @dataclass(frozen=True, slots=True)

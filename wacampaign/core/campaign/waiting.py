@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from wacampaign.core.campaign.findings import LATE_SECONDS
 from wacampaign.core.campaign.name import CampaignName
-from wacampaign.core.campaign.state import Hold
+from wacampaign.core.campaign.state import Hold, paused_for_a_while
 from wacampaign.core.errors import without_step
 from wacampaign.core.words import duration, local_clock
-
-#: How the database's reason of `pause --until` begins, and what stands before who did it.
-_PAUSED_UNTIL: Final = "paused until "
-_BY: Final = " by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ def cause_of(
     """What counts most of it; None: nothing is known to keep it from sending."""
     reason = pause_reason or ""
     if campaign.status == "running":
-        return _of_running(campaign, waits)
+        return _of_running(waits)
     if waits.starts_at is not None:
         return _time(reason, waits)
     if campaign.status != "paused":
@@ -78,7 +73,7 @@ def cause_of(
     standing = [hold for hold in waits.holds if hold.until is None]
     # The database copies the hold's reason, and keeps no other link between the two.
     if any(hold.reason and reason.startswith(hold.reason) for hold in standing):
-        return _held(campaign, standing)
+        return _held(standing)
     return WhyItWaits(without_step(reason) or "no reason given")
 
 
@@ -87,18 +82,17 @@ def _time(reason: str, waits: WaitFacts) -> WhyItWaits:
     if late > LATE_SECONDS:
         text = f"no worker began it, {duration(late)} late"
         return WhyItWaits(text, waits.starts_at, ": its time was ")
-    if not reason.startswith(_PAUSED_UNTIL):
+    if (by := paused_for_a_while(reason)) is None:
         return WhyItWaits("starts by itself", waits.starts_at, " at ")
-    by = reason.partition(_BY)[2]
-    return WhyItWaits(f"paused{_BY}{by}" if by else "paused", waits.starts_at)
+    return WhyItWaits(f"paused{by}", waits.starts_at)
 
 
-def _of_running(campaign: CampaignName, waits: WaitFacts) -> WhyItWaits | None:
+def _of_running(waits: WaitFacts) -> WhyItWaits | None:
     if standing := [hold for hold in waits.holds if hold.until is None]:
-        return _held(campaign, standing)
+        return _held(standing)
     if waits.holds:
         last = max(waits.holds, key=lambda hold: hold.until or "")
-        text, reason = f"{_what(last)} waits", f": {_reason(campaign, last)}"
+        text, reason = f"{_what(last)} waits", f": {_reason(last)}"
         return WhyItWaits(text, last.until, behind=reason)
     if waits.frees_at is not None:
         return WhyItWaits("the budget is used up", waits.frees_at, ", next place at ")
@@ -109,17 +103,16 @@ def _of_running(campaign: CampaignName, waits: WaitFacts) -> WhyItWaits | None:
     return None
 
 
-def _held(campaign: CampaignName, holds: Sequence[Hold]) -> WhyItWaits:
+def _held(holds: Sequence[Hold]) -> WhyItWaits:
     first = holds[0]
     others = len({(hold.template, hold.code, hold.reason) for hold in holds}) - 1
     more = f" (and {others} more)" if others else ""
-    return WhyItWaits(f"{_what(first)} is held{more}: {_reason(campaign, first)}")
+    return WhyItWaits(f"{_what(first)} is held{more}: {_reason(first)}")
 
 
 def _what(hold: Hold) -> str:
     return f"template {hold.template}" if hold.template else "the number"
 
 
-def _reason(campaign: CampaignName, hold: Hold) -> str:
-    reason = (hold.reason or "").replace("CAMPAIGN", campaign.short_id)
-    return without_step(reason) or (str(hold.code) if hold.code else "no reason given")
+def _reason(hold: Hold) -> str:
+    return without_step(hold.reason or "") or (str(hold.code) if hold.code else "no reason given")
